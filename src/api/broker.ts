@@ -1,0 +1,238 @@
+/**
+ * The broker port: what stands between the face (producer, consumer, table) and whatever keeps the log.
+ *
+ * Nothing but plain data and bytes crosses it; every call is asynchronous; the words and error codes are Kafka's.
+ * The embedded engine implements it on files. A call that fails as a whole rejects with an `OdradekError`;
+ * where one call speaks of many partitions, each answer carries a `Fault` of its own, or null.
+ */
+import type { Acks, Bytes, Durability, TopicPartition, Watermarks } from "./bytes.ts";
+import type { GroupState } from "./group.ts";
+import type { TopicConfig } from "./topic.ts";
+
+export type IsolationLevel = "readCommitted" | "readUncommitted";
+
+/** An error as plain data: `errorFromFault` in `base/errors.ts` makes the class of it again. */
+export interface Fault {
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+  /** What the family adds: the watermarks of an OffsetError, the byte range of a CorruptionError. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface Broker extends DataBroker, TopicBroker, GroupBroker {}
+
+// ── Records ──────────────────────────────────────────────────────────────────
+
+export interface DataBroker {
+  /**
+   * Appends one batch. Calls for one partition keep their order. The write happens before the call returns its promise
+   * wherever it can; where it cannot (room, a partition still opening) the bytes are copied first.
+   */
+  produce(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse>;
+  /** Whole batches as stored, beginning with the one that holds the offset. Waits up to `maxWaitMs` for `minBytes`. */
+  fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse>;
+  listOffsets(request: ListOffsetsRequest, signal?: AbortSignal): Promise<readonly ListedOffset[]>;
+}
+
+export interface ProduceRequest extends TopicPartition {
+  /**
+   * One record batch, magic 2, as it would stand on the wire: base offset 0, its CRC right. Lent until the call returns:
+   * it may be a view of the core's memory, and base offset and leader epoch are stamped into it in place.
+   */
+  readonly batch: Uint8Array;
+  /** "all": resolves when durable and below the high watermark. 1: when written. (Zero is the sender not waiting.) */
+  readonly acks: Exclude<Acks, 0>;
+  readonly clientId?: string | undefined;
+  readonly transactionalId?: string | undefined;
+}
+
+export interface ProduceResponse {
+  readonly baseOffset: number;
+  /** The time stamped on every record of the batch, or -1 where the topic keeps the sender's. */
+  readonly logAppendTime: number;
+  readonly logStartOffset: number;
+  readonly durability: Durability;
+}
+
+export interface FetchRequest {
+  readonly partitions: readonly (TopicPartition & { readonly offset: number; readonly maxBytes: number })[];
+  readonly minBytes: number;
+  readonly maxWaitMs: number;
+  /** For all partitions together; at least one whole batch comes, whatever its size. */
+  readonly maxBytes: number;
+  readonly isolation: IsolationLevel;
+  readonly clientId?: string | undefined;
+}
+
+export interface FetchResponse {
+  readonly partitions: readonly FetchedPartition[];
+}
+
+export interface FetchedPartition extends TopicPartition {
+  readonly fault: Fault | null;
+  readonly watermarks: Watermarks;
+  /** Sorted by first offset; a reader that wants committed records alone drops these producers' batches from there to their marker. */
+  readonly abortedTransactions: readonly { readonly producerId: bigint; readonly firstOffset: number }[];
+  /** Whole batches, checked, in memory of their own that is never used again for anything else. Empty when there is nothing. */
+  readonly batches: Bytes;
+}
+
+export interface ListOffsetsRequest {
+  /** `at` a number: the first record whose timestamp is at least that. */
+  readonly partitions: readonly (TopicPartition & { readonly at: "earliest" | "latest" | number })[];
+  readonly isolation: IsolationLevel;
+}
+
+export interface ListedOffset extends TopicPartition {
+  readonly fault: Fault | null;
+  /** null: no record is that late. */
+  readonly offset: number | null;
+  /** The found record's own timestamp; -1 for "earliest" and "latest". */
+  readonly timestamp: number;
+  readonly watermarks: Watermarks;
+}
+
+// ── Topics ───────────────────────────────────────────────────────────────────
+
+export interface TopicBroker {
+  /** null: all topics. A topic that is not there is left out of the answer. */
+  metadata(topics: readonly string[] | null): Promise<readonly TopicMetadata[]>;
+  createTopic(request: CreateTopicRequest): Promise<TopicMetadata>;
+  deleteTopic(topic: string): Promise<void>;
+  createPartitions(topic: string, totalCount: number): Promise<void>;
+  describeConfig(topic: string): Promise<Readonly<TopicConfig>>;
+  /** null: back to the default. */
+  alterConfig(topic: string, config: { readonly [P in keyof TopicConfig]?: TopicConfig[P] | null | undefined }): Promise<void>;
+  deleteRecords(partition: TopicPartition, beforeOffset: number): Promise<number>;
+}
+
+export interface TopicMetadata {
+  readonly name: string;
+  readonly topicId: string;
+  readonly internal: boolean;
+  readonly partitionCount: number;
+  readonly maxMessageBytes: number;
+}
+
+export interface CreateTopicRequest {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly config: { readonly [P in keyof TopicConfig]?: TopicConfig[P] | undefined };
+  readonly topicId?: string | undefined;
+}
+
+// ── Groups: the classic protocol ─────────────────────────────────────────────
+
+export interface GroupBroker {
+  /** Resolves when the join barrier falls. An empty `memberId` gets one. */
+  joinGroup(request: JoinGroupRequest, signal?: AbortSignal): Promise<JoinGroupResponse>;
+  /** Resolves when the leader's assignment is in. */
+  syncGroup(request: SyncGroupRequest, signal?: AbortSignal): Promise<{ readonly assignment: Bytes }>;
+  /** Resolves at once when a rebalance is due, else after `maxWaitMs`. Rejects with `UNKNOWN_MEMBER_ID`, `ILLEGAL_GENERATION`, `FENCED_INSTANCE_ID`. */
+  heartbeat(request: HeartbeatRequest, signal?: AbortSignal): Promise<{ readonly rebalanceInProgress: boolean }>;
+  leaveGroup(request: LeaveGroupRequest): Promise<void>;
+  /** Resolves when written, or with `durable` when durable. A member's error rejects the whole; a partition's stands in the answer. */
+  offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]>;
+  /** `partitions` null: all that the group has committed. */
+  offsetFetch(request: { readonly groupId: string; readonly partitions: readonly TopicPartition[] | null }): Promise<readonly CommittedOffset[]>;
+  listGroups(): Promise<readonly string[]>;
+  describeGroup(groupId: string): Promise<GroupSnapshot>;
+  /** The group must have no members. */
+  deleteGroup(groupId: string): Promise<void>;
+  deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void>;
+}
+
+export interface MemberIdentity {
+  readonly groupId: string;
+  readonly memberId: string;
+  /** Kafka's `group.instance.id`: a static member keeps its assignment across restarts. */
+  readonly groupInstanceId: string | null;
+}
+
+export interface JoinGroupRequest extends MemberIdentity {
+  readonly clientId: string;
+  readonly protocolType: string;
+  /** In order of preference; the metadata is opaque to the coordinator. */
+  readonly protocols: readonly { readonly name: string; readonly metadata: Bytes }[];
+  /** null: a member in this process, which needs no session timer and no initial rebalance delay. */
+  readonly sessionTimeoutMs: number | null;
+  readonly rebalanceTimeoutMs: number;
+}
+
+export interface JoinGroupResponse {
+  readonly memberId: string;
+  readonly generation: number;
+  readonly protocolName: string;
+  readonly leader: string;
+  /** Told to the leader alone; empty for the others. */
+  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null; readonly metadata: Bytes }[];
+}
+
+export interface SyncGroupRequest extends MemberIdentity {
+  readonly generation: number;
+  /** The leader's; empty from the others. */
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Bytes }[];
+}
+
+export interface HeartbeatRequest extends MemberIdentity {
+  readonly generation: number;
+  readonly maxWaitMs: number;
+}
+
+export interface LeaveGroupRequest {
+  readonly groupId: string;
+  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null }[];
+}
+
+export interface OffsetCommitRequest extends MemberIdentity {
+  /** -1 with an empty member id: a committer outside the group, let in only while the group has no members. */
+  readonly generation: number;
+  readonly durable: boolean;
+  readonly offsets: readonly (TopicPartition & {
+    readonly nextOffset: number;
+    readonly leaderEpoch: number;
+    readonly metadata: string;
+  })[];
+}
+
+export interface CommittedOffset extends TopicPartition {
+  /** null: nothing committed. */
+  readonly nextOffset: number | null;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+export interface GroupSnapshot {
+  readonly groupId: string;
+  readonly state: GroupState;
+  readonly generation: number;
+  readonly protocolType: string;
+  readonly protocolName: string | null;
+  readonly members: readonly (Omit<MemberIdentity, "groupId"> & {
+    readonly clientId: string;
+    readonly metadata: Bytes;
+    readonly assignment: Bytes;
+  })[];
+}
+
+// ── Transactions ─────────────────────────────────────────────────────────────
+
+/** The calls of idempotence and transactions. Producer ids are never `number`: they use all 64 bits. */
+export interface TransactionBroker {
+  initProducerId(request: { readonly transactionalId: string | null; readonly transactionTimeoutMs: number }): Promise<ProducerIdentity>;
+  addPartitions(request: TransactionIdentity & { readonly partitions: readonly TopicPartition[] }): Promise<void>;
+  addOffsets(request: TransactionIdentity & { readonly groupId: string }): Promise<void>;
+  commitOffsets(request: TransactionIdentity & Omit<OffsetCommitRequest, "durable">): Promise<void>;
+  /** Resolves when the markers are durable and the last stable offset has passed them. */
+  endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity>;
+}
+
+export interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+export interface TransactionIdentity extends ProducerIdentity {
+  readonly transactionalId: string;
+}

@@ -1,0 +1,110 @@
+/**
+ * The WebAssembly core as TypeScript sees it: a calculator over bytes that keeps nothing between calls but its tables.
+ *
+ * A view of its memory lives within one synchronous call. None crosses an `await`, none is stored: growth would detach
+ * it, the next call overwrites it. A trap is a `CoreFaultError`; the instance behind this object is then replaced, and
+ * nothing is lost, since nothing durable lived there.
+ */
+
+/** What one core offers. One instance serves a whole log: its calls are synchronous and never nest. */
+export interface Core {
+  /** How many bytes `readWindow` holds. */
+  readonly readWindowByteLength: number;
+  /** Where bytes are put for `scan` to look at. A view: for this turn only. */
+  readWindow(): Uint8Array;
+  /** Walks whole batches in the first `byteLength` bytes of the read window. The answer is valid until the next call of the core. */
+  scan(byteLength: number, options: ScanOptions): BatchScan;
+  /** Checks one produced batch wholly: header, checksum, every record's framing, offsets 0, 1, 2 … Any length, any memory. */
+  validate(batch: Uint8Array): BatchVerdict;
+  /** CRC-32C of any bytes in any memory; `seed` is the checksum of what came before them. */
+  crc32c(bytes: Uint8Array, seed?: number): number;
+  /** Kafka's murmur2 of a key, as a signed 32-bit number. */
+  murmur2(key: Uint8Array): number;
+  /** The one batch writer; one batch is open at a time. */
+  readonly writer: BatchWriter;
+  /** The largest entry at or below `target` in sorted 8-byte offset-index entries, by its number; -1 when there is none. */
+  findOffsetEntry(entries: Uint8Array, relativeOffset: number): number;
+  /** The largest entry whose timestamp is at most `timestamp` in sorted 12-byte time-index entries, by its number; -1 when there is none. */
+  findTimeEntry(entries: Uint8Array, timestamp: number): number;
+}
+
+export interface ScanOptions {
+  /** Whether checksums are computed; lengths, magic and order are always looked at. */
+  readonly verifyChecksums: boolean;
+}
+
+/** Why a scan went no further. */
+export type ScanStop =
+  | "end" // every byte was used
+  | "zero" // a batch length of 0: unwritten space
+  | "partial" // a batch goes on behind the window's bytes
+  | "length" // a length that no batch can have
+  | "magic" // a magic other than 2: Kafka's older formats, or garbage
+  | "checksum" // stored and computed CRC differ
+  | "offset"; // an offset above 2^53-1 or below 0
+
+/** The batches that a scan accepted, in order, and where and why it stopped. Valid until the next call of the core. */
+export interface BatchScan {
+  readonly count: number;
+  readonly stop: ScanStop;
+  /** Where in the window the first byte not accepted stands. */
+  readonly stopPosition: number;
+  /** For "partial": how long the batch says it is, its first 12 bytes included; 0 when not even that can be seen. */
+  readonly neededByteLength: number;
+  /** For "checksum". */
+  readonly storedChecksum: number;
+  readonly computedChecksum: number;
+  position(index: number): number;
+  byteLength(index: number): number;
+  baseOffset(index: number): number;
+  lastOffset(index: number): number;
+  leaderEpoch(index: number): number;
+  attributes(index: number): number;
+  /** As a number: the nearest one where it does not fit. */
+  maxTimestamp(index: number): number;
+  recordCount(index: number): number;
+}
+
+/** What `validate` says of a batch. `problem` null: it is good. */
+export interface BatchVerdict {
+  readonly problem: null | "length" | "magic" | "checksum" | "attributes" | "count" | "records" | "offsets" | "timestamp";
+  /** Where in the batch the problem was seen. */
+  readonly position: number;
+  readonly recordCount: number;
+  /** The largest record timestamp found, which the header's claim must equal. */
+  readonly maxTimestamp: number;
+  /** Whether any record has no key: refused by a compacted topic. */
+  readonly hasNullKey: boolean;
+}
+
+/**
+ * Writes one record batch (magic 2, base offset 0, leader epoch -1, no compression) into the core's write window.
+ * A batch that outgrows the window goes on in a buffer of its own: any size up to 2^31-1 works, small ones are fast.
+ */
+export interface BatchWriter {
+  /** Begins a batch, forgetting one that was not finished. */
+  begin(options: BatchOptions): void;
+  /**
+   * Adds a record, its offset delta being the count so far. `headers` null: none.
+   * `timestamp`: a whole number from -1 to 2^53-1.
+   */
+  append(
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly (readonly [name: Uint8Array, value: Uint8Array | null])[] | null,
+    timestamp: number,
+  ): void;
+  readonly recordCount: number;
+  /** Bytes of the batch so far, header included. */
+  readonly byteLength: number;
+  /** Fills in the header and the checksum. The view lives until the next call of the core. */
+  finish(): Uint8Array;
+}
+
+export interface BatchOptions {
+  /** -1 for none. */
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly transactional: boolean;
+}

@@ -1,0 +1,18 @@
+/** What every log of one data directory shares: storage, core, clock, and the ways to be heard. */
+import type { Clock, Random } from "../base/clock.ts";
+import type { TopicPartition } from "../api/bytes.ts";
+import type { StorageDriver } from "../api/storage-driver.ts";
+import type { Core } from "../core/core.ts";
+
+export interface LogContext {
+  /** Fenced: short writes are looped, errors typed, handles drained before they close, flushes in flight bounded. */
+  readonly storage: StorageDriver;
+  readonly core: Core;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** For `onEvent`, diagnostics and the logger. Never throws. */
+  readonly emit: (type: string, fields: { readonly partition?: TopicPartition; readonly [field: string]: unknown }) => void;
+  /** C7: how many bytes may be written past a sync partition's durable end. */
+  readonly maxUnflushedBytes: number;
+  readonly readOnly: boolean;
+}
