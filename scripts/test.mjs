@@ -1,0 +1,17 @@
+/** `npm test`: builds what the tests read, then runs vitest with the arguments given. Results also go to build/results as JSON. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot, runNode } from "./run.mjs";
+
+const results = join(projectRoot, "build/results");
+mkdirSync(results, { recursive: true });
+
+const build = await runNode("scripts/build.mjs", [], { inherit: true });
+if (build.code !== 0) process.exit(build.code);
+
+const { code } = await runNode(
+  "node_modules/vitest/vitest.mjs",
+  ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${join(results, "test.json")}`, ...process.argv.slice(2)],
+  { inherit: true },
+);
+process.exit(code);

@@ -1,0 +1,16 @@
+/** How the tests run: every file under test/ that ends in .test.ts. The bytes they need are built before (scripts/test.mjs). */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // These bring what they need themselves: Java and a broker, other runtimes.
+    exclude: ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+    passWithNoTests: false,
+    coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/api/**"], reporter: ["text-summary", "json-summary"] },
+  },
+});
