@@ -1,0 +1,69 @@
+/** The rules of scripts/layers.mjs in dependency-cruiser's words. */
+import { filesOf, layers, lowerThan, nodeFiles, outside, packages, portableEntries } from "./scripts/layers.mjs";
+
+const everyFolder = [...layers.flat(), ...outside];
+
+const lines = everyFolder.map((folder) => ({
+  name: `layer-${folder}`,
+  severity: "error",
+  comment: `${folder} imports itself and ${lowerThan(folder).join(", ") || "nothing"}: see scripts/layers.mjs`,
+  from: { path: filesOf([folder]) },
+  to: { path: "^src/", pathNot: filesOf([folder, ...lowerThan(folder)]) },
+}));
+
+export default {
+  forbidden: [
+    ...lines,
+    {
+      name: "node-only-where-allowed",
+      severity: "error",
+      comment: "node:* belongs in the files that scripts/layers.mjs lists as nodeFiles: the rest runs everywhere",
+      from: { path: "^src/", pathNot: nodeFiles },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "portable-entries-stay-portable",
+      severity: "error",
+      comment: "this entry runs without Node and must not reach a file that imports node:*",
+      from: { path: portableEntries },
+      to: { path: nodeFiles, reachable: true },
+    },
+    {
+      name: "no-packages",
+      severity: "error",
+      comment: "no runtime dependencies: a package is bundled into dist/vendor and named in scripts/layers.mjs",
+      from: { path: "^src/" },
+      to: {
+        dependencyTypes: ["npm", "npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown"],
+        pathNot: packages.map(({ name }) => `node_modules/${name}/`),
+      },
+    },
+    ...packages.map(({ name, from }) => ({
+      name: `package-${name.replace(/\W+/g, "-")}`,
+      severity: "error",
+      comment: `${name} is for ${from} alone`,
+      from: { path: "^src/", pathNot: from },
+      to: { path: `node_modules/${name}/` },
+    })),
+    {
+      name: "resolves",
+      severity: "error",
+      comment: "this import leads nowhere",
+      from: { path: "^src/" },
+      to: { couldNotResolve: true },
+    },
+    {
+      name: "no-circle",
+      severity: "error",
+      comment: "modules that need each other are one module, or three",
+      from: { path: "^src/", pathNot: "^src/api/" },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".js", ".mjs", ".json"] },
+  },
+};

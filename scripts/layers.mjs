@@ -1,0 +1,74 @@
+/**
+ * The layers of src, as data: docs/ARCHITECTURE.md draws them, `npm run check` holds the code to them.
+ * A file imports its own folder or one of a lower line. Folders on one line do not see each other.
+ */
+
+/** Top line first. `index` stands for the files of src itself, `cli` for src/cli/ and src/cli.ts. */
+export const layers = [
+  ["cli"],
+  ["index"],
+  ["producer", "consumer", "table"],
+  ["engine"],
+  ["group", "transaction", "quota"],
+  ["topic"],
+  ["log"],
+  ["core", "storage", "compression"],
+  ["base"],
+  ["api"],
+];
+
+/** Folders that see less than all below them, and why. */
+export const narrowed = {
+  // The broker port (api/broker.ts) is their only way down: that is what lets the same code run on another broker.
+  producer: ["core", "base", "api"],
+  consumer: ["core", "base", "api"],
+  table: ["core", "base", "api"],
+  // Drivers for tests of other people's drivers: they must hold without a log above them. Nothing of ours imports them.
+  testing: ["storage", "base", "api"],
+  // Pure state machines, on plain data and bytes.
+  group: ["topic", "log", "core", "base", "api"],
+};
+
+/** Folders outside the lines: they see what `narrowed` says, and no file of src sees them. */
+export const outside = ["testing"];
+
+/** Files that may import `node:*`. The other runtimes' entries must not reach any of them. */
+export const nodeFiles = [
+  "^src/storage/node[^/]*\\.ts$",
+  "^src/core/loader-node\\.ts$",
+  "^src/compression/node[^/]*\\.ts$",
+  "^src/engine/node-diagnostics\\.ts$",
+  "^src/cli\\.ts$",
+  "^src/cli/",
+  "^src/index\\.ts$",
+];
+
+/** Entries that run without Node. */
+export const portableEntries = ["^src/index\\.(browser|workerd|edge)\\.ts$", "^src/testing/index\\.ts$"];
+
+/** Packages that are bundled into dist/vendor, and the only files that may name them. */
+export const packages = [
+  { name: "citty", from: "^src/cli(/|\\.ts$)" },
+  { name: "@clack/prompts", from: "^src/cli(/|\\.ts$)" },
+];
+
+/** The folder of src that a path belongs to, as the lines above call it. */
+export function folderOf(path) {
+  const inside = path.replace(/^src\//, "");
+  if (inside.includes("/")) return inside.slice(0, inside.indexOf("/"));
+  return inside === "cli.ts" ? "cli" : "index";
+}
+
+/** A regular expression for the files of these folders. */
+export function filesOf(folders) {
+  const patterns = folders.map((name) => (name === "index" ? "(?!cli\\.)[^/]+$" : `${name}[./]`));
+  return `^src/(${patterns.join("|")})`;
+}
+
+/** What a folder may import beside itself. Throws for a folder that no line names. */
+export function lowerThan(folder) {
+  if (narrowed[folder]) return narrowed[folder];
+  const line = layers.findIndex((names) => names.includes(folder));
+  if (line === -1) throw new Error(`no line of scripts/layers.mjs names the folder "${folder}" of src`);
+  return layers.slice(line + 1).flat();
+}
