@@ -30,6 +30,7 @@ export function decodeAssignment(bytes: Uint8Array): Assignment {
   if (bytes.byteLength === 0) return { partitions: [], userData: null };
   const reader = new ByteReader(bytes, "ConsumerProtocolAssignment");
   const version = reader.int16();
-  if (version < 0) throw new OdradekError("INVALID_RECORD", `ConsumerProtocolAssignment: expected a version of 0 or more, found ${version}`);
+  if (version < 0)
+    throw new OdradekError("INVALID_RECORD", `ConsumerProtocolAssignment: expected a version of 0 or more, found ${version}`);
   return { partitions: readTopicPartitions(reader), userData: reader.nullableBytes() };
 }

@@ -2,8 +2,8 @@
 import type { Bytes, TopicPartition } from "../../api/bytes.ts";
 import { ByteReader } from "../../base/byte-reader.ts";
 import { ByteWriter } from "../../base/byte-writer.ts";
-import { compareTopicPartitions, readTopicPartitions, writeTopicPartitions } from "./topic-partitions.ts";
 import { OdradekError } from "../../base/errors.ts";
+import { compareTopicPartitions, readTopicPartitions, writeTopicPartitions } from "./topic-partitions.ts";
 
 //  0         2
 //  ├ version ┼ topics: array of string ┼ user data: bytes | null
@@ -44,7 +44,8 @@ export function encodeSubscription(
 export function decodeSubscription(metadata: Uint8Array, groupInstanceId: string | null = null): Subscription {
   const reader = new ByteReader(metadata, "ConsumerProtocolSubscription");
   const version = reader.int16();
-  if (version < 0) throw new OdradekError("INVALID_RECORD", `ConsumerProtocolSubscription: expected a version of 0 or more, found ${version}`);
+  if (version < 0)
+    throw new OdradekError("INVALID_RECORD", `ConsumerProtocolSubscription: expected a version of 0 or more, found ${version}`);
   const topics: string[] = [];
   for (let left = reader.arrayCount(2); left > 0; left--) topics.push(reader.string());
   return {
