@@ -107,4 +107,6 @@ export interface BatchOptions {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly transactional: boolean;
+  /** A control batch: a transaction marker, when also transactional. `validate` refuses it, as a broker refuses it from a producer. */
+  readonly control?: boolean;
 }

@@ -1,0 +1,32 @@
+/**
+ * Where everything stands in linear memory: one fixed map, drawn once, nothing allocated after.
+ * TypeScript learns these places from the mailbox after `initialize`, so this file is the only truth.
+ */
+
+//  0      64        1024         17408             65536    131072        204800            ...
+//  ├ unused ┼ mailbox ┼ crc tables ┼ crc history ... ┼ staging ┼ scan table ┼ write window ┼ scratch ┼ read window ┤ arena end
+export const MAILBOX_AT: usize = 64;
+export const MAILBOX_BYTE_LENGTH: usize = 256;
+
+export const CRC_TABLES_AT: usize = 1024;
+export const CRC_TABLES_BYTE_LENGTH: usize = 16 * 256 * 4;
+
+export const CRC_HISTORY_AT: usize = CRC_TABLES_AT + CRC_TABLES_BYTE_LENGTH;
+export const CRC_HISTORY_BYTE_LENGTH: usize = 44 * 1024;
+
+/** Bytes that live in other memories pass through here, 64 KiB at a time: the first-level caches hold it. */
+export const STAGING_AT: usize = 65536;
+export const STAGING_BYTE_LENGTH: usize = 65536;
+
+/** One 32-bit position per batch that a scan accepted; as many as the read window can hold of the smallest batch. */
+export const SCAN_TABLE_AT: usize = STAGING_AT + STAGING_BYTE_LENGTH;
+export const SCAN_TABLE_BYTE_LENGTH: usize = 73728;
+
+/** A batch of Kafka's default `max.message.bytes` (1 MiB + 12) fits, and a little more. */
+export const WINDOW_BYTE_LENGTH: usize = 1024 * 1024 + 65536;
+
+export const WRITE_WINDOW_AT: usize = SCAN_TABLE_AT + SCAN_TABLE_BYTE_LENGTH;
+/** Keys and values on their way into a batch, when their serializer can write here. */
+export const SCRATCH_AT: usize = WRITE_WINDOW_AT + WINDOW_BYTE_LENGTH;
+export const READ_WINDOW_AT: usize = SCRATCH_AT + WINDOW_BYTE_LENGTH;
+export const ARENA_END: usize = READ_WINDOW_AT + WINDOW_BYTE_LENGTH;

@@ -1,0 +1,56 @@
+/**
+ * Zigzag varints as records use them: 32 bits in at most 5 bytes, 64 bits in at most 10.
+ * Reading answers through two globals, because a function has one result: `varintEnd` is 0 when the bytes ran out or were too many.
+ */
+
+/** Behind the last byte read; 0: there was no varint. Address 0 is never a record's. */
+export let varintEnd: usize = 0;
+
+/** Reads at `at`, never at or beyond `end`. As in Kafka, bits that do not fit in 32 are dropped. */
+export function readVarint(at: usize, end: usize): i32 {
+  let raw: u32 = 0;
+  for (let shift: u32 = 0; shift < 35; shift += 7) {
+    if (at >= end) break;
+    const byte = <u32>load<u8>(at++);
+    raw |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      varintEnd = at;
+      return <i32>((raw >> 1) ^ (0 - (raw & 1)));
+    }
+  }
+  varintEnd = 0;
+  return 0;
+}
+
+export function readVarlong(at: usize, end: usize): i64 {
+  let raw: u64 = 0;
+  for (let shift: u64 = 0; shift < 70; shift += 7) {
+    if (at >= end) break;
+    const byte = <u64>load<u8>(at++);
+    raw |= (byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      varintEnd = at;
+      return <i64>((raw >> 1) ^ (0 - (raw & 1)));
+    }
+  }
+  varintEnd = 0;
+  return 0;
+}
+
+/** How many bytes `writeVarlong` takes. */
+export function varlongByteLength(value: i64): i32 {
+  const raw = (<u64>value << 1) ^ <u64>(value >> 63);
+  // 64 - clz significant bits, at least one; seven to a byte.
+  return <i32>((70 - clz<u64>(raw | 1)) / 7);
+}
+
+/** Answers the place behind the last byte. A 32-bit varint has the same bytes as the 64-bit one of the same value. */
+export function writeVarlong(at: usize, value: i64): usize {
+  let raw = (<u64>value << 1) ^ <u64>(value >> 63);
+  while (raw >= 0x80) {
+    store<u8>(at++, <u8>(raw | 0x80));
+    raw >>= 7;
+  }
+  store<u8>(at++, <u8>raw);
+  return at;
+}
