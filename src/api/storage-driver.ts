@@ -1,7 +1,8 @@
 /**
  * What Odradek asks of a place to keep bytes. A driver knows nothing of logs; it says what it can promise and keeps it.
- * Names are paths relative to the driver's root, with "/" between parts, of at most two parts. The contract is a test
- * suite as well: `storageContract` in `odradek/testing`.
+ * Names are paths relative to the driver's root, with "/" between parts, of at most two parts. A call that the system refuses
+ * fails with an error whose `code` is the errno ("ENOSPC"), or whose `cause` is such an error. Driver calls return promises
+ * and never throw at once. The contract is a test suite as well: `storageContract` in `odradek/testing`.
  */
 import type { Durability } from "./bytes.ts";
 
@@ -19,13 +20,15 @@ export interface StorageDriver {
   open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile>;
   /** The entries of a directory ("" is the root), in no order; a directory that is not there has none. */
   list(directory: string): Promise<StorageEntry[]>;
+  /** Makes a directory below the root; does nothing where there is one already. */
   createDirectory(directory: string): Promise<void>;
   /** Removes an empty directory. */
   removeDirectory(directory: string): Promise<void>;
-  /** Renames `from` over `to` (a file). Durable after `syncDirectory` of the directory that holds them. */
+  /** Renames the file `from` over `to`, in the same directory; open files follow their bytes. Durable after `syncDirectory` of that directory. */
   replace(from: string, to: string): Promise<void>;
   /** Renames a directory; the target must not exist. */
   renameDirectory(from: string, to: string): Promise<void>;
+  /** Removes a file. Who has it open reads and writes on until it is closed (where the system allows: Windows refuses the removal). */
   remove(name: string): Promise<void>;
   /** Resolves when the entries of this directory are as durable as the driver makes anything. A no-op where `directorySync` is false. */
   syncDirectory(directory: string): Promise<void>;
@@ -41,13 +44,14 @@ export interface StorageEntry {
 }
 
 /**
- * A file. The four data calls are synchronous, so that an append is one uninterrupted turn from offset to write;
- * only durability waits. A call on a closed file throws; so does one that the system refuses, with its errno as `code`.
+ * A file. The data calls are synchronous, so that an append is one uninterrupted turn from offset to write; only durability
+ * waits. A call on a closed file throws (or rejects), and so does one that the system refuses. Writing to a file opened
+ * `readOnly` is refused.
  */
 export interface StorageFile {
   /** Fills `into` from `position`; answers the bytes read, fewer only at the end of the file. */
   readAt(into: Uint8Array, position: number): number;
-  /** Writes from `position`, growing the file as needed; answers the bytes written, which may be fewer than given. At most 1 MiB a call. */
+  /** Writes from `position`, growing the file as needed (a gap reads as zeros); answers the bytes written, which may be fewer than given. At most 1 MiB a call. */
   writeAt(bytes: Uint8Array, position: number): number;
   /** Cuts or grows (with zeros) to `byteLength`. */
   truncate(byteLength: number): void;

@@ -68,6 +68,7 @@ export const ERROR_CODES = {
   LOCK_UNAVAILABLE: [-1, false, "The lock that keeps a second writer out cannot be had here."],
   NETWORK_FILE_SYSTEM: [-1, false, "The directory is on a network file system, whose locks and flushes cannot be relied on."],
   STORAGE_FULL: [-1, true, "The disk, the quota or a file-size limit is full."],
+  TOO_MANY_OPEN_FILES: [-1, true, "The process or the machine has no file descriptor left."],
   STORAGE_FAILED: [-1, false, "The storage refused a call; the cause says which."],
   STORAGE_CLOSED: [-1, false, "The storage was closed."],
   PERMISSION_DENIED: [-1, false, "The system does not allow it."],

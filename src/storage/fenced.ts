@@ -1,0 +1,134 @@
+/** The discipline round any storage driver: what is closed stays closed, what is read-only stays so, and every refusal says which file. */
+import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
+import { Gate } from "./gate.ts";
+import { storageClosed, storageError, storageReadOnly } from "./errno.ts";
+import { FencedFile } from "./fenced-file.ts";
+
+/** Flushes in flight in this process. TODO measured note. */
+const SYNCS_IN_FLIGHT_MAX = 4;
+
+/** One for the process: the threads below are shared by every log in it. */
+const processGate = new Gate(SYNCS_IN_FLIGHT_MAX);
+
+export interface FenceOptions {
+  /** Refuses every change with `READ_ONLY`, before the driver is asked. */
+  readonly readOnly?: boolean;
+  /** The door that flushes go through; the process's own unless given. */
+  readonly syncGate?: Gate;
+}
+
+/**
+ * `driver` with the fence round it. Errors are `StorageError`s with the file's name and the system's error as `cause`.
+ * Writes are whole or they throw; reads end short only at the end of the file. After `close` every call is refused with
+ * `STORAGE_CLOSED`, also those of files still open, except their `close`.
+ */
+export function fenced(driver: StorageDriver, options: FenceOptions = {}): StorageDriver {
+  return new FencedStorage(driver, options.readOnly === true, options.syncGate ?? processGate);
+}
+
+class FencedStorage implements StorageDriver {
+  readonly durability: StorageDriver["durability"];
+  readonly atomicReplace: boolean;
+  readonly directorySync: boolean;
+  readonly sharedReaders: boolean;
+  readonly #driver: StorageDriver;
+  readonly #readOnly: boolean;
+  readonly #syncGate: Gate;
+  readonly #isClosed = (): boolean => this.#closing !== null;
+  #inFlight = 0;
+  #drained: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(driver: StorageDriver, readOnly: boolean, syncGate: Gate) {
+    this.#driver = driver;
+    this.#readOnly = readOnly;
+    this.#syncGate = syncGate;
+    this.durability = driver.durability;
+    this.atomicReplace = driver.atomicReplace;
+    this.directorySync = driver.directorySync;
+    this.sharedReaders = driver.sharedReaders;
+  }
+
+  /** In a fence that is read-only every file is, and none is made: "if-missing" then asks for one that is there. */
+  open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile> {
+    return this.#call("open", name, this.#readOnly && options.create === "new", async () => {
+      const readOnly = this.#readOnly || options.readOnly === true;
+      const file = await this.#driver.open(name, { create: this.#readOnly ? "no" : options.create, readOnly });
+      return new FencedFile(name, file, readOnly, this.#syncGate, this.#isClosed);
+    });
+  }
+
+  list(directory: string): Promise<StorageEntry[]> {
+    return this.#call("list", directory, false, () => this.#driver.list(directory));
+  }
+
+  createDirectory(directory: string): Promise<void> {
+    return this.#call("createDirectory", directory, this.#readOnly, () => this.#driver.createDirectory(directory));
+  }
+
+  removeDirectory(directory: string): Promise<void> {
+    return this.#call("removeDirectory", directory, this.#readOnly, () => this.#driver.removeDirectory(directory));
+  }
+
+  replace(from: string, to: string): Promise<void> {
+    return this.#call("replace", to, this.#readOnly, () => this.#driver.replace(from, to));
+  }
+
+  renameDirectory(from: string, to: string): Promise<void> {
+    return this.#call("renameDirectory", from, this.#readOnly, () => this.#driver.renameDirectory(from, to));
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#call("remove", name, this.#readOnly, () => this.#driver.remove(name));
+  }
+
+  /** A directory's flush goes through the same door as a file's. */
+  syncDirectory(directory: string): Promise<void> {
+    if (!this.directorySync || this.#readOnly) return this.#call("syncDirectory", directory, false, async () => {});
+    return this.#call("syncDirectory", directory, false, async () => {
+      await this.#syncGate.enter();
+      try {
+        await this.#driver.syncDirectory(directory);
+      } finally {
+        this.#syncGate.leave();
+      }
+    });
+  }
+
+  lock(holder: LockHolder, options: LockOptions): Promise<StorageLock> {
+    return this.#call("lock", "", false, () => this.#driver.lock(holder, options), options.signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+    }
+    try {
+      await this.#driver.close();
+    } catch (error) {
+      throw storageError(error, "close", "");
+    }
+  }
+
+  async #call<T>(call: string, name: string, refused: boolean, body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#closing !== null) throw storageClosed(call, name);
+    if (refused) throw storageReadOnly(call, name);
+    this.#inFlight++;
+    try {
+      return await body();
+    } catch (error) {
+      // An aborted wait rejects with the reason it was given, as every waiting call does.
+      if (signal?.aborted === true && error === signal.reason) throw error;
+      throw storageError(error, call, name);
+    } finally {
+      if (--this.#inFlight === 0) this.#drained?.();
+    }
+  }
+}
