@@ -228,6 +228,11 @@ export const packPatches = [
     to: "		const makeRoom = (end) => {",
     put: `		const writePlainObject = (object) => {
 			enter();
+			if (typeof object.toJSON === "function") {
+				pack(object.toJSON());
+				depth--;
+				return;
+			}
 			const keys = Object.keys(object);
 			let length = keys.length;
 			if (length < 0x10) {

@@ -1,6 +1,7 @@
 /** One way to check an options object, for every door: unknown names, wrong types and hostile objects are told apart and told plainly. */
-import { nearestName } from "./nearest-name.ts";
+
 import { UsageError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
 
 /** What one option may be. `expected` completes the sentence "expected …, found …". */
 export interface OptionRule<T> {
@@ -13,9 +14,8 @@ export interface OptionRule<T> {
 /** Every legal name and its rule; a field of `O` that is left out does not compile. */
 export type OptionTable<O> = { readonly [P in keyof O]-?: OptionRule<O[P]> };
 
-/** More names, or a longer one, than any door has: such an object is not walked to its end. */
+/** More names than any door has: such an object is not walked to its end. */
 const NAMES_MAX = 256;
-const NAME_LENGTH_MAX = 256;
 
 /**
  * The options that were given, checked, in an object without prototype: what was left out or is `undefined` is not in it.
@@ -26,7 +26,7 @@ const NAME_LENGTH_MAX = 256;
 export function checkOptions<O>(given: unknown, table: OptionTable<O>, where: string): Partial<O> {
   const checked = Object.create(null) as Partial<O>;
   if (given === undefined) return checked;
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (typeof given !== "object" || given === null || isArray(given)) {
     throw new UsageError("INVALID_ARGUMENT", `${where}: expected an object of options, found ${describeValue(given)}`);
   }
   const names = ownNames(given, where);
@@ -50,7 +50,8 @@ export function checkOptions<O>(given: unknown, table: OptionTable<O>, where: st
 export function integerOption(least: number, most: number = Number.MAX_SAFE_INTEGER): OptionRule<number> {
   return {
     expected: most === Number.POSITIVE_INFINITY ? `a whole number from ${least}, or Infinity` : `a whole number from ${least} to ${most}`,
-    accepts: (value) => (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) && (value as number) >= least && (value as number) <= most,
+    accepts: (value) =>
+      (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) && (value as number) >= least && (value as number) <= most,
   };
 }
 
@@ -64,7 +65,10 @@ export function numberOption(least: number, most: number): OptionRule<number> {
 
 /** One of a few literals. */
 export function choiceOption<const C extends readonly (string | number | boolean)[]>(...choices: C): OptionRule<C[number]> {
-  return { expected: `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`, accepts: (value) => choices.includes(value as C[number]) };
+  return {
+    expected: `one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`,
+    accepts: (value) => choices.includes(value as C[number]),
+  };
 }
 
 /** A string of `least` to `most` UTF-16 units. */
@@ -106,11 +110,20 @@ export function describeValue(value: unknown): string {
       return "a function";
     case "object":
       if (value === null) return "null";
-      if (Array.isArray(value)) return `an array of ${value.length}`;
+      if (isArray(value)) return `an array of ${value.length}`;
       if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
       return "an object";
     default:
       return Object.is(value, -0) ? "-0" : String(value);
+  }
+}
+
+/** `Array.isArray` throws for a revoked proxy. */
+function isArray(value: object): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
   }
 }
 
@@ -140,12 +153,7 @@ function readOnce(given: Record<string, unknown>, name: string, where: string): 
 }
 
 function unknownOption(name: string, legal: readonly string[], where: string): UsageError {
-  const near = legal.find((option) => option === camelCased(name)) ?? nearestName(name, legal);
+  const near = nearestName(name, legal);
   const hint = near === null ? `the options are ${legal.join(", ")}` : `did you mean ${near}?`;
   return new UsageError("UNKNOWN_CONFIG", `${where}: there is no option ${describeValue(name)}; ${hint}`);
-}
-
-/** Kafka's own spelling, `linger.ms`, in ours. */
-function camelCased(name: string): string {
-  return name.length > NAME_LENGTH_MAX ? name : name.replace(/[._-]+([a-z])/gu, (_, letter: string) => letter.toUpperCase());
 }

@@ -9,8 +9,8 @@ import {
   functionOption,
   integerOption,
   numberOption,
-  objectOption,
   type OptionTable,
+  objectOption,
   signalOption,
   stringOption,
 } from "../../src/base/options.ts";

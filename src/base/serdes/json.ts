@@ -1,0 +1,32 @@
+/** The serde of JSON text. */
+import type { Serde, SerdeContext, StandardSchema } from "../../api/serde.ts";
+import { describeValue } from "../options.ts";
+import { LEND, type LendingSerializer, type Role } from "./lending.ts";
+import { validatorOf } from "./standard-schema.ts";
+import { decodeText, encodeText, lendText } from "./utf8-bytes.ts";
+
+/**
+ * Values as JSON. With a schema, a value is validated before it is written and again when read: what is written is the
+ * value as given, what is read is the schema's output. What JSON would write as `null` is refused: send null itself, a tombstone.
+ */
+export function json<T = unknown>(): Serde<T>;
+export function json<In, Out>(schema: StandardSchema<In, Out>): Serde<In, Out>;
+export function json<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Out> {
+  const validate = validatorOf(schema, "json()");
+  const toText = (value: In): string => {
+    validate?.(value);
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined || text === "null")
+      throw new TypeError(`JSON has no form for ${describeValue(value)} but null, which is a tombstone`);
+    return text;
+  };
+  const serde: Serde<In, Out> & LendingSerializer<In> = {
+    serialize: (value) => encodeText(toText(value)),
+    deserialize: (bytes) => {
+      const value: unknown = JSON.parse(decodeText(bytes));
+      return (validate === null ? value : validate(value)) as Out;
+    },
+    [LEND]: (value: In, _context: SerdeContext, role: Role) => lendText(toText(value), role),
+  };
+  return Object.freeze(serde);
+}

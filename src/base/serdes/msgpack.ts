@@ -1,0 +1,44 @@
+/** The serde of MessagePack, plain as any language reads it. */
+import type { Serde, SerdeContext, StandardSchema } from "../../api/serde.ts";
+import { Packr, RESET_BUFFER_MODE } from "../../vendor/msgpackr.js";
+import { describeValue } from "../options.ts";
+import { KEY, LEND, type LendingSerializer, type Role } from "./lending.ts";
+import { validatorOf } from "./standard-schema.ts";
+
+const NIL = 0xc0;
+
+/** One serves all: it keeps nothing between calls. Made when first asked for, so that importing the module costs nothing. */
+let shared: Packr | undefined;
+
+/**
+ * Values as MessagePack, without extensions of any library's own. With a schema, a value is validated before it is written and
+ * again when read: what is written is the value as given, what is read is the schema's output.
+ *
+ * Written: null, booleans, strings, numbers, bigints of 64 bits, `Uint8Array`, `Date` (the timestamp extension), arrays, Maps with
+ * string keys, plain objects and what has a `toJSON`; properties that are `undefined` are left out. Anything else, a cycle and more
+ * than 512 levels are refused. Read: integers beyond 2^53 as `bigint`, maps as objects, with `__proto__` a name like any other.
+ */
+export function msgpack<T = unknown>(): Serde<T>;
+export function msgpack<In, Out>(schema: StandardSchema<In, Out>): Serde<In, Out>;
+export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Out> {
+  const validate = validatorOf(schema, "msgpack()");
+  shared ??= new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+  const packr = shared;
+  const pack = (value: In, mode: number): Uint8Array<ArrayBuffer> => {
+    validate?.(value);
+    const packed = packr.pack(value, mode);
+    if (packed.length === 1 && packed[0] === NIL)
+      throw new TypeError(`MessagePack has no form for ${describeValue(value)} but nil, which is a tombstone`);
+    return packed;
+  };
+  const serde: Serde<In, Out> & LendingSerializer<In> = {
+    serialize: (value) => new Uint8Array(pack(value, RESET_BUFFER_MODE)),
+    deserialize: (bytes) => {
+      const value = packr.unpack(bytes);
+      return (validate === null ? value : validate(value)) as Out;
+    },
+    // A key stays where it is while the value is packed behind it.
+    [LEND]: (value: In, _context: SerdeContext, role: Role) => pack(value, role === KEY ? 0 : RESET_BUFFER_MODE),
+  };
+  return Object.freeze(serde);
+}
