@@ -2,7 +2,7 @@
  * The build: the core's bytes, the vendored libraries, then TypeScript's own emit. Nothing else turns sources into dist.
  * `--quick` leaves TypeScript out: what the tests of the sources need.
  */
-import { readdirSync, rmdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { performance } from "node:perf_hooks";
 import { projectRoot, runNode } from "./run.mjs";
@@ -11,9 +11,17 @@ const dist = join(projectRoot, "dist");
 /** TypeScript by path: two compilers are installed, and both call their program `tsc`. */
 const compiler = join(projectRoot, "node_modules/typescript/bin/tsc");
 
-await step("core", () => runNode("scripts/build-core.mjs"));
+await step("core", buildCore);
 await step("vendor", () => runNode("scripts/build-vendor.mjs"));
 if (!process.argv.includes("--quick")) await step("types and code", emit);
+
+async function buildCore() {
+  const built = await runNode("scripts/build-core.mjs");
+  if (built.code !== 0) return built;
+  mkdirSync(dist, { recursive: true });
+  copyFileSync(join(projectRoot, "build/core.release.wasm"), join(dist, "core.wasm"));
+  return built;
+}
 
 async function emit() {
   const { code, output } = await runNode(compiler, ["-p", "tsconfig.build.json", "--listEmittedFiles", "--pretty", "false"]);

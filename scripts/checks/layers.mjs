@@ -6,7 +6,12 @@ import { projectRoot, run } from "../run.mjs";
 
 const cruiser = join(projectRoot, "node_modules/dependency-cruiser/bin/dependency-cruise.mjs");
 
-/** Answers `{ problems, saw }`. `flags` are more words for dependency-cruiser: a test blinds it with them. */
+/**
+ * Answers `{ problems, saw }`. `flags` are more words for dependency-cruiser: a test blinds it with them.
+ * @param {string} root
+ * @param {readonly string[]} [flags]
+ * @returns {Promise<{ problems: string[], saw: string }>}
+ */
 export async function check(root, flags = []) {
   const { folderOf, lowerThan, outside } = await import(pathToFileURL(join(root, "scripts/layers.mjs")).href);
   const { code, output } = await run(

@@ -5,7 +5,11 @@ import { projectRoot, runNode } from "../run.mjs";
 
 const biome = join(projectRoot, "node_modules/@biomejs/biome/bin/biome");
 
-/** Answers `{ problems, saw }`. */
+/**
+ * Answers `{ problems, saw }`.
+ * @param {string} root
+ * @returns {Promise<{ problems: string[], saw: string }>}
+ */
 export async function check(root) {
   const { code, output } = await runNode(biome, ["ci", "--error-on-warnings", "--max-diagnostics=200", "--colors=off", "."], { cwd: root });
   const problems = code === 0 ? [] : [output];

@@ -19,14 +19,22 @@ const browserGzipByteLengthMax = 60 * 1024;
 /** Beside dist, npm adds these itself. */
 const allowedFile = /^(?:dist\/.+|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
 
-/** Answers `{ problems, saw }`: builds first, then judges. */
+/**
+ * Answers `{ problems, saw }`: builds first, then judges.
+ * @param {string} root
+ * @returns {Promise<{ problems: string[], saw: string }>}
+ */
 export async function check(root) {
   const built = await runNode("scripts/build.mjs", [], { cwd: root });
   if (built.code !== 0) return { problems: [built.output], saw: "" };
   return judge(root);
 }
 
-/** The same for a folder whose dist stands. */
+/**
+ * The same for a folder whose dist stands.
+ * @param {string} root
+ * @returns {Promise<{ problems: string[], saw: string }>}
+ */
 export async function judge(root) {
   const folder = mkdtempSync(join(tmpdir(), "odradek-package-"));
   try {
@@ -97,7 +105,7 @@ function contentProblems(root, manifest, packed) {
     if (!packed.files.includes(target.replace(/^\.\//, ""))) problems.push(`package.json names ${target}, which is not in the tarball`);
   }
   for (const file of packed.files.filter((name) => /^dist\/vendor\/[^/]+\.js$/.test(name))) {
-    const licence = file.replace(/\.js$/, ".LICENSE.txt");
+    const licence = file.replace(/\.js$/, ".LICENSE");
     if (!packed.files.includes(licence)) problems.push(`${file} is other people's work and ships without ${licence}`);
   }
   if (packed.unpackedByteLength > installedByteLengthMax)

@@ -10,7 +10,11 @@ const leaked = /(?<![\w.~/-])\/(?:home|Users|root|work)\/[\w.-]+|registry\.(?:np
 /** Files above this many lines are named, not refused: each may still be one noun. */
 const longFileLineCount = 400;
 
-/** Answers `{ problems, notes, saw }`. */
+/**
+ * Answers `{ problems, notes, saw }`.
+ * @param {string} root
+ * @returns {{ problems: string[], notes: string[], saw: string }}
+ */
 export function check(root) {
   const problems = [];
   const notes = [];

@@ -5,7 +5,11 @@ import { projectRoot, runNode } from "../run.mjs";
 
 const compiler = join(projectRoot, "node_modules/ts7/bin/tsc");
 
-/** Answers `{ problems, saw }`. */
+/**
+ * Answers `{ problems, saw }`.
+ * @param {string} root
+ * @returns {Promise<{ problems: string[], saw: string }>}
+ */
 export async function check(root) {
   const problems = [];
   const seen = new Set();

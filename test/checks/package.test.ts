@@ -51,12 +51,12 @@ const offenders: readonly Offender[] = [
   ["an install script", (b) => b.manifest((m) => (m.scripts.postinstall = "node x.js")), 'there is an install script "postinstall"'],
   ["a tool that is not pinned", (b) => b.manifest((m) => (m.devDependencies = { vitest: "^4.0.0" })), "vitest is not pinned"],
   ["side effects", (b) => b.manifest((m) => (m.sideEffects = true)), "sideEffects is not false"],
-  ["a file nobody needs", (b) => (b.manifest((m) => (m.files = ["dist", "secret.txt"])), b.write("secret.txt", "x")), "holds secret.txt"],
+  ["a file nobody needs", plantSecret, "holds secret.txt"],
   ["a source map", (b) => b.write("dist/index.js.map", "{}"), "dist/index.js.map, which nobody reads"],
   [
     "other people's work without its licence",
     (b) => b.write("dist/vendor/lib.js", "export {};\n"),
-    "ships without dist/vendor/lib.LICENSE.txt",
+    "ships without dist/vendor/lib.LICENSE",
   ],
   ["a core that is too large", (b) => b.write("dist/core.wasm", "x".repeat(40_000)), /dist\/core\.wasm is 39\.1 KiB/],
   ["a package that is too large", (b) => b.write("dist/large.js", `export const x = "${"x".repeat(1024 * 1024)}";\n`), /KiB installed/],
@@ -78,6 +78,13 @@ const offenders: readonly Offender[] = [
   ],
   ["conditions in the wrong order", (b) => b.manifest(reverseConditions), /exports\["\."\] has the conditions types default/],
 ];
+
+function plantSecret(built: Built): void {
+  built.manifest((manifest) => {
+    manifest.files = ["dist", "secret.txt"];
+  });
+  built.write("secret.txt", "x");
+}
 
 function reverseConditions(manifest: Manifest): void {
   const { types, ...rest } = manifest.exports["."] as Record<string, string>;
