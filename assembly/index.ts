@@ -12,7 +12,8 @@ import {
 } from "./memory/arena";
 import { answer32 } from "./memory/mailbox";
 import { Fault, must, mustBeInMemory } from "./panic/fault";
-import { buildTables, extend } from "./checksum/crc32c";
+import { extend } from "./checksum/crc32c";
+import { buildTables } from "./checksum/tables";
 import { beginValidation, continueValidation } from "./record/batch-validator";
 import { scanWindow } from "./scan/scanner";
 

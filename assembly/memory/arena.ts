@@ -4,15 +4,19 @@
  */
 
 //  0      64        1024         17408             65536    131072        204800            ...
-//  ├ unused ┼ mailbox ┼ crc tables ┼ crc history ... ┼ staging ┼ scan table ┼ write window ┼ scratch ┼ read window ┤ arena end
+//  ├ unused ┼ mailbox ┼ crc tables ┼ crc folding ... ┼ staging ┼ scan table ┼ write window ┼ scratch ┼ read window ┤ arena end
 export const MAILBOX_AT: usize = 64;
 export const MAILBOX_BYTE_LENGTH: usize = 256;
 
 export const CRC_TABLES_AT: usize = 1024;
 export const CRC_TABLES_BYTE_LENGTH: usize = 16 * 256 * 4;
 
-export const CRC_HISTORY_AT: usize = CRC_TABLES_AT + CRC_TABLES_BYTE_LENGTH;
-export const CRC_HISTORY_BYTE_LENGTH: usize = 44 * 1024;
+/** For each way to fold a message: what was folded last (the span, a chunk, a tail of zeros), and the shorter message that comes out. */
+export const CRC_FIRST_HISTORY_AT: usize = CRC_TABLES_AT + CRC_TABLES_BYTE_LENGTH;
+export const CRC_FIRST_TAIL_AT: usize = CRC_FIRST_HISTORY_AT + 21760;
+export const CRC_SECOND_HISTORY_AT: usize = CRC_FIRST_TAIL_AT + 5376;
+export const CRC_SECOND_TAIL_AT: usize = CRC_SECOND_HISTORY_AT + 8768;
+export const CRC_END: usize = CRC_SECOND_TAIL_AT + 320;
 
 /** Bytes that live in other memories pass through here, 64 KiB at a time: the first-level caches hold it. */
 export const STAGING_AT: usize = 65536;
