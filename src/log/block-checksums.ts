@@ -5,6 +5,9 @@ import { readInto } from "./file-bytes.ts";
 
 export const SEAL_BLOCK_BYTE_LENGTH = 65_536;
 
+/** Used and done with inside one synchronous call. */
+const scratch = new Uint8Array(SEAL_BLOCK_BYTE_LENGTH);
+
 /** The checksums of a file as it grows: bytes are added in the order in which they stand, each once, after they were written. */
 export class BlockChecksums {
   readonly #core: Core;
@@ -73,11 +76,10 @@ export function findBadBlock(
   from: number,
   until: number,
 ): number {
-  const block = new Uint8Array(Math.min(SEAL_BLOCK_BYTE_LENGTH, sealed.byteLength));
   const end = Math.min(until, sealed.byteLength);
   for (let number = Math.floor(from / SEAL_BLOCK_BYTE_LENGTH); number * SEAL_BLOCK_BYTE_LENGTH < end; number++) {
     const at = number * SEAL_BLOCK_BYTE_LENGTH;
-    const wanted = block.subarray(0, sealed.byteLength - at);
+    const wanted = scratch.subarray(0, sealed.byteLength - at);
     const count = readInto(file, wanted, at);
     if (count < wanted.byteLength || core.crc32c(wanted) !== sealed.checksums[number]) return number;
   }

@@ -3,6 +3,7 @@ import type { StorageDriver } from "../api/storage-driver.ts";
 import { CorruptionError, OdradekError } from "../base/errors.ts";
 import { CHECKPOINT_BYTE_LENGTH_MAX, decodeCheckpoint, encodeCheckpoint, excerpt, wholeNumber } from "./checkpoint-text.ts";
 import { bookCorrupt, inDirectory, readWholeFile, replaceFile } from "./replace-file.ts";
+import { setAside } from "./set-aside.ts";
 
 export const LEADER_EPOCH_FILE = "leader-epoch-checkpoint";
 
@@ -94,7 +95,8 @@ export class LeaderEpochs {
     const run = this.#turn.then(async () => {
       const entries = next(this.#entries);
       if (isSame(entries, this.#entries) && !this.#mustSetAside) return;
-      if (this.#mustSetAside) await this.#setAside();
+      if (this.#mustSetAside) await setAside(this.#storage, this.#directory, LEADER_EPOCH_FILE);
+      this.#mustSetAside = false;
       const lines = entries.map((entry) => `${entry.epoch} ${entry.startOffset}`);
       await replaceFile(this.#storage, this.#directory, LEADER_EPOCH_FILE, encodeCheckpoint(lines));
       this.#entries = entries;
@@ -103,25 +105,9 @@ export class LeaderEpochs {
     return run;
   }
 
-  /** Renames what could not be believed to a name of its own; nothing is ever deleted on doubt. */
-  async #setAside(): Promise<void> {
-    const taken = new Set((await this.#storage.list(this.#directory)).map((entry) => entry.name));
-    let number = 1;
-    while (taken.has(asideName(number))) number += 1;
-    if (taken.has(LEADER_EPOCH_FILE)) {
-      await this.#storage.replace(this.#name(), inDirectory(this.#directory, asideName(number)));
-      await this.#storage.syncDirectory(this.#directory);
-    }
-    this.#mustSetAside = false;
-  }
-
   #name(): string {
     return inDirectory(this.#directory, LEADER_EPOCH_FILE);
   }
-}
-
-function asideName(number: number): string {
-  return `${LEADER_EPOCH_FILE}.set-aside-${number}`;
 }
 
 function decode(bytes: Uint8Array, file: string): LeaderEpoch[] {
