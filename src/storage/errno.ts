@@ -42,7 +42,9 @@ export function storageError(error: unknown, call: string, name: string): Odrade
   const errno = errnoOf(error);
   const shown = name === "" ? "the data directory" : name;
   const reason = error instanceof Error ? error.message : String(error);
-  return new StorageError((errno !== null && MEANING[errno]) || "STORAGE_FAILED", `${call} of ${shown} was refused: ${reason}`, { cause: error });
+  return new StorageError((errno !== null && MEANING[errno]) || "STORAGE_FAILED", `${call} of ${shown} was refused: ${reason}`, {
+    cause: error,
+  });
 }
 
 /** A call on what has been closed. */

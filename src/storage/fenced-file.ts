@@ -54,7 +54,8 @@ export class FencedFile implements StorageFile {
         const whole = done === 0 && bytes.length <= WRITE_BYTES_MAX;
         const count = this.#file.writeAt(whole ? bytes : bytes.subarray(done, done + WRITE_BYTES_MAX), position + done);
         // A system that takes nothing and says nothing is out of room; asking again without end would hang the loop.
-        if (count === 0) throw errnoError("ENOSPC", `0 of ${bytes.length - done} bytes were taken at ${position + done}, write of`, this.#name);
+        if (count === 0)
+          throw errnoError("ENOSPC", `0 of ${bytes.length - done} bytes were taken at ${position + done}, write of`, this.#name);
         done += count;
       }
       return done;

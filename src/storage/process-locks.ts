@@ -19,7 +19,10 @@ export function claimInProcess(key: unknown, shown: string): () => void {
   const locks = registry();
   const where = locks.get(key);
   if (where !== undefined) {
-    throw new UsageError("ALREADY_OPEN", `${shown} is open already in this process: it was opened ${where}. Close that log first, or share it.`);
+    throw new UsageError(
+      "ALREADY_OPEN",
+      `${shown} is open already in this process: it was opened ${where}. Close that log first, or share it.`,
+    );
   }
   const mine = callSite();
   locks.set(key, mine);
@@ -33,7 +36,9 @@ export function claimInProcess(key: unknown, shown: string): () => void {
 /** The first line of the stack outside this package, and the time. */
 function callSite(): string {
   const lines = (new Error().stack ?? "").split("\n").filter((line) => /:\d+:\d+\)?$/.test(line));
-  const outside = lines.find((line) => !/[\\/](src|dist)[\\/](storage|engine|base)[\\/]|[\\/](src|dist)[\\/](open|odradek)\.|node:internal|\(native/.test(line));
+  const outside = lines.find(
+    (line) => !/[\\/](src|dist)[\\/](storage|engine|base)[\\/]|[\\/](src|dist)[\\/](open|odradek)\.|node:internal|\(native/.test(line),
+  );
   const place = (outside ?? lines.at(-1) ?? "").trim();
   return place === "" ? "at a place that left no stack" : place.startsWith("at ") ? place : `at ${place}`;
 }

@@ -38,7 +38,6 @@ export function parseRename(from: string, to: string): { readonly directory: str
 
 function checkPart(part: string, name: string): void {
   // A backslash divides on Windows, a colon there names a drive or a hidden stream: refused everywhere, so that a name is one name everywhere.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what is looked for
   if (part === "" || part === "." || part === ".." || /[/\\:\0]/.test(part) || part.length > PART_LENGTH_MAX) {
     throw new UsageError("INVALID_ARGUMENT", `storage name: expected "file" or "directory/file" below the root, found ${quoted(name)}`);
   }

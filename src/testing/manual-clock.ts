@@ -56,7 +56,8 @@ export class ManualClock implements Clock {
     for (let firings = 0; ; firings++) {
       const next = this.#next();
       if (next === null || next.dueAt > until) break;
-      if (firings >= FIRINGS_MAX) throw new Error(`ManualClock.advance(${ms}): more than ${FIRINGS_MAX} timers fired; does one set itself again after 0 ms?`);
+      if (firings >= FIRINGS_MAX)
+        throw new Error(`ManualClock.advance(${ms}): more than ${FIRINGS_MAX} timers fired; does one set itself again after 0 ms?`);
       this.#goTo(next.dueAt);
       this.#alarms.delete(next.order);
       next.call();

@@ -1,0 +1,427 @@
+/** A simulated disk that can lose power: it knows what is durable, what is not, and everything a crash may leave of it. */
+import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
+import { type Clock, type Random, systemClock } from "../base/clock.ts";
+import { errnoError } from "../storage/errno.ts";
+import { claimInProcess } from "../storage/process-locks.ts";
+import { checkDirectoryName, parseFileName, parseRename } from "../storage/storage-name.ts";
+import { type CrashPolicy, digitChooser, nextDigits, randomChooser, untilTime } from "./crash-choosers.ts";
+import { crashImage } from "./crash-image.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { SimDirectory, type SimNode } from "./sim-directory.ts";
+import { SimFile } from "./sim-file.ts";
+
+/** How many sectors that files gave back are remembered for stale fills. */
+const STALE_SECTORS_MAX = 64;
+
+/**
+ * What a failed flush leaves behind (measured by others, see the ATC'20 paper on fsync failures).
+ * "ext4": an error, the pages keep the new bytes but count as clean: reads see them, no later flush writes them.
+ * "ext4-late": the same, but this flush reports success and the next one the error.
+ * "xfs": as "ext4", and the file system shuts down: every later change and flush fails.
+ * "btrfs": an error, and reads see the old bytes again.
+ */
+export type SyncFailure = "ext4" | "ext4-late" | "xfs" | "btrfs";
+
+export interface CrashStorageOptions {
+  readonly clock?: Clock;
+  /** What a disk writes whole. 512 unless said; smaller gives more ways to tear a small write. */
+  readonly sectorByteLength?: number;
+  /** Awaited within each asynchronous call, before it takes effect: where other work may come between. Nothing unless given. */
+  readonly latency?: (call: "sync" | "syncDirectory" | "open" | "close" | "entry") => Promise<void>;
+}
+
+interface OpenFile {
+  readonly name: string;
+  readonly file: SimFile;
+  readonly readOnly: boolean;
+}
+
+/** A rule for flushes that fail. */
+interface PlannedSyncFailure {
+  readonly pattern: RegExp;
+  readonly failure: SyncFailure;
+  times: number;
+}
+
+export function crashStorage(options: CrashStorageOptions = {}): CrashStorage {
+  return new CrashStorage(options);
+}
+
+/**
+ * Weaker than any real file system, on purpose: a file's bytes are durable after its own `sync` alone, a name after
+ * `syncDirectory` alone, and what is not may go in any part and any order of sectors. Numbers of closed files are used again
+ * at once, as a system does: a write through a closed file lands in another.
+ */
+export class CrashStorage implements StorageDriver {
+  readonly durability = "power";
+  readonly atomicReplace = true;
+  readonly directorySync = true;
+  readonly sharedReaders = false;
+  readonly #options: CrashStorageOptions;
+  readonly #sectorByteLength: number;
+  readonly #root: SimDirectory;
+  readonly #stale: Uint8Array[];
+  readonly #table: (OpenFile | null)[] = [];
+  readonly #plannedFailures: PlannedSyncFailure[] = [];
+  readonly #lateFailures = new Set<SimFile>();
+  readonly #lockKey = {};
+  #releaseLock: (() => void) | null = null;
+  #time = 0;
+  #halted = false;
+  #shutDown = false;
+
+  /** `image` is what a crash left: leave it out. */
+  constructor(
+    options: CrashStorageOptions = {},
+    image: { readonly root: SimDirectory; readonly stale: readonly Uint8Array[]; readonly time: number } | null = null,
+  ) {
+    this.#options = options;
+    this.#sectorByteLength = options.sectorByteLength ?? 512;
+    this.#root = image?.root ?? new SimDirectory();
+    this.#stale = [...(image?.stale ?? [])];
+    this.#time = image?.time ?? 0;
+  }
+
+  // What a test does to the disk
+
+  /** The power goes (or the process dies): answers the disk as the next one finds it. This one refuses every call from now on. */
+  crash(random: Random = new SeededRandom(0), policy: CrashPolicy = {}): CrashStorage {
+    this.halt();
+    if (policy.kind === "process") return this.#next(cloneNode(this.#root, new Map()) as SimDirectory);
+    return this.#next(crashImage(this.#root, randomChooser(random, policy, this.#time, this.#stale)));
+  }
+
+  /**
+   * Disks that a loss of power now may leave: every one, if there are at most `limit`, else as many: nothing, everything and
+   * each moment's state first, then others by (repeatable) chance. This disk goes on as if nothing had happened.
+   */
+  *enumerateCrashes(limit: number): Generator<CrashStorage, void, undefined> {
+    if (this.countCrashes(limit) <= limit) {
+      for (let digits: number[] | null = []; digits !== null; ) {
+        const radices: number[] = [];
+        yield this.#next(crashImage(this.#root, digitChooser(digits, radices, this.#stale)));
+        digits = nextDigits(digits, radices);
+      }
+      return;
+    }
+    const moments = [0, this.#time, ...this.#changeTimes()];
+    const random = new SeededRandom("enumerateCrashes");
+    for (let count = 0; count < limit; count++) {
+      const moment = moments[count];
+      const chooser = moment === undefined ? randomChooser(random, { survival: "scatter" }, this.#time, this.#stale) : untilTime(moment);
+      yield this.#next(crashImage(this.#root, chooser));
+    }
+  }
+
+  /** How many disks a loss of power now may leave; counting ends at `limit + 1`. */
+  countCrashes(limit: number): number {
+    let count = 0;
+    for (let digits: number[] | null = []; digits !== null && count <= limit; count++) {
+      const radices: number[] = [];
+      crashImage(this.#root, digitChooser(digits, radices, this.#stale));
+      digits = nextDigits(digits, radices);
+    }
+    return count;
+  }
+
+  /** Every call is refused from now on; locks are dropped, as a dead process drops them. */
+  halt(): void {
+    this.#halted = true;
+    this.#releaseLock?.();
+  }
+
+  /** The next `times` flushes of files whose name matches fail in the way of a file system. */
+  failSyncs(pattern: RegExp, failure: SyncFailure, times = 1): void {
+    this.#plannedFailures.push({ pattern, failure, times });
+  }
+
+  /** What would be read now, durable or not; null where there is no such file. */
+  peek(name: string): Uint8Array | null {
+    const { directory, base } = parseFileName(name);
+    const node = this.#directory(directory)?.entries.get(base);
+    if (node?.kind !== "file") return null;
+    const bytes = new Uint8Array(node.byteLength);
+    node.readAt(bytes, 0);
+    return bytes;
+  }
+
+  // The driver
+
+  async open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile> {
+    const { directory, base } = parseFileName(name);
+    await this.#pause("open");
+    const entries = this.#entries(directory, "open", name);
+    let node = entries.entries.get(base);
+    if (node?.kind === "directory") throw errnoError("EISDIR", "open", name);
+    if (node !== undefined && options.create === "new") throw errnoError("EEXIST", "open", name);
+    if (node === undefined) {
+      if (options.create === "no") throw errnoError("ENOENT", "open", name);
+      this.#checkWritable("open", name);
+      node = new SimFile(this.#sectorByteLength);
+      node.modifiedAt = this.#now();
+      entries.change(++this.#time, [base, node]);
+    }
+    const free = this.#table.indexOf(null);
+    const number = free < 0 ? this.#table.length : free;
+    this.#table[number] = { name, file: node, readOnly: options.readOnly === true };
+    return new CrashFile(this, number, name);
+  }
+
+  async list(directory: string): Promise<StorageEntry[]> {
+    checkDirectoryName(directory, true);
+    this.#checkRunning("list", directory);
+    const node = directory === "" ? this.#root : this.#root.entries.get(directory);
+    if (node?.kind === "file") throw errnoError("ENOTDIR", "list", directory);
+    return [...(node?.entries ?? [])].map(([name, entry]) => ({ name, kind: entry.kind }));
+  }
+
+  async createDirectory(directory: string): Promise<void> {
+    checkDirectoryName(directory, false);
+    await this.#pauseToWrite("createDirectory", directory);
+    const node = this.#root.entries.get(directory);
+    if (node?.kind === "file") throw errnoError("EEXIST", "createDirectory", directory);
+    if (node === undefined) this.#root.change(++this.#time, [directory, new SimDirectory()]);
+  }
+
+  async removeDirectory(directory: string): Promise<void> {
+    checkDirectoryName(directory, false);
+    await this.#pauseToWrite("removeDirectory", directory);
+    if (this.#entries(directory, "removeDirectory", directory).entries.size > 0)
+      throw errnoError("ENOTEMPTY", "removeDirectory", directory);
+    this.#root.change(++this.#time, [directory, null]);
+  }
+
+  async replace(from: string, to: string): Promise<void> {
+    const { directory, fromBase, toBase } = parseRename(from, to);
+    await this.#pauseToWrite("replace", from);
+    const entries = this.#entries(directory, "replace", from);
+    const node = entries.entries.get(fromBase);
+    if (node === undefined) throw errnoError("ENOENT", "replace", from);
+    const replaced = entries.entries.get(toBase);
+    if (replaced?.kind === "directory") throw errnoError("EISDIR", "replace", to);
+    if (fromBase === toBase) return;
+    if (replaced !== undefined) this.#giveBack(replaced, 0);
+    entries.change(++this.#time, [fromBase, null], [toBase, node]);
+  }
+
+  async renameDirectory(from: string, to: string): Promise<void> {
+    checkDirectoryName(from, false);
+    checkDirectoryName(to, false);
+    await this.#pauseToWrite("renameDirectory", from);
+    const node = this.#entries(from, "renameDirectory", from);
+    if (this.#root.entries.has(to)) throw errnoError("EEXIST", "renameDirectory", to);
+    this.#root.change(++this.#time, [from, null], [to, node]);
+  }
+
+  async remove(name: string): Promise<void> {
+    const { directory, base } = parseFileName(name);
+    await this.#pauseToWrite("remove", name);
+    const entries = this.#entries(directory, "remove", name);
+    const node = entries.entries.get(base);
+    if (node?.kind !== "file") throw errnoError(node === undefined ? "ENOENT" : "EISDIR", "remove", name);
+    this.#giveBack(node, 0);
+    entries.change(++this.#time, [base, null]);
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    checkDirectoryName(directory, true);
+    const until = this.#time;
+    await this.#pauseToWrite("syncDirectory", directory);
+    this.#entries(directory, "syncDirectory", directory).flush(until);
+  }
+
+  async lock(_holder: LockHolder, options: LockOptions): Promise<StorageLock> {
+    options.signal?.throwIfAborted();
+    this.#checkRunning("lock", "");
+    const release = claimInProcess(this.#lockKey, "this simulated storage");
+    let held = true;
+    this.#releaseLock = () => {
+      held = false;
+      release();
+    };
+    return { stillHeld: () => held, release: async () => this.#releaseLock?.() };
+  }
+
+  async close(): Promise<void> {}
+
+  // What files ask for
+
+  /** @internal The file behind a number, whoever opened it. */
+  at(number: number, call: string, name: string, writes: boolean): SimFile {
+    this.#checkRunning(call, name);
+    const open = this.#table[number] ?? null;
+    if (open === null || (writes && open.readOnly)) throw errnoError("EBADF", call, name);
+    if (writes) this.#checkWritable(call, name);
+    return open.file;
+  }
+
+  /** @internal */
+  write(number: number, bytes: Uint8Array, position: number, name: string): number {
+    const file = this.at(number, "writeAt", name, true);
+    file.writeAt(bytes, position, ++this.#time);
+    file.modifiedAt = this.#now();
+    return bytes.length;
+  }
+
+  /** @internal */
+  truncate(number: number, byteLength: number, name: string): void {
+    const file = this.at(number, "truncate", name, true);
+    if (byteLength < file.byteLength) this.#giveBack(file, byteLength);
+    file.truncate(byteLength, ++this.#time);
+    file.modifiedAt = this.#now();
+  }
+
+  /** @internal The file is looked up when the flush runs, as a system does: after a close it is another's flush. */
+  async sync(number: number, name: string): Promise<void> {
+    this.at(number, "sync", name, false);
+    const until = this.#time;
+    await this.#pause("sync");
+    const file = this.at(number, "sync", name, false);
+    if (this.#shutDown) throw errnoError("EIO", "sync", name);
+    if (this.#lateFailures.delete(file)) throw errnoError("EIO", "sync", name);
+    const planned = this.#plannedFailures.find((one) => one.times > 0 && one.pattern.test(name));
+    if (planned === undefined) {
+      file.flush(until);
+      return;
+    }
+    planned.times--;
+    if (planned.failure === "btrfs") file.revertChanges();
+    else file.loseChanges(until);
+    if (planned.failure === "xfs") this.#shutDown = true;
+    if (planned.failure !== "ext4-late") throw errnoError("EIO", "sync", name);
+    this.#lateFailures.add(file);
+  }
+
+  /** @internal */
+  async release(number: number): Promise<void> {
+    this.#table[number] = null;
+    await this.#pause("close");
+  }
+
+  #next(root: SimDirectory): CrashStorage {
+    return new CrashStorage(this.#options, { root, stale: this.#stale, time: this.#time });
+  }
+
+  #changeTimes(): number[] {
+    const times = new Set<number>();
+    const visit = (node: SimNode): void => {
+      if (node.kind === "file") for (const size of node.history().sizes) times.add(size.time);
+      else {
+        for (const change of node.changes) times.add(change.time);
+        for (const child of new Set([...node.entries.values(), ...node.durableEntries.values()])) visit(child);
+      }
+    };
+    visit(this.#root);
+    return [...times].sort((a, b) => a - b);
+  }
+
+  /** Remembers what stood from `byteLength` on: a disk hands such sectors out again unwiped. */
+  #giveBack(node: SimNode, byteLength: number): void {
+    if (node.kind === "directory") return;
+    const size = this.#sectorByteLength;
+    const firstSector = Math.max(Math.ceil(byteLength / size), Math.ceil(node.byteLength / size) - STALE_SECTORS_MAX);
+    for (let sector = firstSector; sector * size < node.byteLength; sector++) {
+      const bytes = new Uint8Array(size);
+      node.readAt(bytes, sector * size);
+      this.#stale.push(bytes);
+    }
+    if (this.#stale.length > STALE_SECTORS_MAX) this.#stale.splice(0, this.#stale.length - STALE_SECTORS_MAX);
+  }
+
+  #directory(directory: string): SimDirectory | null {
+    const node = directory === "" ? this.#root : this.#root.entries.get(directory);
+    return node?.kind === "directory" ? node : null;
+  }
+
+  #entries(directory: string, call: string, name: string): SimDirectory {
+    const node = this.#directory(directory);
+    if (node === null) throw errnoError(this.#root.entries.has(directory) ? "ENOTDIR" : "ENOENT", call, name);
+    return node;
+  }
+
+  async #pauseToWrite(
+    call: "syncDirectory" | "createDirectory" | "removeDirectory" | "replace" | "renameDirectory" | "remove",
+    name: string,
+  ): Promise<void> {
+    this.#checkWritable(call, name);
+    await this.#pause(call === "syncDirectory" ? call : "entry");
+    this.#checkWritable(call, name);
+  }
+
+  async #pause(call: "sync" | "syncDirectory" | "open" | "close" | "entry"): Promise<void> {
+    await this.#options.latency?.(call);
+    if (call !== "close") this.#checkRunning(call, "");
+  }
+
+  #checkRunning(call: string, name: string): void {
+    if (this.#halted) throw errnoError("ESHUTDOWN", call, name);
+  }
+
+  #checkWritable(call: string, name: string): void {
+    this.#checkRunning(call, name);
+    if (this.#shutDown) throw errnoError("EIO", call, name);
+  }
+
+  #now(): number {
+    return (this.#options.clock ?? systemClock).now();
+  }
+}
+
+function cloneNode(node: SimNode, made: Map<SimNode, SimNode>): SimNode {
+  let copy = made.get(node);
+  if (copy === undefined) {
+    copy = node.kind === "file" ? node.clone() : node.map((child) => cloneNode(child, made));
+    made.set(node, copy);
+  }
+  return copy;
+}
+
+/** A number in the storage's table of open files, and nothing else. */
+class CrashFile implements StorageFile {
+  readonly #storage: CrashStorage;
+  readonly #number: number;
+  readonly #name: string;
+  #closing: Promise<void> | null = null;
+
+  constructor(storage: CrashStorage, number: number, name: string) {
+    this.#storage = storage;
+    this.#number = number;
+    this.#name = name;
+  }
+
+  readAt(into: Uint8Array, position: number): number {
+    return this.#storage.at(this.#number, "readAt", this.#name, false).readAt(into, checked(position, "readAt", this.#name));
+  }
+
+  writeAt(bytes: Uint8Array, position: number): number {
+    return this.#storage.write(this.#number, bytes, checked(position, "writeAt", this.#name), this.#name);
+  }
+
+  truncate(byteLength: number): void {
+    this.#storage.truncate(this.#number, checked(byteLength, "truncate", this.#name), this.#name);
+  }
+
+  byteLength(): number {
+    return this.#storage.at(this.#number, "byteLength", this.#name, false).byteLength;
+  }
+
+  modifiedAt(): number {
+    return this.#storage.at(this.#number, "modifiedAt", this.#name, false).modifiedAt;
+  }
+
+  sync(): Promise<void> {
+    return this.#storage.sync(this.#number, this.#name);
+  }
+
+  async readAhead(_position: number, _byteLength: number): Promise<void> {}
+
+  close(): Promise<void> {
+    this.#closing ??= this.#storage.release(this.#number);
+    return this.#closing;
+  }
+}
+
+function checked(position: number, call: string, name: string): number {
+  if (!Number.isSafeInteger(position) || position < 0) throw errnoError("EINVAL", `${call} at ${position}`, name);
+  return position;
+}

@@ -1,0 +1,490 @@
+/** The simulated disk against its own laws: what is flushed outlives every crash, what is not may go in any way there is. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { StorageDriver } from "../../src/api/storage-driver.ts";
+import { fenced } from "../../src/storage/fenced.ts";
+import { memory } from "../../src/storage/memory.ts";
+import type { CrashPolicy } from "../../src/testing/crash-choosers.ts";
+import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+
+const SECTOR = 16;
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const textOf = (bytes: Uint8Array | null): string | null => (bytes === null ? null : new TextDecoder().decode(bytes));
+
+/** What every file holds now, by name. */
+async function contents(driver: StorageDriver): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  const visit = async (directory: string): Promise<void> => {
+    for (const entry of await driver.list(directory)) {
+      const name = directory === "" ? entry.name : `${directory}/${entry.name}`;
+      if (entry.kind === "directory") {
+        files[`${name}/`] = "";
+        await visit(entry.name);
+        continue;
+      }
+      const file = await driver.open(name, { create: "no", readOnly: true });
+      const bytes = new Uint8Array(file.byteLength());
+      file.readAt(bytes, 0);
+      await file.close();
+      files[name] = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    }
+  };
+  await visit("");
+  return files;
+}
+
+async function write(driver: StorageDriver, name: string, text: string, position = 0, sync = false): Promise<void> {
+  const file = await driver.open(name, { create: "if-missing" });
+  file.writeAt(bytesOf(text), position);
+  if (sync) await file.sync();
+  await file.close();
+}
+
+/** Every text that `name` may hold after a crash now; null where it may be gone. */
+function outcomes(storage: CrashStorage, name: string, limit = 10_000): Set<string | null> {
+  expect(storage.countCrashes(limit)).toBeLessThanOrEqual(limit);
+  return new Set([...storage.enumerateCrashes(limit)].map((after) => textOf(after.peek(name))));
+}
+
+type Step =
+  | { readonly do: "write"; readonly file: number; readonly position: number; readonly byteLength: number; readonly fill: number }
+  | { readonly do: "truncate"; readonly file: number; readonly byteLength: number }
+  | { readonly do: "sync" | "remove" | "syncDirectory"; readonly file: number }
+  | { readonly do: "replace"; readonly file: number; readonly onto: number };
+
+const FILES = ["a", "b", "d/a", "d/b"];
+const file = fc.nat({ max: FILES.length - 1 });
+const position = fc.nat({ max: 5 * SECTOR });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant("write" as const),
+    file,
+    position,
+    byteLength: fc.integer({ min: 1, max: 3 * SECTOR }),
+    fill: fc.integer({ min: 1, max: 255 }),
+  }),
+  fc.record({ do: fc.constant("truncate" as const), file, byteLength: position }),
+  fc.record({ do: fc.constantFrom("sync" as const, "remove" as const, "syncDirectory" as const), file }),
+  fc.record({ do: fc.constant("replace" as const), file, onto: file }),
+);
+
+/** Does one step; what the rules of names forbid does nothing, on every driver alike. */
+async function take(driver: StorageDriver, one: Step): Promise<void> {
+  const name = FILES[one.file]!;
+  const directory = name.includes("/") ? "d" : "";
+  const exists = (await driver.list(directory)).some((entry) => name.endsWith(entry.name) && entry.kind === "file");
+  if (one.do === "syncDirectory") return driver.syncDirectory(directory);
+  if (one.do === "replace") {
+    const onto = FILES[one.onto]!;
+    if (exists && onto.includes("/") === name.includes("/")) await driver.replace(name, onto);
+    return;
+  }
+  if (one.do === "remove") {
+    if (exists) await driver.remove(name);
+    return;
+  }
+  const handle = await driver.open(name, { create: "if-missing" });
+  if (one.do === "write") handle.writeAt(new Uint8Array(one.byteLength).fill(one.fill), one.position);
+  else if (one.do === "truncate") handle.truncate(one.byteLength);
+  else await handle.sync();
+  await handle.close();
+}
+
+/** Makes everything there is durable. */
+async function syncAll(driver: StorageDriver): Promise<void> {
+  for (const directory of ["", "d"]) {
+    for (const entry of await driver.list(directory)) {
+      if (entry.kind === "directory") continue;
+      const handle = await driver.open(directory === "" ? entry.name : `${directory}/${entry.name}`, { create: "no" });
+      await handle.sync();
+      await handle.close();
+    }
+    await driver.syncDirectory(directory);
+  }
+}
+
+async function disk(): Promise<CrashStorage> {
+  const storage = crashStorage({ sectorByteLength: SECTOR });
+  await storage.createDirectory("d");
+  await storage.syncDirectory("");
+  return storage;
+}
+
+describe("a disk that never crashes", () => {
+  it("holds what memory holds, through any history", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const [simulated, plain] = [await disk(), memory()];
+        await plain.createDirectory("d");
+        for (const one of steps) for (const driver of [simulated, plain]) await take(driver, one);
+        expect(await contents(simulated)).toEqual(await contents(plain));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe("what was flushed", () => {
+  it("outlives every crash, whatever came after or before", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.nat(), async (steps, seed) => {
+        const storage = await disk();
+        for (const one of steps) await take(storage, one);
+        await syncAll(storage);
+        const before = await contents(storage);
+        const after = storage.crash(new SeededRandom(seed));
+        expect(await contents(after)).toEqual(before);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("outlives in its own sectors while the ones around it are being written", async () => {
+    const random = new SeededRandom("neighbours");
+    for (let run = 0; run < 100; run++) {
+      const storage = await disk();
+      await write(storage, "a", "x".repeat(3 * SECTOR), 0, true);
+      await storage.syncDirectory("");
+      await write(storage, "a", "y".repeat(SECTOR), SECTOR);
+      const after = textOf(storage.crash(random).peek("a"))!;
+      expect(after.slice(0, SECTOR)).toBe("x".repeat(SECTOR));
+      expect(after.slice(2 * SECTOR)).toBe("x".repeat(SECTOR));
+      expect([..."xy"].map((letter) => letter.repeat(SECTOR))).toContain(after.slice(SECTOR, 2 * SECTOR));
+    }
+  });
+
+  it("does not include what was written after the flush began", async () => {
+    let resume = (): void => {};
+    const storage = crashStorage({
+      sectorByteLength: SECTOR,
+      latency: (call) => (call === "sync" ? new Promise((resolve) => (resume = resolve)) : Promise.resolve()),
+    });
+    const handle = await storage.open("a", { create: "new" });
+    await storage.syncDirectory("");
+    handle.writeAt(bytesOf("1".repeat(SECTOR)), 0);
+    const syncing = handle.sync();
+    handle.writeAt(bytesOf("2".repeat(SECTOR)), SECTOR);
+    resume();
+    await syncing;
+    const first = "1".repeat(SECTOR);
+    expect(outcomes(storage, "a")).toContain(first);
+    for (const text of outcomes(storage, "a")) expect(text!.startsWith(first)).toBe(true);
+  });
+});
+
+describe("what was not flushed", () => {
+  it("may go or stay by sectors, with the size before the bytes and any fill", async () => {
+    const storage = await disk();
+    await write(storage, "a", "", 0, true);
+    await storage.syncDirectory("");
+    await write(storage, "a", "1".repeat(SECTOR) + "2".repeat(SECTOR));
+    const seen = outcomes(storage, "a");
+    const zeros = "\0".repeat(SECTOR);
+    expect(seen).toContain("");
+    expect(seen).toContain("1".repeat(SECTOR) + "2".repeat(SECTOR));
+    expect(seen).toContain(zeros + "2".repeat(SECTOR));
+    expect(seen).toContain("1".repeat(SECTOR) + zeros);
+    expect(seen).toContain(zeros + zeros);
+    // Two sectors, each written or zeros or garbage, and the empty file: all of them and no more.
+    expect(seen.size).toBe(3 * 3 + 1);
+  });
+
+  it("may be read as what another file held there before", async () => {
+    const storage = await disk();
+    await write(storage, "old", "o".repeat(SECTOR), 0, true);
+    await storage.remove("old");
+    await write(storage, "a", "n".repeat(SECTOR));
+    expect(outcomes(storage, "a")).toContain("o".repeat(SECTOR));
+  });
+
+  it("brings back the tail that a truncation cut off, behind what was written since", async () => {
+    const storage = await disk();
+    await write(storage, "a", "1".repeat(SECTOR) + "2".repeat(SECTOR) + "3".repeat(SECTOR), 0, true);
+    await storage.syncDirectory("");
+    const handle = await storage.open("a", { create: "no" });
+    handle.truncate(SECTOR);
+    handle.writeAt(bytesOf("n".repeat(SECTOR)), SECTOR);
+    const zombie = "1".repeat(SECTOR) + "n".repeat(SECTOR) + "3".repeat(SECTOR);
+    expect(outcomes(storage, "a")).toContain(zombie);
+    await handle.sync();
+    expect([...outcomes(storage, "a")]).toEqual(["1".repeat(SECTOR) + "n".repeat(SECTOR)]);
+  });
+
+  it("is a name as much as bytes: a flushed file is gone without its directory's flush", async () => {
+    const storage = await disk();
+    await write(storage, "d/a", "kept", 0, true);
+    expect(outcomes(storage, "d/a")).toEqual(new Set([null, "kept"]));
+    await storage.syncDirectory("d");
+    expect(outcomes(storage, "d/a")).toEqual(new Set(["kept"]));
+  });
+
+  it("is a whole directory where its own name was not flushed", async () => {
+    const storage = await disk();
+    await storage.createDirectory("e");
+    await write(storage, "e/a", "kept", 0, true);
+    await storage.syncDirectory("e");
+    expect(outcomes(storage, "e/a")).toEqual(new Set([null, "kept"]));
+    await storage.syncDirectory("");
+    expect(outcomes(storage, "e/a")).toEqual(new Set(["kept"]));
+  });
+
+  it("lets a removed file return until the directory is flushed", async () => {
+    const storage = await disk();
+    await write(storage, "a", "back", 0, true);
+    await storage.syncDirectory("");
+    await storage.remove("a");
+    expect(outcomes(storage, "a")).toEqual(new Set([null, "back"]));
+    await storage.syncDirectory("");
+    expect(outcomes(storage, "a")).toEqual(new Set([null]));
+  });
+
+  it("leaves the old file or the new one after a rename, never neither, and the name it had goes with it", async () => {
+    const storage = await disk();
+    await write(storage, "book", "old", 0, true);
+    await storage.syncDirectory("");
+    await write(storage, "book.tmp", "new", 0, true);
+    await storage.replace("book.tmp", "book");
+    expect(outcomes(storage, "book")).toEqual(new Set(["old", "new"]));
+    for (const after of storage.enumerateCrashes(100)) {
+      if (textOf(after.peek("book")) === "new") expect(after.peek("book.tmp")).toBe(null);
+    }
+  });
+
+  it("shows the file that was renamed without a flush of its bytes as empty or worse", async () => {
+    const storage = await disk();
+    await write(storage, "book", "old", 0, true);
+    await storage.syncDirectory("");
+    await write(storage, "book.tmp", "newer");
+    await storage.replace("book.tmp", "book");
+    await storage.syncDirectory("");
+    expect(outcomes(storage, "book")).toContain("");
+    expect(outcomes(storage, "book")).not.toContain("old");
+  });
+
+  it("may be torn inside a sector when the disk is said to do so", async () => {
+    const random = new SeededRandom("torn");
+    let torn = 0;
+    for (let run = 0; run < 200; run++) {
+      const storage = await disk();
+      await write(storage, "a", "x".repeat(SECTOR), 0, true);
+      await storage.syncDirectory("");
+      await write(storage, "a", "y".repeat(SECTOR));
+      if (/^y+x+$/.test(textOf(storage.crash(random, { survival: "scatter", tornSectors: true }).peek("a"))!)) torn++;
+    }
+    expect(torn).toBeGreaterThan(0);
+  });
+});
+
+describe("a crash", () => {
+  const history = fc.array(step, { maxLength: 30 });
+
+  it("is repeatable: the same seed leaves the same disk", async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.nat(), async (steps, seed) => {
+        const [one, other] = [await disk(), await disk()];
+        for (const driver of [one, other]) for (const each of steps) await take(driver, each);
+        expect(await contents(one.crash(new SeededRandom(seed)))).toEqual(await contents(other.crash(new SeededRandom(seed))));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("leaves the newest state, the durable one or a moment between, when the policy says so", async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.nat(), async (steps, seed) => {
+        const storage = await disk();
+        const moments = [JSON.stringify(await contents(storage))];
+        for (const one of steps) {
+          // A step may change twice: making a file, and writing to it.
+          const name = FILES[one.file]!;
+          if (one.do === "write" || one.do === "truncate" || one.do === "sync")
+            await (await storage.open(name, { create: "if-missing" })).close();
+          moments.push(JSON.stringify(await contents(storage)));
+          await take(storage, one);
+          moments.push(JSON.stringify(await contents(storage)));
+        }
+        const left = async (policy: CrashPolicy): Promise<string> =>
+          JSON.stringify(await contents(storage.crash(new SeededRandom(seed), policy)));
+        const newest = await crashedContents(storage, "everything");
+        expect(newest).toBe(sorted(moments.at(-1)!));
+        if (!steps.some((one) => one.do === "sync" || one.do === "syncDirectory")) {
+          expect(moments.map(sorted)).toContain(sorted(await left({ survival: "prefix" })));
+          expect(sorted(await left({ survival: "nothing" }))).toBe(sorted(moments[0]!));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("by chance leaves only what the exhaustive search knows", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 4 }), fc.nat(), async (steps, seed) => {
+        const storage = await disk();
+        for (const one of steps) await take(storage, one);
+        const limit = 3000;
+        fc.pre(storage.countCrashes(limit) <= limit);
+        const known = new Set<string>();
+        for (const after of storage.enumerateCrashes(limit)) known.add(sorted(JSON.stringify(await contents(after))));
+        const after = storage.crash(new SeededRandom(seed), { fill: "zero" });
+        expect(known).toContain(sorted(JSON.stringify(await contents(after))));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("can be followed by another on the disk it left", async () => {
+    const storage = await disk();
+    await write(storage, "a", "first", 0, true);
+    await storage.syncDirectory("");
+    let next = storage.crash(new SeededRandom(1));
+    for (let depth = 0; depth < 5; depth++) {
+      await write(next, "a", `depth ${depth}`, 5 + depth * 7, true);
+      await write(next, "b", "unflushed");
+      next = next.crash(new SeededRandom(depth), { survival: "nothing" });
+    }
+    expect(textOf(next.peek("a"))).toBe("firstdepth 0depth 1depth 2depth 3depth 4");
+    expect(next.peek("b")).toBe(null);
+  });
+
+  it("of the process alone loses nothing, and makes nothing durable either", async () => {
+    const storage = await disk();
+    await write(storage, "a", "written");
+    const after = storage.crash(new SeededRandom(0), { kind: "process" });
+    expect(textOf(after.peek("a"))).toBe("written");
+    expect(after.crash(new SeededRandom(0), { survival: "nothing" }).peek("a")).toBe(null);
+  });
+
+  it("ends the old disk and drops its lock", async () => {
+    const storage = await disk();
+    const handle = await storage.open("a", { create: "new" });
+    const lock = await storage.lock(HOLDER, { mechanism: "auto", allowNetworkFileSystem: false });
+    storage.crash();
+    expect(lock.stillHeld()).toBe(false);
+    expect(() => handle.writeAt(bytesOf("late"), 0)).toThrow("ESHUTDOWN");
+    await expect(handle.sync()).rejects.toThrow("ESHUTDOWN");
+    await expect(storage.list("")).rejects.toThrow("ESHUTDOWN");
+  });
+});
+
+describe("too many ways to crash", () => {
+  it("are cut off at the limit, with nothing, everything and each moment among them", async () => {
+    const storage = await disk();
+    for (let at = 0; at < 20; at++) await write(storage, "a", String(at % 10).repeat(SECTOR), at * SECTOR);
+    expect(storage.countCrashes(500)).toBe(501);
+    const seen = [...storage.enumerateCrashes(500)].map((after) => after.peek("a")?.length ?? null);
+    expect(seen.length).toBe(500);
+    expect(seen[0]).toBe(null);
+    expect(seen[1]).toBe(20 * SECTOR);
+    for (let at = 1; at <= 20; at++) expect(seen).toContain(at * SECTOR);
+  });
+});
+
+describe("numbers of closed files", () => {
+  it("are used again at once, so that a late write lands in another file", async () => {
+    const storage = await disk();
+    const first = await storage.open("a", { create: "new" });
+    await first.close();
+    expect(() => first.writeAt(bytesOf("lost"), 0)).toThrow("EBADF");
+    const second = await storage.open("b", { create: "new" });
+    first.writeAt(bytesOf("astray"), 0);
+    expect(textOf(storage.peek("b"))).toBe("astray");
+    expect(storage.peek("a")?.length).toBe(0);
+    await second.close();
+  });
+
+  it("fool no one behind the fence", async () => {
+    const storage = await disk();
+    const driver = fenced(storage);
+    const first = await driver.open("a", { create: "new" });
+    const closing = first.close();
+    const second = await driver.open("b", { create: "new" });
+    expect(() => first.writeAt(bytesOf("astray"), 0)).toThrow("closed");
+    await closing;
+    await expect(first.sync()).rejects.toThrow("closed");
+    expect(storage.peek("b")?.length).toBe(0);
+    await second.close();
+  });
+
+  it("make a flush under a close another file's, except behind the fence", async () => {
+    const latency = async (): Promise<void> => {
+      for (let turn = 0; turn < 3; turn++) await null;
+    };
+    for (const guarded of [false, true]) {
+      const storage = crashStorage({ sectorByteLength: SECTOR, latency });
+      const driver = guarded ? fenced(storage) : storage;
+      const first = await driver.open("a", { create: "new" });
+      await driver.syncDirectory("");
+      first.writeAt(bytesOf("precious"), 0);
+      const syncing = first.sync().catch(() => {});
+      await first.close();
+      await syncing;
+      const after = storage.crash(new SeededRandom(0), { survival: "nothing" });
+      expect(textOf(after.peek("a"))).toBe(guarded ? "precious" : "");
+    }
+  });
+});
+
+describe("a flush that fails", () => {
+  const prepared = async (): Promise<CrashStorage> => {
+    const storage = await disk();
+    await write(storage, "a", "old old old old ", 0, true);
+    await storage.syncDirectory("");
+    return storage;
+  };
+
+  it("as on ext4 shows the new bytes, succeeds the next time, and never writes them", async () => {
+    const storage = await prepared();
+    const handle = await storage.open("a", { create: "no" });
+    handle.writeAt(bytesOf("new new new new "), 0);
+    storage.failSyncs(/^a$/, "ext4");
+    await expect(handle.sync()).rejects.toThrow("EIO");
+    await handle.sync();
+    expect(textOf(storage.peek("a"))).toBe("new new new new ");
+    expect([...outcomes(storage, "a")]).toEqual(["old old old old "]);
+  });
+
+  it("as on ext4 without ordered data tells it one flush late", async () => {
+    const storage = await prepared();
+    const handle = await storage.open("a", { create: "no" });
+    handle.writeAt(bytesOf("new new new new "), 0);
+    storage.failSyncs(/^a$/, "ext4-late");
+    await handle.sync();
+    await expect(handle.sync()).rejects.toThrow("EIO");
+    await handle.sync();
+    expect([...outcomes(storage, "a")]).toEqual(["old old old old "]);
+  });
+
+  it("as on XFS shuts the file system down for changes", async () => {
+    const storage = await prepared();
+    const handle = await storage.open("a", { create: "no" });
+    handle.writeAt(bytesOf("new new new new "), 0);
+    storage.failSyncs(/^a$/, "xfs");
+    await expect(handle.sync()).rejects.toThrow("EIO");
+    await expect(handle.sync()).rejects.toThrow("EIO");
+    expect(() => handle.writeAt(bytesOf("more"), 0)).toThrow("EIO");
+    await expect(storage.remove("a")).rejects.toThrow("EIO");
+    expect(textOf(storage.peek("a"))).toBe("new new new new ");
+  });
+
+  it("as on Btrfs shows the old bytes again", async () => {
+    const storage = await prepared();
+    const handle = await storage.open("a", { create: "no" });
+    handle.writeAt(bytesOf("new new new new and longer"), 0);
+    storage.failSyncs(/^a$/, "btrfs");
+    await expect(handle.sync()).rejects.toThrow("EIO");
+    expect(textOf(storage.peek("a"))).toBe("old old old old ");
+  });
+});
+
+const HOLDER = { pid: 1, runtime: "test", version: "1", since: "", argv: [], hostname: "" };
+
+/** The same facts in one order: directories list as they like. */
+function sorted(json: string): string {
+  return JSON.stringify(Object.entries(JSON.parse(json) as Record<string, string>).sort());
+}
+
+async function crashedContents(storage: CrashStorage, survival: "everything"): Promise<string> {
+  return sorted(JSON.stringify(await contents(storage.crash(new SeededRandom(0), { survival }))));
+}
