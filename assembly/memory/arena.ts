@@ -4,7 +4,7 @@
  */
 
 //  0      64        1024         17408             65536    131072        204800            ...
-//  ├ unused ┼ mailbox ┼ crc tables ┼ crc folding ... ┼ staging ┼ scan table ┼ write window ┼ scratch ┼ read window ┤ arena end
+//  ├ unused ┼ mailbox ┼ crc tables ┼ crc folding ... ┼ staging ┼ scan table ┼ write window ┼ read window ┤ arena end
 export const MAILBOX_AT: usize = 64;
 export const MAILBOX_BYTE_LENGTH: usize = 256;
 
@@ -30,7 +30,6 @@ export const SCAN_TABLE_BYTE_LENGTH: usize = 73728;
 export const WINDOW_BYTE_LENGTH: usize = 1024 * 1024 + 65536;
 
 export const WRITE_WINDOW_AT: usize = SCAN_TABLE_AT + SCAN_TABLE_BYTE_LENGTH;
-/** Keys and values on their way into a batch, when their serializer can write here. */
-export const SCRATCH_AT: usize = WRITE_WINDOW_AT + WINDOW_BYTE_LENGTH;
-export const READ_WINDOW_AT: usize = SCRATCH_AT + WINDOW_BYTE_LENGTH;
+export const READ_WINDOW_AT: usize = WRITE_WINDOW_AT + WINDOW_BYTE_LENGTH;
+/** Behind it an instance that compacts has its offset map and its batches: memory added once, by TypeScript. */
 export const ARENA_END: usize = READ_WINDOW_AT + WINDOW_BYTE_LENGTH;

@@ -9,4 +9,18 @@ export interface CoreExports {
   scan(byteLength: number, verifyChecksums: number): number;
   validateHeader(at: number, givenByteLength: number, wholeByteLength: number): number;
   validateRecords(at: number, start: number, byteLength: number): number;
+  openOffsetMap(at: number, byteLength: number, secretAt: number): number;
+  offsetMapKeyCount(): number;
+  mapBatch(at: number, byteLength: number, startOffset: number): number;
+  filterBatch(
+    at: number,
+    byteLength: number,
+    into: number,
+    intoByteLength: number,
+    latestOffset: number,
+    now: number,
+    newDeleteHorizon: number,
+    flags: number,
+  ): number;
+  keyHash(at: number, byteLength: number, into: number): number;
 }

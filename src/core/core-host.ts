@@ -7,43 +7,55 @@ import { type WasmModule, webAssembly } from "./web-assembly.ts";
 /** Slots of the mailbox are 8 bytes wide, so that one may hold a number; the last one is kept for faults. */
 const MAILBOX_SLOT_COUNT = 32;
 const FAULT_SLOT = MAILBOX_SLOT_COUNT - 1;
+const PAGE_BYTE_LENGTH = 65536;
 
-/** Views and places of one instance. Everything here dies with the instance: hold a `CoreHost`, not this. */
+/** Views and places of one instance. Everything here dies with the instance. */
 export class CoreMemory {
   readonly exports: CoreExports;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly view: DataView<ArrayBuffer>;
+  /** All of linear memory, as it is now: made anew when it grows. */
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView<ArrayBuffer>;
   readonly stagingAt: number;
   readonly stagingByteLength: number;
   readonly scanTableAt: number;
   readonly writeWindowAt: number;
-  readonly scratchAt: number;
   readonly readWindowAt: number;
   readonly windowByteLength: number;
+  /** Behind the fixed map. */
   readonly arenaEnd: number;
-  readonly #words: Int32Array<ArrayBuffer>;
-  readonly #numbers: Float64Array<ArrayBuffer>;
+  readonly #mailboxAt: number;
+  #words: Int32Array<ArrayBuffer>;
+  #numbers: Float64Array<ArrayBuffer>;
 
-  constructor(module: WasmModule, extraPageCount: number) {
+  constructor(module: WasmModule) {
     const api = webAssembly();
-    if (api === undefined) throw new CoreFaultError("CORE_UNAVAILABLE", "this runtime has no WebAssembly any more");
+    if (api === undefined) throw new CoreFaultError("CORE_UNAVAILABLE", "this runtime has no WebAssembly");
     this.exports = new api.Instance(module, {}).exports as CoreExports;
-    // Once, before any view is made: growth would detach it.
-    if (extraPageCount > 0) this.exports.memory.grow(extraPageCount);
+    this.#mailboxAt = this.exports.initialize();
     const { buffer } = this.exports.memory;
-    const mailboxAt = this.exports.initialize();
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
-    this.#words = new Int32Array(buffer, mailboxAt, MAILBOX_SLOT_COUNT * 2);
-    this.#numbers = new Float64Array(buffer, mailboxAt, MAILBOX_SLOT_COUNT);
+    this.#words = new Int32Array(buffer, this.#mailboxAt, MAILBOX_SLOT_COUNT * 2);
+    this.#numbers = new Float64Array(buffer, this.#mailboxAt, MAILBOX_SLOT_COUNT);
     this.stagingAt = this.answer(0);
     this.stagingByteLength = this.answer(1);
     this.scanTableAt = this.answer(2);
     this.writeWindowAt = this.answer(3);
-    this.scratchAt = this.answer(4);
-    this.readWindowAt = this.answer(5);
-    this.windowByteLength = this.answer(6);
-    this.arenaEnd = this.answer(7);
+    this.readWindowAt = this.answer(4);
+    this.windowByteLength = this.answer(5);
+    this.arenaEnd = this.answer(6);
+  }
+
+  /** Makes memory reach to `end`. Only compaction does: it detaches every view handed out before. */
+  reserve(end: number): void {
+    const missing = end - this.bytes.length;
+    if (missing <= 0) return;
+    this.exports.memory.grow(Math.ceil(missing / PAGE_BYTE_LENGTH));
+    const { buffer } = this.exports.memory;
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.#words = new Int32Array(buffer, this.#mailboxAt, MAILBOX_SLOT_COUNT * 2);
+    this.#numbers = new Float64Array(buffer, this.#mailboxAt, MAILBOX_SLOT_COUNT);
   }
 
   /** The 32-bit answer in a slot of the mailbox. */
@@ -66,16 +78,24 @@ export class CoreMemory {
   }
 }
 
+/** What to say of a call into `memory`'s instance that threw `cause`. */
+export function coreFault(memory: CoreMemory, cause: unknown, what: string): CoreFaultError {
+  const sentence = faultSentence(memory.fault());
+  return new CoreFaultError(
+    "CORE_FAULT",
+    `the core gave up in ${what}: ${sentence}. This is a defect in Odradek, not in the data; another instance takes its place and nothing durable is lost`,
+    { cause },
+  );
+}
+
 /** Keeps an instance running. Callers take `memory` anew in every synchronous call. */
 export class CoreHost {
   readonly #module: WasmModule;
-  readonly #extraPageCount: number;
   #memory: CoreMemory;
 
-  constructor(module: WasmModule, extraPageCount = 0) {
+  constructor(module: WasmModule) {
     this.#module = module;
-    this.#extraPageCount = extraPageCount;
-    this.#memory = new CoreMemory(module, extraPageCount);
+    this.#memory = new CoreMemory(module);
   }
 
   get memory(): CoreMemory {
@@ -85,13 +105,9 @@ export class CoreHost {
   /** To be thrown when a call into the core threw `cause`. The instance is dropped and another one stands in its place: nothing durable lived there. */
   faultOf(cause: unknown, what: string): Error {
     if (cause instanceof CoreFaultError) return cause;
-    const sentence = faultSentence(this.#memory.fault());
-    this.#memory = new CoreMemory(this.#module, this.#extraPageCount);
-    return new CoreFaultError(
-      "CORE_FAULT",
-      `the core gave up in ${what}: ${sentence}. This is a defect in Odradek, not in the data; the core was started anew and nothing durable is lost`,
-      { cause },
-    );
+    const fault = coreFault(this.#memory, cause, what);
+    this.#memory = new CoreMemory(this.#module);
+    return fault;
   }
 
   /** To be thrown for work that was under way in an instance that has since been replaced. */

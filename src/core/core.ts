@@ -26,6 +26,8 @@ export interface Core {
   findOffsetEntry(entries: Uint8Array, relativeOffset: number): number;
   /** The largest entry whose timestamp is at most `timestamp` in sorted 12-byte time-index entries, by its number; -1 when there is none. */
   findTimeEntry(entries: Uint8Array, timestamp: number): number;
+  /** An instance of its own for one pass of compaction. Let go of it when the pass ends: its memory goes with it. */
+  compactor(options: CompactorOptions): Compactor;
 }
 
 export interface ScanOptions {
@@ -109,4 +111,53 @@ export interface BatchOptions {
   readonly transactional: boolean;
   /** A control batch: a transaction marker, when also transactional. `validate` refuses it, as a broker refuses it from a producer. */
   readonly control?: boolean;
+}
+
+export interface CompactorOptions {
+  /** Bytes of the offset map, 24 to a key, nine tenths used: Kafka's `log.cleaner.dedupe.buffer.size`. */
+  readonly dedupeBufferByteLength: number;
+  /** 16 fresh random bytes: keys are hashed under them, so that nobody can make two keys that are taken for one. */
+  readonly hashSecret: Uint8Array;
+}
+
+/**
+ * One pass of compaction: first the dirty batches are mapped, then all are filtered. Batches may be of any length and in any
+ * memory. A batch whose bytes do not add up is a `CorruptBatchError`, a compressed one a `UsageError` with
+ * `UNSUPPORTED_COMPRESSION_TYPE`; the checksum is not looked at, so scan first. After a `CoreFaultError` the pass is over.
+ */
+export interface Compactor {
+  /** How many different keys it takes. */
+  readonly keyCountMax: number;
+  readonly keyCount: number;
+  /** Records up to here are covered by the map; -1 while it is empty. */
+  readonly latestOffset: number;
+  /** Forgets all keys, for the next round of a pass that did not fit. */
+  clear(): void;
+  /** Puts the keys of the batch's records from `startOffset` on into the map. False: it is full, and covers records up to `latestOffset` alone. */
+  mapBatch(batch: Uint8Array, startOffset: number): boolean;
+  /** Covers a batch without looking into it: control batches, and those of aborted transactions. */
+  coverTo(lastOffset: number): void;
+  /** What is left of a batch. */
+  filterBatch(batch: Uint8Array, options: FilterOptions): FilteredBatch;
+}
+
+export interface FilterOptions {
+  readonly nowMs: number;
+  /** The topic's `deleteRetentionMs`; may be `Infinity`. */
+  readonly deleteRetentionMs: number;
+  /** No record survives: aborted data, or an empty transaction's marker whose delete horizon has passed. */
+  readonly discardRecords?: boolean;
+  /** A marker whose transaction has no data left: it is given a delete horizon when it has none. */
+  readonly isEmptyMarker?: boolean;
+  /** When no record survives, the header is kept all the same: a producer's last batch, or the last of the cleaned range. */
+  readonly retainEmpty?: boolean;
+}
+
+export interface FilteredBatch {
+  /** unchanged: the bytes given. rewritten, emptied: other bytes, checksum included. dropped: none. */
+  readonly outcome: "unchanged" | "rewritten" | "emptied" | "dropped";
+  /** Empty when dropped. Lives until the next call of this compactor. */
+  readonly bytes: Uint8Array;
+  readonly recordCount: number;
+  readonly maxTimestamp: number;
 }

@@ -2,7 +2,8 @@
 import { validateBatch } from "./batch-validation.ts";
 import { WindowBatchWriter } from "./batch-writer.ts";
 import { WindowScan } from "./batch-scan.ts";
-import type { BatchScan, BatchVerdict, BatchWriter, Core, ScanOptions } from "./core.ts";
+import type { BatchScan, BatchVerdict, BatchWriter, Compactor, CompactorOptions, Core, ScanOptions } from "./core.ts";
+import { InstanceCompactor } from "./compactor.ts";
 import { CoreHost } from "./core-host.ts";
 import { findOffsetEntry, findTimeEntry } from "./index-entries.ts";
 import { murmur2 } from "./murmur2.ts";
@@ -11,9 +12,11 @@ import type { WasmModule } from "./web-assembly.ts";
 export class WasmCore implements Core {
   readonly writer: BatchWriter;
   readonly readWindowByteLength: number;
+  readonly #module: WasmModule;
   readonly #host: CoreHost;
 
   constructor(module: WasmModule) {
+    this.#module = module;
     this.#host = new CoreHost(module);
     this.readWindowByteLength = this.#host.memory.windowByteLength;
     this.writer = new WindowBatchWriter(this.#host, (bytes) => this.crc32c(bytes));
@@ -75,5 +78,9 @@ export class WasmCore implements Core {
 
   findTimeEntry(entries: Uint8Array, timestamp: number): number {
     return findTimeEntry(entries, timestamp);
+  }
+
+  compactor(options: CompactorOptions): Compactor {
+    return new InstanceCompactor(this.#module, options);
   }
 }

@@ -1,0 +1,35 @@
+/** Where the fields of one whole record lie, for code that looks at keys and values. */
+import { readVarint, readVarlong, varintEnd } from "../memory/varint";
+import { RECORD_BYTE_LENGTH_MIN } from "./layout";
+
+// The record read last. A function has one result; these are read right after `readRecord`.
+export let recordEnd: usize = 0;
+/** The one byte of attributes, unused by Kafka. */
+export let attributesAt: usize = 0;
+export let timestampDelta: i64 = 0;
+/** Behind the timestamp: from here to its end a record does not depend on the batch's base timestamp. */
+export let offsetDeltaAt: usize = 0;
+export let offsetDelta: i32 = 0;
+export let keyAt: usize = 0;
+/** -1: null. */
+export let keyLength: i32 = -1;
+/** -1: null. */
+export let valueLength: i32 = -1;
+
+/** Reads the record at `at` in a batch that ends at `end`. False: its bytes do not add up. Headers are left to the record's length. */
+export function readRecord(at: usize, end: usize): bool {
+  const length = readVarint(at, end);
+  attributesAt = varintEnd;
+  if (attributesAt == 0 || length < RECORD_BYTE_LENGTH_MIN - 1 || length > <i32>(end - attributesAt)) return false;
+  recordEnd = attributesAt + <usize>length;
+  timestampDelta = readVarlong(attributesAt + 1, recordEnd);
+  offsetDeltaAt = varintEnd;
+  if (offsetDeltaAt == 0) return false;
+  offsetDelta = readVarint(offsetDeltaAt, recordEnd);
+  if (varintEnd == 0) return false;
+  keyLength = readVarint(varintEnd, recordEnd);
+  keyAt = varintEnd;
+  if (keyAt == 0 || keyLength < -1 || keyLength > <i32>(recordEnd - keyAt)) return false;
+  valueLength = readVarint(keyLength > 0 ? keyAt + <usize>keyLength : keyAt, recordEnd);
+  return varintEnd != 0 && valueLength >= -1 && valueLength <= <i32>(recordEnd - varintEnd);
+}

@@ -1,0 +1,146 @@
+/** One pass of compaction in an instance of its own: the offset map stands behind the core's fixed map, the batches behind it. */
+import { UsageError } from "../base/errors.ts";
+import { ATTRIBUTES_AT, codecNumber, codecOf, HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
+import { readInt16, readInt32 } from "../base/big-endian.ts";
+import type { Compactor, CompactorOptions, FilteredBatch, FilterOptions } from "./core.ts";
+import { CoreMemory, coreFault } from "./core-host.ts";
+import { CorruptBatchError } from "./corrupt-batch-error.ts";
+import type { WasmModule } from "./web-assembly.ts";
+
+/** In the order of their numbers in assembly/compaction/batch-filter.ts. */
+const OUTCOMES: readonly FilteredBatch["outcome"][] = ["unchanged", "rewritten", "emptied", "dropped"];
+const DISCARD_RECORDS = 1;
+const EMPTY_MARKER = 2;
+const RETAIN_EMPTY = 4;
+
+/** assembly/panic/status.ts */
+const COMPRESSED = -2;
+
+const SECRET_BYTE_LENGTH = 16;
+const SLOT_BYTE_LENGTH = 24;
+/** Room for at least a key or two; and, as Kafka has it, no more than an int32 of bytes. */
+const MAP_BYTE_LENGTH_MIN = 10 * SLOT_BYTE_LENGTH;
+const MAP_BYTE_LENGTH_MAX = 2 ** 31 - 1;
+/** A record grows by no more when its timestamp is counted from another base: 9 bytes of delta, 1 of length. */
+const RECORD_GROWTH_MAX = 10;
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+export class InstanceCompactor implements Compactor {
+  readonly keyCountMax: number;
+  readonly #memory: CoreMemory;
+  readonly #mapByteLength: number;
+  readonly #secret: Uint8Array;
+  readonly #batchAt: number;
+  #latestOffset = -1;
+  #isBroken = false;
+
+  constructor(module: WasmModule, options: CompactorOptions) {
+    const { dedupeBufferByteLength, hashSecret } = options;
+    if (!(dedupeBufferByteLength >= MAP_BYTE_LENGTH_MIN && dedupeBufferByteLength <= MAP_BYTE_LENGTH_MAX)) {
+      throw new UsageError(
+        "INVALID_CONFIG",
+        `logCleanerDedupeBufferSize must be ${MAP_BYTE_LENGTH_MIN} to ${MAP_BYTE_LENGTH_MAX} bytes; it is ${dedupeBufferByteLength}`,
+      );
+    }
+    if (hashSecret.length !== SECRET_BYTE_LENGTH) {
+      throw new UsageError("INVALID_ARGUMENT", `hashSecret must be ${SECRET_BYTE_LENGTH} bytes; it is ${hashSecret.length}`);
+    }
+    this.#memory = new CoreMemory(module);
+    this.#mapByteLength = Math.floor(dedupeBufferByteLength / SLOT_BYTE_LENGTH) * SLOT_BYTE_LENGTH;
+    this.#secret = hashSecret.slice();
+    this.#batchAt = this.#memory.arenaEnd + this.#mapByteLength;
+    this.keyCountMax = this.#call("the making of an offset map", () => {
+      // The first batches of ordinary size fit at once; a longer one makes room when it comes.
+      this.#memory.reserve(this.#batchAt + 2 * this.#memory.windowByteLength);
+      return this.#openMap();
+    });
+  }
+
+  get keyCount(): number {
+    return this.#memory.exports.offsetMapKeyCount();
+  }
+
+  get latestOffset(): number {
+    return this.#latestOffset;
+  }
+
+  clear(): void {
+    this.#call("the clearing of an offset map", () => this.#openMap());
+    this.#latestOffset = -1;
+  }
+
+  mapBatch(batch: Uint8Array, startOffset: number): boolean {
+    const answer = this.#call(`the mapping of a batch of ${batch.length} bytes`, () => {
+      this.#copyIn(batch, 0);
+      return this.#memory.exports.mapBatch(this.#batchAt, batch.length, startOffset);
+    });
+    if (answer < 0) throw refusal(answer, batch);
+    const isWhole = answer === 1;
+    const header = new DataView(batch.buffer, batch.byteOffset, HEADER_BYTE_LENGTH);
+    this.coverTo(isWhole ? Number(header.getBigInt64(0)) + header.getInt32(LAST_OFFSET_DELTA_AT) : this.#memory.answerNumber(3));
+    return isWhole;
+  }
+
+  coverTo(lastOffset: number): void {
+    if (lastOffset > this.#latestOffset) this.#latestOffset = lastOffset;
+  }
+
+  filterBatch(batch: Uint8Array, options: FilterOptions): FilteredBatch {
+    const { nowMs, deleteRetentionMs } = options;
+    const flags =
+      (options.discardRecords === true ? DISCARD_RECORDS : 0) |
+      (options.isEmptyMarker === true ? EMPTY_MARKER : 0) |
+      (options.retainEmpty === true ? RETAIN_EMPTY : 0);
+    const intoAt = this.#batchAt + batch.length;
+    const answer = this.#call(`the filtering of a batch of ${batch.length} bytes`, () => {
+      const recordCount = batch.length < HEADER_BYTE_LENGTH ? 0 : Math.max(0, readInt32(batch, RECORD_COUNT_AT));
+      const intoByteLength = batch.length + HEADER_BYTE_LENGTH + RECORD_GROWTH_MAX * Math.min(recordCount, batch.length);
+      this.#copyIn(batch, intoByteLength);
+      return this.#memory.exports.filterBatch(
+        this.#batchAt,
+        batch.length,
+        intoAt,
+        intoByteLength,
+        this.#latestOffset,
+        nowMs,
+        nowMs + deleteRetentionMs,
+        flags,
+      );
+    });
+    if (answer < 0) throw refusal(answer, batch);
+    const memory = this.#memory;
+    const outcome = OUTCOMES[answer] as FilteredBatch["outcome"];
+    const bytes =
+      outcome === "unchanged" ? batch : outcome === "dropped" ? NOTHING : memory.bytes.subarray(intoAt, intoAt + memory.answer(0));
+    return { outcome, bytes, recordCount: memory.answer(1), maxTimestamp: memory.answerNumber(2) };
+  }
+
+  #openMap(): number {
+    const memory = this.#memory;
+    memory.bytes.set(this.#secret, memory.stagingAt);
+    return memory.exports.openOffsetMap(memory.arenaEnd, this.#mapByteLength, memory.stagingAt);
+  }
+
+  #copyIn(batch: Uint8Array, roomBehind: number): void {
+    const memory = this.#memory;
+    memory.reserve(this.#batchAt + batch.length + roomBehind);
+    memory.bytes.set(batch, this.#batchAt);
+  }
+
+  #call(what: string, call: () => number): number {
+    if (this.#isBroken) throw coreFault(this.#memory, undefined, `${what}, having given up before`);
+    try {
+      return call();
+    } catch (error) {
+      this.#isBroken = true;
+      throw coreFault(this.#memory, error, what);
+    }
+  }
+}
+
+function refusal(status: number, batch: Uint8Array): Error {
+  if (status !== COMPRESSED) return new CorruptBatchError(`a batch of ${batch.length} bytes whose records do not add up`);
+  const attributes = readInt16(batch, ATTRIBUTES_AT);
+  const codec = codecOf(attributes) ?? `codec ${codecNumber(attributes)}`;
+  return new UsageError("UNSUPPORTED_COMPRESSION_TYPE", `the batch is compressed with ${codec}, which cannot be compacted here`);
+}
