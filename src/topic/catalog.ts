@@ -1,0 +1,150 @@
+/** The catalogue: which topics there are, and from where on producer ids are free. What it says on disk is the truth. */
+import type { StorageDriver } from "../api/storage-driver.ts";
+import type { TopicConfig } from "../api/topic.ts";
+import { OdradekError, UsageError } from "../base/errors.ts";
+import type { Core } from "../core/core.ts";
+import { isTopicName } from "../log/file-names.ts";
+import { readWholeFile, replaceFile } from "../log/replace-file.ts";
+import { CATALOG_BYTE_LENGTH_MAX, CATALOG_FILE, type CatalogContents, type CatalogTopic, decodeCatalog, encodeCatalog, isPartitionCount } from "./catalog-file.ts";
+import { isTopicId } from "./topic-id.ts";
+
+export { CATALOG_FILE, type CatalogTopic } from "./catalog-file.ts";
+
+/** As many as Kafka hands out at once. */
+export const PRODUCER_ID_BLOCK_COUNT = 1000;
+
+export interface NewCatalogTopic {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitions: number;
+  readonly overrides: Readonly<Partial<TopicConfig>>;
+  readonly adopted?: boolean;
+}
+
+/**
+ * Changes are made one after another; each replaces the file whole and is durable when it resolves. What was answered
+ * before never changes under the reader's hands. A change that rejects is not made here; whether the file holds it is
+ * only known where the error came before the replacing.
+ */
+export class Catalog {
+  readonly #storage: StorageDriver;
+  readonly #core: Core;
+  #topics: ReadonlyMap<string, CatalogTopic>;
+  #deleting: readonly string[];
+  #nextProducerId: bigint;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(storage: StorageDriver, core: Core, contents: CatalogContents) {
+    this.#storage = storage;
+    this.#core = core;
+    this.#topics = frozen(contents.topics);
+    this.#deleting = contents.deleting;
+    this.#nextProducerId = contents.nextProducerId;
+  }
+
+  /** Absent: empty. Throws `BOOK_CORRUPT` for a file that cannot be believed, and does not touch it. */
+  static async load(storage: StorageDriver, core: Core): Promise<Catalog> {
+    const bytes = await readWholeFile(storage, CATALOG_FILE, CATALOG_BYTE_LENGTH_MAX);
+    return new Catalog(storage, core, bytes === null ? { topics: [], deleting: [], nextProducerId: 0n } : decodeCatalog(bytes, core));
+  }
+
+  /** By name; without those being deleted. A snapshot. */
+  topics(): ReadonlyMap<string, CatalogTopic> {
+    return this.#topics;
+  }
+
+  /** Topics whose deletion is decided and whose directories may remain. */
+  deleting(): readonly string[] {
+    return this.#deleting;
+  }
+
+  /** No producer id from here on was handed out. */
+  get nextProducerId(): bigint {
+    return this.#nextProducerId;
+  }
+
+  addTopic(topic: NewCatalogTopic): Promise<void> {
+    return this.#change((contents) => {
+      refuseBad(topic, contents);
+      const added: CatalogTopic = { name: topic.name, topicId: topic.topicId, partitions: topic.partitions, overrides: topic.overrides, adopted: topic.adopted ?? false };
+      return { ...contents, topics: [...contents.topics, added] };
+    });
+  }
+
+  /** The commit point of a deletion: from here on the topic is gone, and its directories are rubbish. */
+  markDeleting(name: string): Promise<void> {
+    return this.#change((contents) => {
+      this.#require(name);
+      return { ...contents, topics: contents.topics.filter((topic) => topic.name !== name), deleting: [...contents.deleting, name] };
+    });
+  }
+
+  /** The end of a deletion: its directories are gone, the name is free. Also for a topic that was not marked. */
+  removeTopic(name: string): Promise<void> {
+    return this.#change((contents) => ({
+      ...contents,
+      topics: contents.topics.filter((topic) => topic.name !== name),
+      deleting: contents.deleting.filter((other) => other !== name),
+    }));
+  }
+
+  changeTopic(name: string, change: Partial<Pick<CatalogTopic, "partitions" | "overrides" | "adopted">>): Promise<void> {
+    return this.#change((contents) => {
+      const changed = { ...this.#require(name), ...change };
+      refuseBad(changed, { ...contents, topics: contents.topics.filter((topic) => topic.name !== name) });
+      return { ...contents, topics: contents.topics.map((topic) => (topic.name === name ? changed : topic)) };
+    });
+  }
+
+  /**
+   * A block of producer ids, durably taken before the first may be used: `count` of them from the answer on, none below
+   * `atLeast` (one more than the largest found in any log) nor ever handed out before.
+   */
+  async reserveProducerIds(atLeast: bigint = 0n, count: number = PRODUCER_ID_BLOCK_COUNT): Promise<bigint> {
+    let first = 0n;
+    await this.#change((contents) => {
+      first = contents.nextProducerId > atLeast ? contents.nextProducerId : atLeast;
+      return { ...contents, nextProducerId: first + BigInt(count) };
+    });
+    return first;
+  }
+
+  #require(name: string): CatalogTopic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) throw new UsageError("UNKNOWN_TOPIC_OR_PARTITION", `the catalogue has no topic "${name}"`);
+    return topic;
+  }
+
+  #change(next: (contents: CatalogContents) => CatalogContents): Promise<void> {
+    const run = this.#turn.then(async () => {
+      const contents = next({ topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId });
+      const bytes = encodeCatalog(contents, this.#core);
+      decodeCatalog(bytes, this.#core); // before it leaves: a catalogue that could not be read again is worse than an error
+      if (bytes.byteLength > CATALOG_BYTE_LENGTH_MAX) {
+        throw new OdradekError("UNKNOWN_SERVER_ERROR", `${CATALOG_FILE}: expected at most ${CATALOG_BYTE_LENGTH_MAX} bytes, found ${bytes.byteLength}`);
+      }
+      await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
+      this.#topics = frozen(contents.topics);
+      this.#deleting = contents.deleting;
+      this.#nextProducerId = contents.nextProducerId;
+    });
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+}
+
+function refuseBad(topic: NewCatalogTopic, contents: CatalogContents): void {
+  const { name, topicId, partitions } = topic;
+  if (contents.deleting.includes(name)) throw new UsageError("TOPIC_ALREADY_EXISTS", `topic "${name}" is still being deleted`);
+  for (const other of contents.topics) {
+    if (other.name === name) throw new UsageError("TOPIC_ALREADY_EXISTS", `topic "${name}" exists`);
+    if (other.topicId === topicId) throw new UsageError("INVALID_ARGUMENT", `topicId: "${topicId}" is the id of topic "${other.name}"`);
+  }
+  if (!isTopicName(name)) throw new UsageError("INVALID_TOPIC_EXCEPTION", `${JSON.stringify(name)} is not a topic's name`);
+  if (!isTopicId(topicId)) throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64, found ${JSON.stringify(topicId)}`);
+  if (!isPartitionCount(partitions)) throw new UsageError("INVALID_PARTITIONS", `topic "${name}": ${partitions} partitions are not legal`);
+}
+
+function frozen(topics: readonly CatalogTopic[]): ReadonlyMap<string, CatalogTopic> {
+  return new Map(topics.map((topic) => [topic.name, Object.freeze({ ...topic, overrides: Object.freeze({ ...topic.overrides }) })]));
+}
