@@ -1,0 +1,87 @@
+import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+
+import org.apache.kafka.common.record.internal.FileRecords;
+import org.apache.kafka.common.record.internal.Record;
+import org.apache.kafka.common.record.internal.RecordBatch;
+import org.apache.kafka.tools.DumpLogSegments;
+
+/**
+ * Reads lines from standard input and answers each with one JSON line, in one JVM, because a JVM starts slowly:
+ * "records FILE...": Kafka's record classes over these .log files in order: every checksum checked, one hash over all records.
+ * "dump ARGUMENT...": kafka-dump-log with these arguments; what it printed and what it complained of, as base64.
+ * Arguments are separated by tabs.
+ */
+public final class Dump {
+    public static void main(String[] arguments) throws Exception {
+        PrintStream answers = System.out;
+        PrintStream complaints = System.err;
+        BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = questions.readLine(); line != null; line = questions.readLine()) {
+            String[] words = line.split("\t");
+            String[] rest = List.of(words).subList(1, words.length).toArray(new String[0]);
+            String answer;
+            try {
+                answer = words[0].equals("records") ? records(rest) : dump(rest);
+            } catch (Throwable problem) {
+                answer = "{\"error\":" + Json.string(problem.toString()) + "}";
+            } finally {
+                System.setOut(answers);
+                System.setErr(complaints);
+            }
+            answers.println(answer);
+            answers.flush();
+        }
+    }
+
+    private static String records(String[] files) throws Exception {
+        RecordHash hash = new RecordHash();
+        long batchCount = 0;
+        long unreadByteLength = 0;
+        List<String> epochs = new ArrayList<>();
+        for (String file : files) {
+            try (FileRecords records = FileRecords.open(new File(file), false)) {
+                long read = 0;
+                for (RecordBatch batch : records.batches()) {
+                    batch.ensureValid();
+                    if (batch.magic() != RecordBatch.MAGIC_VALUE_V2) throw new IllegalStateException("magic " + batch.magic() + " in " + file);
+                    String epoch = Integer.toString(batch.partitionLeaderEpoch());
+                    if (epochs.isEmpty() || !epochs.get(epochs.size() - 1).equals(epoch)) epochs.add(epoch);
+                    batchCount++;
+                    read += batch.sizeInBytes();
+                    if (batch.isControlBatch()) continue;
+                    for (Record record : batch) {
+                        record.ensureValid();
+                        hash.add(record.offset(), record.timestamp(), record.key(), record.value(), record.headers());
+                    }
+                }
+                unreadByteLength += records.sizeInBytes() - read;
+            }
+        }
+        return "{\"recordCount\":" + hash.recordCount() + ",\"batchCount\":" + batchCount + ",\"unreadByteLength\":" + unreadByteLength
+            + ",\"epochs\":[" + String.join(",", epochs) + "],\"hash\":\"" + hash.hex() + "\"}";
+    }
+
+    private static String dump(String[] arguments) throws Exception {
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        ByteArrayOutputStream complained = new ByteArrayOutputStream();
+        try (PrintStream out = new PrintStream(printed, false, StandardCharsets.UTF_8);
+             PrintStream err = new PrintStream(complained, false, StandardCharsets.UTF_8)) {
+            System.setOut(out);
+            System.setErr(err);
+            DumpLogSegments.main(arguments);
+        }
+        return "{\"printed\":\"" + base64(printed) + "\",\"complained\":\"" + base64(complained) + "\"}";
+    }
+
+    private static String base64(ByteArrayOutputStream bytes) {
+        return Base64.getEncoder().encodeToString(bytes.toByteArray());
+    }
+}

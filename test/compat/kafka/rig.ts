@@ -1,0 +1,89 @@
+/** Kafka's jars and our Java programs, found, compiled and run: what every suite here stands on. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { projectRoot, run } from "../../../scripts/run.mjs";
+
+const classPath: string = process.env.ODRADEK_KAFKA_CLASSPATH ?? "";
+const logging = `-Dlog4j2.configurationFile=${fileURLToPath(new URL("java/log4j2.xml", import.meta.url))}`;
+
+/** Arguments of `java` before the class's name. */
+export function javaArguments(extra: readonly string[] = []): string[] {
+  if (classPath === "") throw new Error("ODRADEK_KAFKA_CLASSPATH is not set: run `npm run test:kafka`, which finds the jars");
+  return ["-cp", classPath, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", logging, ...extra];
+}
+
+/** Runs a Java program to its end; throws with what it printed unless it ended with 0. */
+export async function java(mainClass: string, programArguments: readonly string[], timeoutMs = 120_000): Promise<string> {
+  const { code, output } = await run("java", [...javaArguments(["-Xmx512m"]), mainClass, ...programArguments], {
+    cwd: projectRoot,
+    timeoutMs,
+  });
+  if (code !== 0) throw new Error(`java ${mainClass} ${programArguments.join(" ")} ended with ${code}: ${output.slice(-4000)}`);
+  return output;
+}
+
+/** One task of Client.java; its JSON line. */
+export async function client<T>(bootstrap: string, task: string, ...words: readonly (string | number)[]): Promise<T> {
+  const output = await java("Client", [bootstrap, task, ...words.map(String)]);
+  const line = output.trim().split("\n").at(-1) ?? "";
+  return JSON.parse(line) as T;
+}
+
+export interface KafkaRecords {
+  readonly recordCount: number;
+  readonly batchCount: number;
+  readonly unreadByteLength: number;
+  readonly epochs: readonly number[];
+  readonly hash: string;
+}
+export interface KafkaDump {
+  readonly printed: string;
+  readonly complained: string;
+}
+
+/** Dump.java, kept running: one JVM reads thousands of files. Questions are answered in order. */
+export class KafkaReader {
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
+  #errors = "";
+
+  constructor() {
+    this.#process = spawn("java", [...javaArguments(["-Xmx1g"]), "Dump"], { cwd: projectRoot });
+    const lines: Interface = createInterface({ input: this.#process.stdout });
+    this.#lines = lines[Symbol.asyncIterator]();
+    this.#process.stderr.on("data", (piece: Buffer) => {
+      this.#errors += piece.toString();
+    });
+  }
+
+  /** What Kafka's record classes find in these .log files, every checksum checked. */
+  async records(files: readonly string[]): Promise<KafkaRecords> {
+    return (await this.#ask(["records", ...files])) as KafkaRecords;
+  }
+
+  /** What kafka-dump-log prints for these files, and what it complains of. */
+  async dump(files: readonly string[], flags: readonly string[]): Promise<KafkaDump> {
+    const { printed, complained } = (await this.#ask(["dump", "--files", files.join(","), ...flags])) as KafkaDump;
+    return { printed: decode(printed), complained: decode(complained) };
+  }
+
+  async close(): Promise<void> {
+    this.#process.stdin.end();
+    if (this.#process.exitCode === null) await once(this.#process, "exit");
+  }
+
+  async #ask(words: readonly string[]): Promise<unknown> {
+    this.#process.stdin.write(`${words.join("\t")}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`Dump.java ended: ${this.#errors.slice(-4000)}`);
+    const answer = JSON.parse(value as string) as { readonly error?: string };
+    if (answer.error !== undefined) throw new Error(`Kafka's classes refuse ${words.slice(1).join(" ")}: ${answer.error}`);
+    return answer;
+  }
+}
+
+function decode(base64: string): string {
+  return Buffer.from(base64, "base64").toString("utf8");
+}
