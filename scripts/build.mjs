@@ -25,7 +25,8 @@ async function buildCore() {
 
 async function emit() {
   const { code, output } = await runNode(compiler, ["-p", "tsconfig.build.json", "--listEmittedFiles", "--pretty", "false"]);
-  if (code !== 0) return { code, output };
+  const complaints = output.split("\n").filter((line) => !line.startsWith("TSFILE: "));
+  if (code !== 0) return { code, output: complaints.join("\n") };
   const emitted = new Set(
     output
       .split("\n")
