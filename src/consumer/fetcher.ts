@@ -1,0 +1,190 @@
+/** Brings batches from the broker: one fetch for all partitions at a time, and at most one ahead of what is being read. */
+import type { Broker, FetchedPartition, IsolationLevel } from "../api/broker.ts";
+import type { Assignment } from "./assignment.ts";
+import type { BatchSlice } from "./batch-slice.ts";
+import { FetchedRun } from "./fetched-run.ts";
+import type { PartitionState } from "./partition-state.ts";
+
+/** How long the broker holds a fetch that has nothing to answer. */
+const FETCH_WAIT_MS = 30_000;
+
+/** Whether a partition is read to its end for now, once everything below `offset` is. */
+export type Finished = (state: PartitionState, offset: number) => boolean;
+
+export interface FetcherOptions {
+  readonly fetchMaxBytes: number;
+  readonly isolationLevel: IsolationLevel;
+  readonly clientId: string;
+}
+
+interface Request {
+  readonly state: PartitionState;
+  readonly epoch: number;
+  readonly offset: number;
+}
+
+export class Fetcher {
+  readonly #broker: Broker;
+  readonly #options: FetcherOptions;
+  readonly #assignment: Assignment;
+  /** Called when a fetch has settled. */
+  readonly #onSettled: () => void;
+  /** Read from the front. Bounded: a fetch is begun only while at most one run is left. */
+  #runs: FetchedRun[] = [];
+  #error: unknown = null;
+  #waiting: AbortController | null = null;
+  #inFlight = false;
+  /** Least recently served first, so that a busy partition does not starve the others. */
+  #order: PartitionState[] = [];
+  #ordered: readonly PartitionState[] = [];
+
+  constructor(broker: Broker, options: FetcherOptions, assignment: Assignment, onSettled: () => void) {
+    this.#broker = broker;
+    this.#options = options;
+    this.#assignment = assignment;
+    this.#onSettled = onSettled;
+  }
+
+  /**
+   * The next batch to deliver, if it is here already; or the run whose `error` a fetch answered in its place. Throws what
+   * made a whole fetch fail, once everything fetched before was taken. What failed is fetched anew next time.
+   */
+  take(finished: Finished): BatchSlice | FetchedRun | null {
+    for (let index = 0; index < this.#runs.length; ) {
+      const run = this.#runs[index] as FetchedRun;
+      if (!run.isStale && finished(run.state, run.state.position ?? 0)) {
+        index += 1;
+        continue;
+      }
+      if (!run.isStale) {
+        const found = run.error === null ? this.#next(run) : run;
+        if (found === run) {
+          this.#runs.splice(index, 1);
+          run.state.drop();
+          return run;
+        }
+        if (found !== null) {
+          this.#fetchAhead(finished);
+          return found;
+        }
+      }
+      this.#runs.splice(index, 1);
+    }
+    if (this.#error !== null) {
+      const error = this.#error;
+      this.#error = null;
+      throw error;
+    }
+    return null;
+  }
+
+  /** Begins a fetch that waits for records, unless one is under way. False: there is no partition to fetch from. */
+  begin(finished: Finished, waits: boolean): boolean {
+    if (this.#inFlight) return true;
+    const requests = this.#requests(finished);
+    if (requests.length > 0) this.#fetch(requests, waits ? FETCH_WAIT_MS : 0);
+    return requests.length > 0;
+  }
+
+  get isFetching(): boolean {
+    return this.#inFlight;
+  }
+
+  /** What is fetched from has changed: a fetch that waits for the old partitions or offsets is ended. */
+  interrupt(): void {
+    this.#waiting?.abort();
+  }
+
+  close(): void {
+    this.interrupt();
+    this.#runs = [];
+  }
+
+  #next(run: FetchedRun): BatchSlice | null {
+    try {
+      return run.next();
+    } catch (error) {
+      // To be met again, it must be fetched again: the run is behind it by now.
+      this.#runs.splice(this.#runs.indexOf(run), 1);
+      run.state.drop();
+      throw error;
+    }
+  }
+
+  #requests(finished: Finished): Request[] {
+    if (this.#ordered !== this.#assignment.states) {
+      this.#ordered = this.#assignment.states;
+      this.#order = [...this.#ordered];
+    }
+    const buffered = new Set(this.#runs.map((run) => (run.error !== null && !run.isStale ? run.state : null)));
+    const requests: Request[] = [];
+    for (const state of this.#order) {
+      if (state.paused || state.position === null || finished(state, state.fetchOffset) || buffered.has(state)) continue;
+      requests.push({ state, epoch: state.epoch, offset: state.fetchOffset });
+    }
+    return requests;
+  }
+
+  /** Only where there is known to be more: a reader at the end of its partitions is not followed by empty fetches. */
+  #fetchAhead(finished: Finished): void {
+    if (this.#inFlight || this.#runs.length > 1) return;
+    const requests = this.#requests(finished);
+    if (requests.some(({ state, offset }) => offset < state.readableEnd)) this.#fetch(requests, 0);
+  }
+
+  #fetch(requests: readonly Request[], maxWaitMs: number): void {
+    const { fetchMaxBytes, isolationLevel, clientId } = this.#options;
+    const controller = maxWaitMs > 0 ? new AbortController() : null;
+    this.#inFlight = true;
+    this.#waiting = controller;
+    this.#broker
+      .fetch(
+        {
+          partitions: requests.map(({ state: { topic, partition }, offset }) => ({ topic, partition, offset, maxBytes: fetchMaxBytes })),
+          minBytes: 1,
+          maxWaitMs,
+          maxBytes: fetchMaxBytes,
+          isolation: isolationLevel,
+          clientId,
+        },
+        controller?.signal,
+      )
+      .then(
+        ({ partitions }) => this.#receive(requests, partitions),
+        (error: unknown) => {
+          if (controller?.signal.aborted !== true) this.#error = error;
+        },
+      )
+      .finally(() => {
+        this.#inFlight = false;
+        this.#waiting = null;
+        this.#onSettled();
+      });
+  }
+
+  #receive(requests: readonly Request[], answers: readonly FetchedPartition[]): void {
+    const { isolationLevel } = this.#options;
+    const served = new Set<PartitionState>();
+    for (const [index, answer] of answers.entries()) {
+      const isAnswered = ({ state }: Request): boolean => state.partition === answer.partition && state.topic === answer.topic;
+      // Brokers answer in the order asked; nothing but speed depends on it.
+      const inOrder = requests[index];
+      const request = inOrder !== undefined && isAnswered(inOrder) ? inOrder : requests.find(isAnswered);
+      // What was sought elsewhere, paused or taken away in the meantime is let go.
+      if (request === undefined || request.epoch !== request.state.epoch || request.offset !== request.state.fetchOffset) continue;
+      const { state } = request;
+      if (answer.fault === null) {
+        const { lastStableOffset, highWatermark } = answer.watermarks;
+        state.readableEnd = isolationLevel === "readCommitted" ? lastStableOffset : highWatermark;
+      }
+      const run = new FetchedRun(state, answer, request.offset, isolationLevel === "readCommitted");
+      if (run.isEmpty) continue;
+      state.fetchOffset = run.endOffset;
+      this.#runs.push(run);
+      served.add(state);
+    }
+    if (served.size > 0 && this.#order.length > 1) {
+      this.#order = [...this.#order.filter((state) => !served.has(state)), ...served];
+    }
+  }
+}

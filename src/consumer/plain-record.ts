@@ -1,0 +1,94 @@
+/** Making a record for an iteration or a poll: plain own properties, decoded, owning every byte it shows. */
+import type { Bytes, Header, TopicPartition } from "../api/bytes.ts";
+import type { ConsumerRecord } from "../api/consumer.ts";
+import type { Deserializer, SerdeContext } from "../api/serde.ts";
+import { CorruptionError, SerdeError } from "../base/errors.ts";
+import type { DecodedHeader, RecordCursor } from "../base/record-decoder.ts";
+import { type PartitionState, partitionKey } from "./partition-state.ts";
+
+export const NO_HEADERS: readonly Header[] = Object.freeze([]);
+
+/** As Java's clients read names: what is no UTF-8 is replaced, since a header must not make a record unreadable. */
+const NAMES = new TextDecoder("utf-8", { ignoreBOM: true });
+
+export function headersOf(decoded: readonly DecodedHeader[]): Header[] {
+  return decoded.map(([name, value]) => [NAMES.decode(name), value as Bytes | null]);
+}
+
+export class PlainDecoder<K, V> {
+  readonly #key: Deserializer<K>;
+  readonly #value: Deserializer<V>;
+  /** Records without headers share one context for each topic in a row. */
+  #context: SerdeContext = { topic: "", headers: NO_HEADERS };
+
+  constructor(key: Deserializer<K>, value: Deserializer<V>) {
+    this.#key = key;
+    this.#value = value;
+  }
+
+  /** The record that the cursor stands on. Throws a `SerdeError` when its key or value does not deserialize. */
+  decode(cursor: RecordCursor, { topic, partition }: PartitionState): ConsumerRecord<K, V> {
+    let headers = NO_HEADERS;
+    let context = this.#context;
+    if (cursor.headersCount > 0) {
+      headers = headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, value === null ? null : value.slice()]);
+      context = { topic, headers };
+    } else if (context.topic !== topic) {
+      context = this.#context = { topic, headers: NO_HEADERS };
+    }
+    let what = "key";
+    try {
+      const keyBytes = cursor.key() as Bytes | null;
+      const key = keyBytes === null ? null : owned(this.#key.deserialize(keyBytes, context), keyBytes);
+      what = "value";
+      const valueBytes = cursor.value() as Bytes | null;
+      const value = valueBytes === null ? null : owned(this.#value.deserialize(valueBytes, context), valueBytes);
+      return { topic, partition, offset: cursor.offset, timestamp: cursor.timestamp, key, value, headers };
+    } catch (cause) {
+      throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
+    }
+  }
+}
+
+/** A record as stored, in memory of its own. */
+export function rawRecord(cursor: RecordCursor, { topic, partition }: TopicPartition): ConsumerRecord<Bytes, Bytes> {
+  const copied = (view: Uint8Array | null): Bytes | null => (view === null ? null : (view.slice() as Bytes));
+  return {
+    topic,
+    partition,
+    offset: cursor.offset,
+    timestamp: cursor.timestamp,
+    key: copied(cursor.key()),
+    value: copied(cursor.value()),
+    headers: headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, copied(value)]),
+  };
+}
+
+export function deserializationError(what: string, partition: TopicPartition, record: ConsumerRecord<Bytes, Bytes>, cause: unknown): SerdeError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SerdeError(
+    "DESERIALIZATION_FAILED",
+    `${partitionKey(partition)}, offset ${record.offset}: the ${what} does not deserialize: ${reason}; onDeserializeError: "skip" or a seek to ${record.offset + 1} goes on behind it`,
+    { record, cause },
+  );
+}
+
+/** Bytes in a batch whose checksum is right, but which are no records: an application wrote them so. */
+export function framingError(partition: TopicPartition, baseOffset: number, lastOffset: number, byteRange: readonly [number, number], cause: unknown): CorruptionError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CorruptionError(`${partitionKey(partition)}: the batch of offsets ${baseOffset} to ${lastOffset} holds no whole records: ${reason}`, {
+    file: partitionKey(partition),
+    byteRange,
+    offsetRange: [baseOffset, lastOffset + 1],
+    nextReadableOffset: lastOffset + 1,
+    cause,
+  });
+}
+
+/**
+ * A deserializer may give back a view of the batch, as `bytes` does: a record that is to be cloned or posted must not take
+ * the whole batch with it, nor keep it alive.
+ */
+function owned<T>(value: T, of: Bytes): T {
+  return value instanceof Uint8Array && value.buffer === of.buffer ? (value.slice() as T) : value;
+}

@@ -1,0 +1,68 @@
+/** `poll()`: up to so many records at once, as soon as there are any. */
+import type { ConsumerRecord } from "../api/consumer.ts";
+import { SerdeError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { type IteratorParts, skipOrThrow } from "./record-iterator.ts";
+import { Session } from "./session.ts";
+
+export interface PollOptions {
+  readonly timeoutMs: number;
+  readonly maxRecords: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The array is in hand until the next call. Empty when the time is over. */
+export async function poll<K, V>(parts: IteratorParts<K, V>, clock: Clock, options: PollOptions): Promise<ConsumerRecord<K, V>[]> {
+  const { reader, hand, begin } = parts;
+  const session = new Session("poll()", { signal: options.signal, isTry: options.timeoutMs === 0 });
+  begin(session.call);
+  reader.enter(session);
+  hand.moveOn();
+  const timer = options.timeoutMs === 0 ? null : clock.after(options.timeoutMs, () => reader.end(session), true);
+  try {
+    return await gather(parts, session, options.maxRecords);
+  } catch (error) {
+    hand.giveBack();
+    throw error;
+  } finally {
+    timer?.cancel();
+    hand.coversCommit = !hand.isEmpty;
+    reader.leave(session);
+  }
+}
+
+async function gather<K, V>(parts: IteratorParts<K, V>, session: Session, maxRecords: number): Promise<ConsumerRecord<K, V>[]> {
+  const { reader } = parts;
+  const records: ConsumerRecord<K, V>[] = [];
+  while (records.length < maxRecords) {
+    if (records.length > 0) {
+      if (reader.turn.isSpent()) await reader.turn.next();
+      session.signal?.throwIfAborted();
+      if (!reader.isReady(session)) break;
+    } else if (!(await reader.advance(session))) break;
+    const record = await next(parts, records.length > 0);
+    if (record === null) break;
+    if (record !== "skipped") records.push(record);
+  }
+  return records;
+}
+
+/** Null: a record that may not be skipped stands behind others, which are given first. The next poll meets it. */
+async function next<K, V>(parts: IteratorParts<K, V>, hasOthers: boolean): Promise<ConsumerRecord<K, V> | "skipped" | null> {
+  const { reader, decoder, policy } = parts;
+  const cursor = reader.peek();
+  if (cursor === null || reader.slice === null) return "skipped";
+  try {
+    const record = decoder.decode(cursor, reader.slice.state);
+    reader.deliver();
+    return record;
+  } catch (error) {
+    if (!(error instanceof SerdeError)) throw error;
+    if (hasOthers && !policy.alwaysSkips) {
+      reader.refuse();
+      return null;
+    }
+    await skipOrThrow(parts, error);
+    return "skipped";
+  }
+}
