@@ -232,8 +232,11 @@ export class Group {
   // ── The join barrier ───────────────────────────────────────────────────────
 
   #prepareRebalance(reason: string): void {
-    if (this.#state === "PreparingRebalance") this.#completeJoinIfReady();
-    if (this.#state === "PreparingRebalance" || this.#state === "Dead") return;
+    if (this.#state === "Dead") return;
+    if (this.#state === "PreparingRebalance") {
+      this.#completeJoinIfReady();
+      return;
+    }
     const first = this.#state === "Empty";
     this.#setState("PreparingRebalance");
     this.#cancelSyncTimer();

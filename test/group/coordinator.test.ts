@@ -51,7 +51,9 @@ describe("joining", () => {
     expect(world.group).toMatchObject({ state: "Empty", members: [] });
     const joined = world.join({ ...REMOTE, memberId }, { requireKnownMemberId: true });
     await world.clock.advance(3000);
-    expect((await joined).memberId).toBe(memberId);
+    const first = await joined;
+    expect(first.memberId).toBe(memberId);
+    await world.sync(first);
 
     await world.join(REMOTE, { requireKnownMemberId: true }).catch(() => {});
     const again = world.join({ ...REMOTE, memberId });

@@ -67,9 +67,10 @@ export class World {
   async stable(count: number, request: Partial<JoinGroupRequest> = {}): Promise<JoinGroupResponse[]> {
     let members = [await this.join(request)];
     while (members.length < count) {
-      const joins = [...members.map(({ memberId }) => this.join({ ...request, memberId })), this.join(request)];
-      // The newcomer first makes the group rebalance; those before it are already waiting.
-      members = await Promise.all(joins);
+      // The newcomer first: it makes the group rebalance, which those before it then join.
+      const newcomer = this.join(request);
+      const again = members.map(({ memberId }) => this.join({ ...request, memberId }));
+      members = await Promise.all([...again, newcomer]);
     }
     await Promise.all(members.map((member) => this.sync(member)));
     return members;
