@@ -1,0 +1,221 @@
+/** The reading side of a partition: finds the segment, warms cold bytes without blocking, and names damage by its place. */
+import type { Bytes, Watermarks } from "../api/bytes.ts";
+import { CorruptionError, OffsetError } from "../base/errors.ts";
+import { batchByteLengthAt, HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
+import { type ScannedBatch, scanBatches } from "./batch-scan.ts";
+import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
+import { Damage } from "./damage.ts";
+import type { LogPosition, OpenedLog } from "./opened-log.ts";
+import { readSeal } from "./sealing.ts";
+import type { Segment, SegmentFiles } from "./segment.ts";
+import { locate, readFrom, type ReadChecks, type ReadLimit } from "./segment-reader.ts";
+
+const NOTHING: Bytes = new Uint8Array(0);
+
+export class LogReader {
+  readonly #log: OpenedLog;
+  readonly #visible: () => LogPosition;
+  readonly #checks: ReadChecks;
+
+  constructor(log: OpenedLog, visible: () => LogPosition) {
+    this.#log = log;
+    this.#visible = visible;
+    const { context, epochs, spec } = log;
+    this.#checks = { core: context.core, epochFor: spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : () => null };
+  }
+
+  get checks(): ReadChecks {
+    return this.#checks;
+  }
+
+  /** Throws `OffsetError` when the offset is outside what the partition holds. */
+  assertInRange(offset: number, marks: Watermarks): void {
+    if (offset >= marks.logStartOffset && offset <= marks.logEndOffset) return;
+    const message = `${this.#log.spec.directory}: expected an offset from ${marks.logStartOffset} to ${marks.logEndOffset}, found ${offset}`;
+    throw new OffsetError("OFFSET_OUT_OF_RANGE", message, { range: marks });
+  }
+
+  /** null: not at once; something is cold, closed or doubtful, and `read` looks at it in peace. */
+  readSync(offset: number, maxBytes: number): Bytes | null {
+    const { segments, unreadableFrom } = this.#log;
+    if (unreadableFrom !== null && offset >= unreadableFrom) return null;
+    if (offset >= this.#visible().offset) return NOTHING;
+    const segment = segments.holding(offset);
+    const { files } = segment;
+    if (files === null || segment.checksums === "unread") return null;
+    const limit = this.limitOf(segment);
+    try {
+      const position = locate(segment, files, offset, limit);
+      if (position < 0 || (position < segment.warmFrom && !segment.verified.covers(position, position + 1))) return null;
+      const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks);
+      return bytes === "unanchored" ? null : bytes;
+    } catch (error) {
+      if (error instanceof Damage) return null;
+      throw error;
+    }
+  }
+
+  async read(offset: number, maxBytes: number): Promise<Bytes> {
+    const { segments, unreadableFrom } = this.#log;
+    if (unreadableFrom !== null && offset >= unreadableFrom && this.#log.endProblem !== null) throw this.#log.endProblem;
+    const atOnce = this.readSync(offset, maxBytes);
+    if (atOnce !== null) return atOnce;
+    for (let segment: Segment | null = segments.holding(offset); segment !== null; segment = segments.after(segment)) {
+      const bytes = await this.#readCold(segment, offset, maxBytes);
+      if (bytes !== null) return bytes;
+    }
+    return NOTHING;
+  }
+
+  /** Up to where this segment may be read now. */
+  limitOf(segment: Segment): ReadLimit {
+    const visible = this.#visible();
+    if (segment === visible.segment) return visible;
+    if (segment.baseOffset < visible.segment.baseOffset) return { position: segment.byteLength, offset: segment.nextOffset };
+    return { position: 0, offset: segment.baseOffset };
+  }
+
+  /** Runs `body` with the segment's files open and its seal looked at; damage comes out as a `CorruptionError`. */
+  async withSegment<Result>(segment: Segment, offset: number, body: (files: SegmentFiles) => Promise<Result>): Promise<Result> {
+    const files = await segment.acquire();
+    try {
+      if (segment.checksums === "unread") await this.#loadSeal(segment, files);
+      return await body(files);
+    } catch (error) {
+      throw error instanceof Damage ? this.#corruption(segment, files, offset, error) : error;
+    } finally {
+      segment.release();
+      for (const idle of this.#log.segments.touched(segment)) await idle.closeIdle();
+    }
+  }
+
+  async #readCold(segment: Segment, offset: number, maxBytes: number): Promise<Bytes | null> {
+    return await this.withSegment(segment, offset, async (files) => {
+      const limit = this.limitOf(segment);
+      const position = await this.find(segment, files, offset, limit);
+      if (position < 0) return null;
+      const from = position - (position % SEAL_BLOCK_BYTE_LENGTH);
+      await files.log.readAhead(from, Math.min(maxBytes, limit.position - position) + 2 * SEAL_BLOCK_BYTE_LENGTH);
+      try {
+        const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks);
+        if (bytes !== "unanchored") return bytes;
+      } catch (error) {
+        if (!(error instanceof Damage) || position === 0) throw error;
+      }
+      const anchored = await this.#anchor(segment, files, offset, limit);
+      if (anchored < 0) return null;
+      const bytes = readFrom(segment, files, anchored, offset, maxBytes, limit, this.#checks);
+      if (bytes === "unanchored") throw new Damage(anchored, limit.position, `order: offset ${offset} is not there`);
+      return bytes;
+    });
+  }
+
+  /** Where the first batch that reaches `offset` begins; -1: beyond the limit. An index that leads astray is not followed. */
+  async find(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): Promise<number> {
+    if (segment.byteLength === 0 || limit.position === 0) return -1;
+    let position = -1;
+    try {
+      position = locate(segment, files, offset, limit);
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error;
+      return await this.#anchor(segment, files, offset, limit);
+    }
+    if (position < 0 && segment.contiguous && offset < limit.offset) return await this.#anchor(segment, files, offset, limit);
+    return position;
+  }
+
+  /** The largest timestamp of the batch that holds `offset`; -1 when it is not there. */
+  async maxTimestampAt(segment: Segment, files: SegmentFiles, offset: number): Promise<number> {
+    const position = await this.find(segment, files, offset, { position: segment.byteLength, offset: segment.nextOffset });
+    if (position < 0) return -1;
+    const header = new Uint8Array(HEADER_BYTE_LENGTH);
+    if (files.log.readAt(header, position) < HEADER_BYTE_LENGTH) return -1;
+    return readInt64(viewOf(header), MAX_TIMESTAMP_AT);
+  }
+
+  /** The slow, sure way: walks from the segment's beginning, steps over what is damaged, and hints the place it found. */
+  async #anchor(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): Promise<number> {
+    let found: ScannedBatch | null = null;
+    let damage: Damage | null = null;
+    let from = 0;
+    let nextOffset = segment.baseOffset;
+    while (from < limit.position && found === null) {
+      const order = segment.contiguous && damage === null ? "exact" : "rising";
+      const expectation = { nextOffset, order, epochFor: this.#checks.epochFor } as const;
+      const end = await scanBatches(this.#checks.core, files.log, [from, limit.position], expectation, (batch) => {
+        if (batch.lastOffset < offset) return undefined;
+        found = { ...batch };
+        return "stop";
+      });
+      if (found !== null || end.position >= limit.position) break;
+      damage = new Damage(end.position, limit.position, `${end.reason}: ${end.detail}`, end.reason === "older");
+      const header = new Uint8Array(HEADER_BYTE_LENGTH);
+      files.log.readAt(header, end.position);
+      const byteLength = batchByteLengthAt(viewOf(header), 0);
+      if (!(end.position + byteLength < limit.position)) throw damage;
+      damage = new Damage(end.position, end.position + byteLength, damage.message, damage.older);
+      from = end.position + byteLength;
+      nextOffset = end.nextOffset;
+    }
+    const batch = found as ScannedBatch | null;
+    if (batch === null || (batch.baseOffset > offset && damage !== null)) {
+      if (damage !== null) throw damage;
+      return -1;
+    }
+    segment.hints.add(batch.baseOffset, batch.position);
+    return batch.position;
+  }
+
+  /** A seal that cannot be believed or is not of this file is passed over: batches are then checked one by one. */
+  async #loadSeal(segment: Segment, files: SegmentFiles): Promise<void> {
+    const { context, spec } = this.#log;
+    const seal = await readSeal(context, segment);
+    if (segment.checksums !== "unread") return;
+    segment.checksums = null;
+    if (seal === "absent") return;
+    const { topic, partition } = spec;
+    const report = (problem: string): void => context.emit("seal.ignored", { partition: { topic, partition }, file: segment.logName, problem });
+    if ("problem" in seal) return report(seal.problem);
+    const isOurs = seal.baseOffset === segment.baseOffset && seal.partition === spec.partition && seal.topicId === spec.topicId;
+    if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
+    if (files.log.byteLength() !== seal.logByteLength) return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
+    segment.checksums = { byteLength: seal.logByteLength, checksums: seal.logChecksums };
+    segment.maxTimestamp = seal.maxTimestamp;
+    segment.nextOffset = seal.nextOffset;
+  }
+
+  #corruption(segment: Segment, files: SegmentFiles, offset: number, damage: Damage): CorruptionError {
+    const nextReadableOffset = this.#nextReadable(segment, files, damage);
+    const byteRange = [damage.position, damage.end] as const;
+    const lastOffset = Math.max(offset, (nextReadableOffset ?? this.limitOf(segment).offset) - 1);
+    const next = nextReadableOffset === null ? "nothing behind it can be read" : `the next readable offset is ${nextReadableOffset}`;
+    return new CorruptionError(`batch at ${segment.logName}:${damage.position}: ${damage.message}; ${next}`, {
+      file: segment.logName,
+      byteRange,
+      offsetRange: [offset, lastOffset],
+      nextReadableOffset,
+      code: damage.older ? "UNSUPPORTED_MAGIC" : "CORRUPT_MESSAGE",
+    });
+  }
+
+  /** The first batch behind the damage that can be given out: by the damaged one's own length, by the index, or in the next segment. */
+  #nextReadable(segment: Segment, files: SegmentFiles, damage: Damage): number | null {
+    const limit = this.limitOf(segment);
+    const candidates: number[] = [damage.end];
+    for (let span = 1; span <= limit.offset - segment.baseOffset; span *= 2) {
+      const indexed = files.offsetIndex?.lookup(segment.baseOffset + span) ?? 0;
+      if (indexed > damage.position) candidates.push(indexed);
+    }
+    for (const position of candidates) {
+      if (position <= damage.position || position + HEADER_BYTE_LENGTH > limit.position) continue;
+      try {
+        const bytes = readFrom(segment, files, position, Number.NaN, HEADER_BYTE_LENGTH, limit, this.#checks);
+        if (bytes !== "unanchored") return readInt64(viewOf(bytes), 0);
+      } catch (error) {
+        if (!(error instanceof Damage)) throw error;
+      }
+    }
+    const next = this.#log.segments.after(segment);
+    return next !== null && next.baseOffset < this.#visible().offset ? next.baseOffset : null;
+  }
+}

@@ -1,0 +1,437 @@
+/** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
+import type { Durability } from "../api/bytes.ts";
+import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
+import { errnoOf } from "../storage/errno.ts";
+import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
+import { stampAppendTime, stampPlace } from "./batch-header.ts";
+import { flushIsDue, RECOVERY_POINT_INTERVAL_BYTES } from "./flush-policy.ts";
+import { Flusher } from "./flusher.ts";
+import type { LogPosition, OpenedLog } from "./opened-log.ts";
+import { rollReason } from "./roll-policy.ts";
+import { sealSegment } from "./sealing.ts";
+import { Segment } from "./segment.ts";
+import { durableFacts } from "./state-facts.ts";
+
+export interface Appended {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** The time stamped on every record, or -1 where the topic keeps the sender's. */
+  readonly logAppendTime: number;
+  readonly byteLength: number;
+}
+
+interface WrittenMark extends LogPosition {
+  /** All bytes this process had written by then. */
+  readonly byteTotal: number;
+}
+
+/** What stands between a batch and the file. */
+type Obstacle = "epoch" | "roll" | "room";
+
+export class LogWriter {
+  readonly #log: OpenedLog;
+  readonly #notify: () => void;
+  readonly #flusher: Flusher<WrittenMark>;
+  readonly #queue: AppendQueue<Appended> = new AppendQueue();
+  #durable: WrittenMark;
+  #visible: LogPosition;
+  #byteTotal = 0;
+  #unflushedRecordCount = 0;
+  #unflushedSinceMs = 0;
+  #recoveryPointByteTotal = 0;
+  #epoch: number;
+  /** A roll, an epoch or a cut is under way: whoever comes waits. */
+  #busy: Promise<void> | null = null;
+  /** Sealing of the segment before the active one, or a recovery point on its way. */
+  #settling: Promise<void> = Promise.resolve();
+  #isSettling = false;
+  #failure: OdradekError | null;
+
+  /** `notify`: the high watermark has moved, or the log has failed. */
+  constructor(log: OpenedLog, notify: () => void) {
+    this.#log = log;
+    this.#notify = notify;
+    this.#failure = log.endProblem;
+    this.#epoch = log.epochs.latest()?.epoch ?? 0;
+    const { active } = log.segments;
+    this.#durable = { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: 0 };
+    this.#visible = this.#durable;
+    this.#flusher = new Flusher<WrittenMark>(
+      {
+        written: () => this.#written(),
+        sync: (mark) => this.#sync(mark),
+        onDurable: (mark) => this.#onDurable(mark),
+        onFailure: (error) => this.fail(error),
+      },
+      active.nextOffset,
+    );
+  }
+
+  get failure(): OdradekError | null {
+    return this.#failure;
+  }
+
+  get logEndOffset(): number {
+    return this.#log.segments.active.nextOffset;
+  }
+
+  /** Up to where readers may read. */
+  get visible(): LogPosition {
+    return this.#visible;
+  }
+
+  get durableEnd(): LogPosition {
+    return this.#durable;
+  }
+
+  append(batch: Uint8Array, verdict: AppendVerdict, signal: AbortSignal | undefined): Appended | Promise<Appended> {
+    this.#assertWritable(batch);
+    if (this.#busy === null && this.#queue.length === 0 && this.#obstacle(batch, verdict) === null) return this.#write(batch, verdict);
+    const waiting = this.#queue.add(batch, verdict, signal, this.#log.spec.directory);
+    this.#pump();
+    return waiting;
+  }
+
+  async flushed(offset: number): Promise<Durability> {
+    const { durability } = this.#log.context.storage;
+    if (this.#isSync()) {
+      await this.#flusher.flushed(offset);
+      return durability;
+    }
+    if (this.#failure !== null && offset > this.#visible.offset) throw this.#failure;
+    return durability === "none" ? "none" : "process";
+  }
+
+  /** Makes everything written so far durable, whatever the topic's level. */
+  async flush(): Promise<void> {
+    await this.#flusher.flushed(this.logEndOffset);
+  }
+
+  /** Begins a new segment and waits until the old one is sealed. For retention, which may want the active segment gone. */
+  async rollNow(): Promise<void> {
+    while (this.#busy !== null) await this.#busy;
+    this.#throwIfFailed();
+    this.#begin(this.#roll());
+    await this.#busy;
+    this.#throwIfFailed();
+    await this.#settling;
+  }
+
+  /** Everything that waits is done or has failed, nothing is under way, and what was written is durable unless the log has failed. */
+  async drain(): Promise<void> {
+    while (this.#failure === null && (this.#queue.length > 0 || this.#busy !== null)) {
+      if (this.#busy !== null) await this.#busy;
+      else await this.flush();
+    }
+    if (this.#failure === null) await this.flush().catch(() => {});
+    await this.#flusher.idle();
+    while (this.#isSettling) await this.#settling;
+  }
+
+  /** Whoever still waits is told `error`; nothing is written from now on. */
+  stop(error: OdradekError): void {
+    this.#failure ??= error;
+    this.#flusher.fail(error);
+    this.#queue.rejectAll(error);
+  }
+
+  /** Sticky: nothing is appended any more, all who wait are told. What is durable stays readable. */
+  fail(error: unknown): void {
+    if (this.#failure !== null) return;
+    const { directory } = this.#log.spec;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `${directory}: the partition has failed and takes no appends until it is reopened: ${reason}`;
+    this.#failure = new StorageError("PARTITION_FAILED", message, { cause: error });
+    this.#flusher.fail(this.#failure);
+    this.#queue.rejectAll(this.#failure);
+    this.#emit("storage.failed", { error: this.#failure });
+    this.#notify();
+  }
+
+  /** Writes the facts without a flush: lost in a crash at worst. */
+  noteState(): void {
+    try {
+      this.#log.state.write(durableFacts(this.#log, this.#durable, this.#visible.offset));
+    } catch (error) {
+      // The note is advice for recovery: an older one costs a longer look, and a full disk must not fail what is durable already.
+      this.#emit("storage.failed", { error });
+    }
+  }
+
+  async saveState(): Promise<void> {
+    await this.#log.state.writeDurably(durableFacts(this.#log, this.#durable, this.#visible.offset));
+  }
+
+  #assertWritable(batch: Uint8Array): void {
+    this.#throwIfFailed();
+    const { segmentBytes } = this.#log.spec.config();
+    if (batch.length > segmentBytes) {
+      const message = `${this.#log.spec.directory}: expected a batch of at most segmentBytes ${segmentBytes} bytes, found ${batch.length}`;
+      throw new UsageError("RECORD_LIST_TOO_LARGE", message);
+    }
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  #isSync(): boolean {
+    return this.#log.spec.config().durability === "sync";
+  }
+
+  #obstacle(batch: Uint8Array, verdict: AppendVerdict): Obstacle | null {
+    const { context, spec, segments, nextEpoch } = this.#log;
+    if (nextEpoch !== null) return "epoch";
+    const config = spec.config();
+    const { active } = segments;
+    const unflushedBytes = this.#byteTotal - this.#durable.byteTotal;
+    if (unflushedBytes > 0 && unflushedBytes + batch.length > context.maxUnflushedBytes && config.durability === "sync") return "room";
+    const lastOffset = active.nextOffset + verdict.recordCount - 1;
+    return rollReason(active, batch.length, lastOffset, verdict.maxTimestamp, config, context.clock) === null ? null : "roll";
+  }
+
+  #write(batch: Uint8Array, verdict: AppendVerdict): Appended | Promise<never> {
+    const { context, spec, segments } = this.#log;
+    const { active } = segments;
+    const { files } = active;
+    if (files === null) throw new OdradekError("UNKNOWN_SERVER_ERROR", `${active.logName}: expected the active segment to be open`);
+    const config = spec.config();
+    const baseOffset = active.nextOffset;
+    const lastOffset = baseOffset + verdict.recordCount - 1;
+    if (lastOffset > Number.MAX_SAFE_INTEGER - 1) throw new UsageError("INVALID_RECORD", `${spec.directory}: offsets end at 2^53-1, the log at ${baseOffset}`);
+    let { maxTimestamp } = verdict;
+    let logAppendTime = -1;
+    stampPlace(batch, baseOffset, this.#epoch);
+    if (config.messageTimestampType === "LogAppendTime") {
+      logAppendTime = context.clock.now();
+      maxTimestamp = logAppendTime;
+      stampAppendTime(context.core, batch, logAppendTime);
+    }
+    try {
+      active.write(files.log, batch);
+    } catch (error) {
+      return this.#undo(active, error);
+    }
+    active.admit(files, batch.length, lastOffset, maxTimestamp, config.indexIntervalBytes);
+    if (this.#byteTotal === this.#durable.byteTotal) this.#unflushedSinceMs = context.clock.monotonic();
+    this.#byteTotal += batch.length;
+    this.#unflushedRecordCount += verdict.recordCount;
+    if (config.durability === "os") this.#show({ segment: active, position: active.byteLength, offset: lastOffset + 1 });
+    this.#requestFlush();
+    return { baseOffset, lastOffset, logAppendTime, byteLength: batch.length };
+  }
+
+  #requestFlush(): void {
+    const { context, spec } = this.#log;
+    const unflushed = {
+      byteLength: this.#byteTotal - this.#durable.byteTotal,
+      recordCount: this.#unflushedRecordCount,
+      ageMs: context.clock.monotonic() - this.#unflushedSinceMs,
+    };
+    if (flushIsDue(unflushed, spec.config())) this.#flusher.request();
+  }
+
+  /** Cuts what part of a batch was written. A full disk is routine: the partition lives if the cut is durable. */
+  #undo(active: Segment, error: unknown): Promise<never> {
+    const log = active.files?.log;
+    if (errnoOf(error) === "EIO" || log === undefined) {
+      this.fail(error);
+      return Promise.reject(this.#failure);
+    }
+    try {
+      log.truncate(active.byteLength);
+    } catch (cutError) {
+      this.fail(cutError);
+      return Promise.reject(this.#failure);
+    }
+    const cut = log.sync().catch((syncError: unknown) => this.fail(syncError));
+    this.#begin(cut);
+    return cut.then(() => {
+      this.#throwIfFailed();
+      throw retriable(error, this.#log.spec.directory);
+    });
+  }
+
+  /** Runs one thing that appends must wait for, then lets them go on. */
+  #begin(work: Promise<void>): void {
+    const busy = work.then(
+      () => {
+        this.#busy = null;
+        this.#pump();
+      },
+      (error: unknown) => {
+        this.#busy = null;
+        // The one that wanted it is told; the next tries again.
+        this.#queue.take()?.reject(this.#failure ?? retriable(error, this.#log.spec.directory));
+        this.#pump();
+      },
+    );
+    this.#busy = busy;
+  }
+
+  /** Appends those who wait, in order, as far as nothing is in the way. */
+  #pump(): void {
+    while (this.#busy === null && this.#failure === null) {
+      const next = this.#queue.peek();
+      if (next === undefined) return;
+      const obstacle = this.#obstacle(next.batch, next.verdict);
+      if (obstacle === "room") return this.#flusher.request();
+      if (obstacle === "epoch") return this.#begin(this.#beginEpoch());
+      if (obstacle === "roll") return this.#begin(this.#roll());
+      this.#queue.take();
+      try {
+        const appended = this.#write(next.batch, next.verdict);
+        if (appended instanceof Promise) appended.catch(next.reject);
+        else next.resolve(appended);
+      } catch (error) {
+        next.reject(error);
+      }
+    }
+  }
+
+  /** Its line in the checkpoint is durable before a batch carries it. */
+  async #beginEpoch(): Promise<void> {
+    const { epochs, nextEpoch } = this.#log;
+    if (nextEpoch === null) return;
+    await epochs.assign(nextEpoch, this.logEndOffset);
+    this.#epoch = nextEpoch;
+    this.#log.nextEpoch = null;
+  }
+
+  async #roll(): Promise<void> {
+    // At most one segment behind the active one is not sealed yet.
+    await this.#settling;
+    this.#throwIfFailed();
+    const { context, spec, segments } = this.#log;
+    const old = segments.active;
+    const next = await Segment.create(context, spec.directory, old.nextOffset);
+    if (this.#failure !== null) {
+      next.release();
+      await next.close();
+      throw this.#failure;
+    }
+    try {
+      if (old.files !== null) old.finishIndexes(old.files);
+    } catch (error) {
+      this.#emit("storage.failed", { error }); // derived files: rebuilt at the next open, the log goes on
+    }
+    segments.add(next);
+    if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };
+    if (this.#visible.offset === next.baseOffset) this.#visible = { segment: next, position: 0, offset: next.baseOffset };
+    this.#settle(() => this.#sealBefore(old, next));
+  }
+
+  async #sealBefore(old: Segment, next: Segment): Promise<void> {
+    const { context, spec } = this.#log;
+    try {
+      await this.#flusher.flushed(next.baseOffset);
+      await this.#syncIndexes(old);
+      // Before the recovery point: a segment behind it always has its seal.
+      await sealSegment(context, spec, old);
+      this.#moveRecoveryPoint(next.baseOffset);
+      await this.saveState();
+    } finally {
+      old.release();
+    }
+    await old.closeIdle();
+    this.#emit("segment.rolled", { baseOffset: old.baseOffset, nextOffset: next.baseOffset, byteLength: old.byteLength });
+  }
+
+  async #advanceRecoveryPoint(): Promise<void> {
+    const { offset, segment } = this.#durable;
+    segment.files?.offsetIndex?.flush();
+    segment.files?.timeIndex?.flush();
+    await this.#syncIndexes(segment);
+    this.#moveRecoveryPoint(offset);
+    await this.saveState();
+  }
+
+  /** Whatever else is settling comes first. A flush that fails is final for the partition; a full disk is not: the next roll tries again. */
+  #settle(work: () => Promise<void>): void {
+    const before = this.#settling;
+    this.#isSettling = true;
+    const settling = before.then(work).catch((error: unknown) => {
+      if (this.#failure === null && isRoutine(error)) this.#emit("storage.failed", { error });
+      else this.fail(error);
+    });
+    this.#settling = settling;
+    void settling.then(() => {
+      if (this.#settling === settling) this.#isSettling = false;
+    });
+  }
+
+  #moveRecoveryPoint(offset: number): void {
+    this.#log.recoveryPoint = offset;
+    this.#recoveryPointByteTotal = this.#byteTotal;
+  }
+
+  async #syncIndexes(segment: Segment): Promise<void> {
+    const files = segment.files;
+    if (files !== null) await all([files.offsetIndex?.sync(), files.timeIndex?.sync()]);
+  }
+
+  #written(): WrittenMark {
+    const { active } = this.#log.segments;
+    return { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: this.#byteTotal };
+  }
+
+  /** Earlier segments too: an acknowledgement here says that they are durable. */
+  async #sync(mark: WrittenMark): Promise<void> {
+    const { context, segments, spec } = this.#log;
+    const syncs: (Promise<void> | undefined)[] = [];
+    const covered = segments.from(this.#durable.segment).filter((segment) => segment.baseOffset <= mark.segment.baseOffset);
+    const newlyMade = covered.filter((segment) => segment.directoryUnflushed);
+    for (const segment of covered) {
+      if (!segment.unflushed) continue;
+      segment.unflushed = false;
+      syncs.push(segment.files?.log.sync());
+    }
+    if (newlyMade.length > 0) syncs.push(context.storage.syncDirectory(spec.directory));
+    await all(syncs);
+    for (const segment of newlyMade) segment.directoryUnflushed = false;
+  }
+
+  #onDurable(mark: WrittenMark): void {
+    // The mark may name a segment that was rolled meanwhile and ends there.
+    const { active } = this.#log.segments;
+    const moved = mark.segment !== active && mark.offset === active.baseOffset ? { ...mark, segment: active, position: 0 } : mark;
+    this.#durable = moved;
+    this.#unflushedRecordCount = 0;
+    this.#unflushedSinceMs = this.#log.context.clock.monotonic();
+    this.noteState();
+    if (moved.offset > this.#visible.offset || (moved.offset === this.#visible.offset && moved.segment !== this.#visible.segment)) this.#show(moved);
+    if (moved.byteTotal - this.#recoveryPointByteTotal >= RECOVERY_POINT_INTERVAL_BYTES && !this.#isSettling) {
+      this.#settle(() => this.#advanceRecoveryPoint());
+    }
+    if (this.#queue.length > 0) this.#pump();
+  }
+
+  #show(visible: LogPosition): void {
+    this.#visible = visible;
+    this.#notify();
+  }
+
+  #emit(type: string, fields: Readonly<Record<string, unknown>>): void {
+    const { topic, partition } = this.#log.spec;
+    this.#log.context.emit(type, { partition: { topic, partition }, ...fields });
+  }
+}
+
+/** Waits for all of them, then throws the first failure: no flush is left in flight behind an error. */
+async function all(works: readonly (Promise<void> | undefined)[]): Promise<void> {
+  const results = await Promise.allSettled(works);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+const ROUTINE_ERRNOS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE"]);
+
+function isRoutine(error: unknown): boolean {
+  return ROUTINE_ERRNOS.has(errnoOf(error) ?? "");
+}
+
+/** What the sender is told when nothing was kept of its batch: the same call may succeed later. */
+function retriable(error: unknown, where: string): OdradekError {
+  if (error instanceof OdradekError && error.retriable) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StorageError("KAFKA_STORAGE_ERROR", `${where}: nothing of the batch was kept: ${reason}`, { cause: error });
+}

@@ -1,0 +1,200 @@
+/** Opens a partition's directory, or makes one: decides whether it was left in order, and hands what was not to recovery. */
+import { CorruptionError, OdradekError } from "../base/errors.ts";
+import { scanBatches } from "./batch-scan.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import type { LogContext } from "./log-context.ts";
+import type { OpenedLog } from "./opened-log.ts";
+import { listPartitionFiles, removeSegmentFiles, tidyPartitionFiles } from "./partition-files.ts";
+import { writePartitionMetadata } from "./partition-metadata.ts";
+import type { PartitionSpec } from "./partition-spec.ts";
+import { PartitionState, type PartitionStateFacts } from "./partition-state.ts";
+import { recover } from "./recovery.ts";
+import { inDirectory } from "./replace-file.ts";
+import { Segment } from "./segment.ts";
+import { SegmentList } from "./segment-list.ts";
+import { durableFacts } from "./state-facts.ts";
+
+/** A new partition, all of it durable when it resolves. */
+export async function createLog(context: LogContext, spec: PartitionSpec): Promise<OpenedLog> {
+  const { storage } = context;
+  const { directory } = spec;
+  await storage.createDirectory(directory);
+  await writePartitionMetadata(storage, directory, spec.topicId);
+  const epochs = await LeaderEpochs.load(storage, directory);
+  if (epochs.latest() === null) await epochs.assign(0, 0);
+  const active = await Segment.create(context, directory, 0);
+  await active.files?.log.sync();
+  const state = await PartitionState.load(context, directory, identityOf(spec, false));
+  const log = { context, spec, segments: new SegmentList([active]), epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
+  const opened: OpenedLog = { ...log, endProblem: null, unreadableFrom: null };
+  await state.writeDurably(durableFacts(opened, { segment: active, position: 0, offset: 0 }, 0));
+  await storage.syncDirectory(directory);
+  await storage.syncDirectory("");
+  active.directoryUnflushed = false;
+  return opened;
+}
+
+export async function openLog(context: LogContext, spec: PartitionSpec): Promise<OpenedLog> {
+  const { storage } = context;
+  const { directory } = spec;
+  const readOnly = spec.frozen || context.readOnly;
+  if (!readOnly) await tidyPartitionFiles(storage, directory, (name, baseOffset) => endOfLog(context, inDirectory(directory, name), baseOffset));
+  const epochs = await LeaderEpochs.load(storage, directory);
+  const state = await PartitionState.load(context, directory, identityOf(spec, readOnly));
+  const segments: Segment[] = [];
+  try {
+    if (state.foreign) throw foreign(spec, state.problem);
+    for (const problem of [epochs.problem, state.problem]) if (problem !== null) report(context, spec, "book.ignored", { problem });
+    const facts = state.facts();
+    const files = await listPartitionFiles(storage, directory);
+    const logStartOffset = Math.max(facts?.logStartOffset ?? 0, spec.checkpoint.logStartOffset ?? 0, files.baseOffsets[0] ?? 0);
+    for (const [index, baseOffset] of files.baseOffsets.entries()) {
+      const next = files.baseOffsets[index + 1];
+      // A deleted segment that came back with a loss of power, or whose removal was cut short.
+      if (next !== undefined && next <= logStartOffset) {
+        if (!readOnly) await removeSegmentFiles(storage, directory, baseOffset);
+        continue;
+      }
+      segments.push(await existingSegment(context, spec, baseOffset, next ?? null, facts !== null, readOnly));
+    }
+    if (segments.length === 0) segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
+    else await (segments.at(-1) as Segment).acquire();
+    if (spec.cleanShutdown && (await takeCleanEnd(context, spec, segments.at(-1) as Segment, facts, epochs))) {
+      const active = segments.at(-1) as Segment;
+      const nextEpoch = epochs.latest() === null ? 0 : null;
+      const log = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, recoveryPoint: active.nextOffset, nextEpoch };
+      return { ...log, endProblem: null, unreadableFrom: null };
+    }
+    const recovered = await recover({ context, spec, segments, facts, epochs, readOnly });
+    const log: OpenedLog = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, ...recovered };
+    const active = segments.at(-1) as Segment;
+    if (!readOnly && recovered.endProblem === null) {
+      await state.writeDurably(durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset));
+    }
+    return log;
+  } catch (error) {
+    await closeAll(segments, state);
+    throw error;
+  }
+}
+
+/** Gives back what was opened, whatever state it is in. */
+async function closeAll(segments: readonly Segment[], state: PartitionState): Promise<void> {
+  for (const segment of segments) {
+    while (segment.isHeld) segment.release();
+    await segment.closeIdle().catch(() => {});
+  }
+  await state.close().catch(() => {});
+}
+
+function identityOf(spec: PartitionSpec, readOnly: boolean): Parameters<typeof PartitionState.load>[2] {
+  return { topic: spec.topic, partition: spec.partition, topicId: spec.topicId, readOnly, cleanShutdown: spec.cleanShutdown };
+}
+
+function foreign(spec: PartitionSpec, problem: string | null): CorruptionError {
+  const message = `${spec.directory}: its files belong to another partition and are neither served nor changed: ${problem ?? "topic ids differ"}`;
+  return new CorruptionError(message, { file: spec.directory, byteRange: [0, 0], offsetRange: [0, 0], nextReadableOffset: null, code: "BOOK_CORRUPT" });
+}
+
+async function existingSegment(
+  context: LogContext,
+  spec: PartitionSpec,
+  baseOffset: number,
+  nextBaseOffset: number | null,
+  isOurs: boolean,
+  readOnly: boolean,
+): Promise<Segment> {
+  const segment = new Segment(context, spec.directory, baseOffset, readOnly);
+  const log = await context.storage.open(segment.logName, { create: "no", readOnly: true });
+  try {
+    segment.byteLength = log.byteLength();
+  } finally {
+    await log.close();
+  }
+  segment.warmFrom = segment.byteLength;
+  segment.contiguous = isOurs && spec.config().cleanupPolicy === "delete";
+  if (nextBaseOffset !== null) {
+    segment.nextOffset = nextBaseOffset;
+    segment.checksums = "unread";
+  }
+  return segment;
+}
+
+/** There is no segment: an empty one at the log start is legal, and appendable. */
+async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset: number, readOnly: boolean): Promise<Segment> {
+  return readOnly ? new Segment(context, spec.directory, baseOffset, true) : await Segment.create(context, spec.directory, baseOffset);
+}
+
+/** Whether the active segment ends where the clean close said; its end is then taken without looking at the bytes before. */
+async function takeCleanEnd(
+  context: LogContext,
+  spec: PartitionSpec,
+  active: Segment,
+  facts: PartitionStateFacts | null,
+  epochs: LeaderEpochs,
+): Promise<boolean> {
+  const { files } = active;
+  if (files === null) return facts === null || !facts.cleanlyClosed ? active.byteLength === 0 : facts.durableEndPosition === 0;
+  const lastTime = files.timeIndex?.lastEntry() ?? null;
+  active.maxTimestamp = lastTime?.timestamp ?? -1;
+  active.maxTimestampOffset = lastTime?.offset ?? -1;
+  if (facts !== null) {
+    const left = facts.activeSegment;
+    if (!facts.cleanlyClosed || facts.durableSegmentBase !== active.baseOffset || facts.durableEndPosition !== active.byteLength) return false;
+    active.nextOffset = facts.durableEndOffset;
+    active.warmFrom = active.byteLength;
+    if (left === null) return active.byteLength === 0;
+    active.checksums = { byteLength: left.logByteLength, checksums: left.logChecksums };
+    return indexesAreAsLeft(active, left);
+  }
+  // Another writer's: the end is found from the last index entry on. What cannot be walked is for recovery to judge.
+  const from = files.offsetIndex?.lastEntry()?.position ?? 0;
+  if (from >= active.byteLength && from > 0) return false;
+  const expectation = { nextOffset: active.baseOffset, order: "rising", epochFor: () => null } as const;
+  let lastEpoch = -1;
+  let maxTimestamp = active.maxTimestamp;
+  let maxTimestampOffset = active.maxTimestampOffset;
+  const end = await scanBatches(context.core, files.log, [from, active.byteLength], expectation, (batch) => {
+    lastEpoch = batch.leaderEpoch;
+    if (batch.maxTimestamp > maxTimestamp) [maxTimestamp, maxTimestampOffset] = [batch.maxTimestamp, batch.lastOffset];
+  });
+  if (end.position !== active.byteLength) return false;
+  if (lastEpoch >= 0 && (epochs.latest()?.epoch ?? -1) < lastEpoch) return false;
+  [active.maxTimestamp, active.maxTimestampOffset] = [maxTimestamp, maxTimestampOffset];
+  active.nextOffset = Math.max(end.nextOffset, active.baseOffset);
+  active.verified.add(from, active.byteLength);
+  return true;
+}
+
+/** Derived files that changed since the close are rebuilt, by way of recovery. */
+function indexesAreAsLeft(active: Segment, left: NonNullable<PartitionStateFacts["activeSegment"]>): boolean {
+  const { files } = active;
+  if (files === null) return false;
+  const { offsetIndex, timeIndex } = files;
+  return (
+    offsetIndex?.problem === null &&
+    timeIndex?.problem === null &&
+    offsetIndex.byteLength === left.indexByteLength &&
+    timeIndex.byteLength === left.timeIndexByteLength &&
+    offsetIndex.checksum() === left.indexChecksum &&
+    timeIndex.checksum() === left.timeIndexChecksum
+  );
+}
+
+/** The offset after the last batch of a complete `.log.swap`. */
+async function endOfLog(context: LogContext, name: string, baseOffset: number): Promise<number> {
+  const file = await context.storage.open(name, { create: "no", readOnly: true });
+  try {
+    const expectation = { nextOffset: baseOffset, order: "rising", epochFor: () => null } as const;
+    const byteLength = file.byteLength();
+    const end = await scanBatches(context.core, file, [0, byteLength], expectation, () => {});
+    if (end.position === byteLength) return end.nextOffset;
+    throw new OdradekError("UNKNOWN_SERVER_ERROR", `${name}:${end.position}: a rewrite that was to be put in place is not whole: ${end.reason}`);
+  } finally {
+    await file.close();
+  }
+}
+
+function report(context: LogContext, spec: PartitionSpec, type: string, fields: Readonly<Record<string, unknown>>): void {
+  context.emit(type, { partition: { topic: spec.topic, partition: spec.partition }, ...fields });
+}

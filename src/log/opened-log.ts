@@ -1,0 +1,33 @@
+/** What opening a partition yields and its writer, reader and retention share: the segments, the books, and what was found. */
+import type { OdradekError } from "../base/errors.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
+import type { LogContext } from "./log-context.ts";
+import type { PartitionSpec } from "./partition-spec.ts";
+import type { PartitionState } from "./partition-state.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentList } from "./segment-list.ts";
+
+export interface OpenedLog {
+  readonly context: LogContext;
+  readonly spec: PartitionSpec;
+  readonly segments: SegmentList;
+  readonly epochs: LeaderEpochs;
+  readonly state: PartitionState;
+  /** Readers begin here; `deleteRecords` and retention move it up. */
+  logStartOffset: number;
+  /** Below it nothing needs looking at after a crash. */
+  recoveryPoint: number;
+  /** The epoch to begin before the first append; null: the latest goes on. */
+  nextEpoch: number | null;
+  /** Why nothing may be appended: the end of the log is not certain. Reads go on. */
+  readonly endProblem: OdradekError | null;
+  /** From this offset on nothing can be read, though there should be something; null: all is there. */
+  readonly unreadableFrom: number | null;
+}
+
+/** A place in the log: a batch boundary in a segment. */
+export interface LogPosition {
+  readonly segment: Segment;
+  readonly position: number;
+  readonly offset: number;
+}

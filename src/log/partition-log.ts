@@ -1,0 +1,229 @@
+/** One partition's log, as the engine sees it: it coordinates; writing, reading, opening, recovery and retention stand beside it. */
+import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
+import { type OdradekError, UsageError } from "../base/errors.ts";
+import type { AppendVerdict } from "./append-queue.ts";
+import { leaveInOrder } from "./clean-end.ts";
+import type { LogContext } from "./log-context.ts";
+import { LogReader } from "./log-reader.ts";
+import { type Appended, LogWriter } from "./log-writer.ts";
+import { createLog, openLog } from "./open-log.ts";
+import type { OpenedLog } from "./opened-log.ts";
+import type { PartitionSpec } from "./partition-spec.ts";
+import { segmentFileName } from "./file-names.ts";
+import { removeExpired, type RetentionResult } from "./segment-removal.ts";
+import { offsetForTime } from "./time-lookup.ts";
+
+export type { Appended } from "./log-writer.ts";
+export type { PartitionSpec } from "./partition-spec.ts";
+
+export class PartitionLog {
+  readonly spec: PartitionSpec;
+  readonly #context: LogContext;
+  readonly #listeners: Set<() => void> = new Set();
+  #log: OpenedLog;
+  #writer: LogWriter;
+  #reader: LogReader;
+  #closing: Promise<void> | null = null;
+  /** Calls that change which segments there are: one after another. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(context: LogContext, log: OpenedLog) {
+    this.#context = context;
+    this.spec = log.spec;
+    this.#log = log;
+    this.#writer = new LogWriter(log, () => this.#notify());
+    this.#reader = new LogReader(log, () => this.#writer.visible);
+  }
+
+  /** The directory, `partition.metadata`, `leader-epoch-checkpoint`, the first segment and the state, all durable when it resolves. */
+  static async create(context: LogContext, spec: PartitionSpec): Promise<PartitionLog> {
+    return new PartitionLog(context, await createLog(context, spec));
+  }
+
+  /** Recovers by C9 when the directory was not left in order. */
+  static async open(context: LogContext, spec: PartitionSpec): Promise<PartitionLog> {
+    return new PartitionLog(context, await openLog(context, spec));
+  }
+
+  get watermarks(): Watermarks {
+    const highWatermark = this.#writer.visible.offset;
+    const { logStartOffset } = this.#log;
+    // Without transactions every record is stable as soon as it is visible; a transaction index will hold this back.
+    return { logStartOffset, lastStableOffset: highWatermark, highWatermark, logEndOffset: this.#writer.logEndOffset };
+  }
+
+  get byteLength(): number {
+    return this.#log.segments.byteLength;
+  }
+
+  get failure(): OdradekError | null {
+    return this.#writer.failure;
+  }
+
+  get recoveryPoint(): number {
+    return this.#log.recoveryPoint;
+  }
+
+  /**
+   * Stamps offset and epoch (and the time, with LogAppendTime) into `batch` in place and writes it: at once when nothing is in
+   * the way, else a copy waits its turn, in call order. `signal` ends the wait, not a write.
+   */
+  append(batch: Uint8Array, verdict: AppendVerdict, signal?: AbortSignal): Appended | Promise<Appended> {
+    this.#assertChangeable();
+    return this.#writer.append(batch, verdict, signal);
+  }
+
+  /** Resolves with what was achieved once everything below `offset` is flushed and below the high watermark ("os" topics: once written). */
+  flushed(offset: number): Promise<Durability> {
+    return this.#writer.flushed(offset);
+  }
+
+  /** Makes everything written so far durable, whatever the topic's level. */
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
+  /**
+   * Whole batches from the one that holds `offset`, in memory of their own: at most `maxBytes` but at least one, up to the high
+   * watermark, never across the end of a segment; empty at the end. Throws `OffsetError` out of range, `CorruptionError` on damage.
+   */
+  async read(offset: number, maxBytes: number): Promise<Bytes> {
+    this.#assertOpen();
+    this.#reader.assertInRange(offset, this.watermarks);
+    return await this.#reader.read(offset, maxBytes);
+  }
+
+  /** As `read`, or null when it cannot be answered without waiting. */
+  readSync(offset: number, maxBytes: number): Bytes | null {
+    this.#assertOpen();
+    this.#reader.assertInRange(offset, this.watermarks);
+    return this.#reader.readSync(offset, maxBytes);
+  }
+
+  /** The first record at or behind the log start whose timestamp is at least this; null when there is none. */
+  async offsetForTime(timestamp: number): Promise<{ offset: number; timestamp: number } | null> {
+    this.#assertOpen();
+    return await offsetForTime(this.#log, this.#reader, this.watermarks, timestamp);
+  }
+
+  /** Called after the high watermark moves, or the log fails or closes. Answers how to stop it. */
+  onProgress(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Moves the log start up to `offset`; resolves with the new one when that is durable. Segments below it go with retention. */
+  deleteRecordsBefore(offset: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const marks = this.watermarks;
+      if (offset <= marks.logStartOffset && offset >= 0) return marks.logStartOffset;
+      this.#reader.assertInRange(offset > marks.highWatermark ? Number.POSITIVE_INFINITY : offset, marks);
+      const before = this.#log.logStartOffset;
+      this.#log.logStartOffset = offset;
+      try {
+        await this.#writer.saveState();
+      } catch (error) {
+        this.#log.logStartOffset = before;
+        throw error;
+      }
+      await this.#log.epochs.truncateFromStart(offset);
+      return offset;
+    });
+  }
+
+  applyRetention(): Promise<RetentionResult> {
+    return this.#inTurn(() => removeExpired(this.#log, this.#writer, this.#reader, this.watermarks));
+  }
+
+  /** After a failure: recovery, then it is writable again. Readers go on. */
+  reopen(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#release();
+      this.#log = await openLog(this.#context, { ...this.spec, cleanShutdown: false });
+      this.#writer = new LogWriter(this.#log, () => this.#notify());
+      this.#reader = new LogReader(this.#log, () => this.#writer.visible);
+      this.#notify();
+    });
+  }
+
+  /** What to copy for a backup: consistent while open, sealed files whole, the active one up to its durable end. */
+  snapshotFiles(): readonly { name: string; byteLength: number }[] {
+    const { segment: durableSegment, position } = this.#writer.durableEnd;
+    return this.#log.segments
+      .all()
+      .filter((segment) => segment.baseOffset <= durableSegment.baseOffset)
+      .map((segment) => ({
+        name: segmentFileName(segment.baseOffset, "log"),
+        byteLength: segment === durableSegment ? position : segment.byteLength,
+      }));
+  }
+
+  /** `clean`: everything flushed, the files as Kafka leaves them after a clean stop. Idempotent. */
+  close(clean: boolean): Promise<void> {
+    this.#closing ??= this.#close(clean);
+    return this.#closing;
+  }
+
+  /** Closes, and removes the directory with all it holds. */
+  async destroy(): Promise<void> {
+    await this.close(false);
+    const { storage } = this.#context;
+    const { directory } = this.spec;
+    for (const { name } of await storage.list(directory)) await storage.remove(`${directory}/${name}`);
+    await storage.removeDirectory(directory);
+    await storage.syncDirectory("");
+  }
+
+  async #close(clean: boolean): Promise<void> {
+    await this.#turn.catch(() => {});
+    let problem: unknown = null;
+    try {
+      if (this.#isChangeable()) {
+        await this.#writer.drain();
+        if (clean && this.#writer.failure === null) await leaveInOrder(this.#log, this.#writer.visible.offset);
+      }
+    } catch (error) {
+      problem = error;
+    }
+    await this.#release();
+    this.#notify();
+    if (problem !== null) throw problem;
+  }
+
+  /** Stops the writer and gives the handles back. */
+  async #release(): Promise<void> {
+    const closed = new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was closed`);
+    this.#writer.stop(closed);
+    await this.#writer.drain();
+    this.#log.segments.releaseActive();
+    const results = await Promise.allSettled([...this.#log.segments.all().map((segment) => segment.close()), this.#log.state.close()]);
+    for (const result of results) if (result.status === "rejected" && this.#writer.failure === null) throw result.reason;
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const run = this.#turn.then(async () => {
+      this.#assertChangeable();
+      return await work();
+    });
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was closed`);
+  }
+
+  #isChangeable(): boolean {
+    return !this.spec.frozen && !this.#context.readOnly;
+  }
+
+  #assertChangeable(): void {
+    this.#assertOpen();
+    if (this.#context.readOnly) throw new UsageError("READ_ONLY", `${this.spec.directory}: the log was opened with readOnly`);
+    if (this.spec.frozen) throw new UsageError("TOPIC_NOT_ADOPTED", `${this.spec.directory}: another writer left it; adoptTopic names its settings first`);
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,20 @@
+/** What the engine says of a partition when it makes or opens its log. */
+import type { TopicConfig } from "../api/topic.ts";
+
+export interface PartitionSpec {
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string;
+  /** Relative to the storage root. */
+  readonly directory: string;
+  /** Live: asked each time. */
+  readonly config: () => Readonly<TopicConfig>;
+  /** Nothing is appended, retained away or rewritten: a topic of another writer that was not adopted. */
+  readonly frozen: boolean;
+  /** From Kafka's checkpoint files, where they name this partition. */
+  readonly checkpoint: { readonly recoveryPoint: number | null; readonly logStartOffset: number | null };
+  /** The marker of a clean shutdown was there when the data directory was opened. */
+  readonly cleanShutdown: boolean;
+  /** Whether batches must carry the epoch that `leader-epoch-checkpoint` gives for their offset. */
+  readonly leaderEpochOnDisk: boolean;
+}

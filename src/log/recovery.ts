@@ -1,0 +1,298 @@
+/** What is done with a partition that was not left in order (C9): finds where the log ends, tells a torn tail from damage, makes the rest durable. */
+import type { StorageFile } from "../api/storage-driver.ts";
+import { CorruptionError, type OdradekError } from "../base/errors.ts";
+import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
+import { hasBytesBeyond, scanBatches, type ScanEnd } from "./batch-scan.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
+import type { LogContext } from "./log-context.ts";
+import { removeSegmentFiles } from "./partition-files.ts";
+import type { PartitionSpec } from "./partition-spec.ts";
+import type { PartitionStateFacts } from "./partition-state.ts";
+import { sealSegment } from "./sealing.ts";
+import type { Segment, SegmentFiles } from "./segment.ts";
+
+export interface RecoveryInput {
+  readonly context: LogContext;
+  readonly spec: PartitionSpec;
+  /** Ascending, the last one's handles held. Segments that are cut away are taken out. */
+  readonly segments: Segment[];
+  readonly facts: PartitionStateFacts | null;
+  readonly epochs: LeaderEpochs;
+  /** Nothing on disk changes: what would be cut is passed over. */
+  readonly readOnly: boolean;
+}
+
+export interface Recovered {
+  readonly recoveryPoint: number;
+  readonly nextEpoch: number | null;
+  readonly endProblem: OdradekError | null;
+  readonly unreadableFrom: number | null;
+}
+
+/** Where a walk stopped before the end of what is there. */
+interface BadBatch {
+  readonly segment: Segment;
+  readonly index: number;
+  readonly end: ScanEnd;
+}
+
+const REWRITE_BYTE_LENGTH = 1024 * 1024;
+
+export async function recover(input: RecoveryInput): Promise<Recovered> {
+  const { context, spec, segments, facts, epochs, readOnly } = input;
+  const firstBase = (segments[0] as Segment).baseOffset;
+  const recoveryPoint = Math.max(firstBase, facts?.recoveryPoint ?? spec.checkpoint.recoveryPoint ?? 0);
+  const durable = durableEnd(input, recoveryPoint);
+  const start = Math.max(0, segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint));
+  const walk = new Walk(input, recoveryPoint, durable);
+  let bad: BadBatch | null = null;
+  let problem: OdradekError | null = durable.missing;
+  for (let index = start; index < segments.length && bad === null && problem === null; index += 1) {
+    const segment = segments[index] as Segment;
+    if (index < segments.length - 1 || segment.files === null) await segment.acquire();
+    try {
+      const end = await walk.through(segment, index > start);
+      if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
+        problem = shorter(segment, end, durable);
+      } else if (end.reason !== "end") bad = { segment, index, end };
+    } finally {
+      if (index < segments.length - 1) segment.release();
+    }
+  }
+  if (bad !== null && problem === null) problem = await judge(input, bad, durable);
+  if (bad !== null && problem === null) await cut(input, bad);
+  const active = segments.at(-1) as Segment;
+  const endProblem = problem;
+  const unreadableFrom = problem === null ? null : walk.acceptedOffset;
+  if (problem !== null) active.nextOffset = Math.max(walk.acceptedOffset, durable.offset, active.baseOffset);
+  else if (!readOnly) await makeDurable(input, start, walk);
+  const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
+  return { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1, endProblem, unreadableFrom };
+}
+
+/** D: below it everything was durable, so that whatever is wrong there is damage. */
+interface DurableEnd {
+  readonly offset: number;
+  /** -1: only the offset is known (Kafka's checkpoint). */
+  readonly segmentBase: number;
+  readonly position: number;
+  /** The segment that holds it is not there. */
+  readonly missing: OdradekError | null;
+}
+
+function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: number): DurableEnd {
+  if (facts === null || facts.durableEndOffset < recoveryPoint) return { offset: recoveryPoint, segmentBase: -1, position: 0, missing: null };
+  const { durableSegmentBase: segmentBase, durableEndPosition: position, durableEndOffset: offset } = facts;
+  const isThere = segments.some((segment) => segment.baseOffset === segmentBase);
+  const firstBase = (segments[0] as Segment).baseOffset;
+  // A roll whose directory entry was lost with the power: nothing had been acknowledged in it.
+  const isEmptyRoll = position === 0;
+  // Another writer has retained it away since.
+  const isBehindUs = firstBase >= offset;
+  if (isThere) return { offset, segmentBase, position, missing: null };
+  if (isEmptyRoll || isBehindUs) return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
+  const file = `${spec.directory}/${String(segmentBase).padStart(20, "0")}.log`;
+  return { offset, segmentBase, position, missing: damage(file, [0, position], [segmentBase, offset - 1], `${file}: expected ${position} durable bytes, found no such file`) };
+}
+
+/** Walks segments from the recovery point on, counts their batches in and rebuilds their indexes. */
+class Walk {
+  readonly #input: RecoveryInput;
+  readonly #recoveryPoint: number;
+  readonly #durable: DurableEnd;
+  /** The offset after the last batch accepted. */
+  acceptedOffset: number;
+  lastEpoch = -1;
+  /** By base offset: from where on bytes were not known to be durable. */
+  readonly rewriteFrom: Map<number, number> = new Map();
+
+  constructor(input: RecoveryInput, recoveryPoint: number, durable: DurableEnd) {
+    this.#input = input;
+    this.#recoveryPoint = recoveryPoint;
+    this.#durable = durable;
+    this.acceptedOffset = (input.segments[0] as Segment).baseOffset;
+  }
+
+  async through(segment: Segment, isLater: boolean): Promise<ScanEnd> {
+    const { context, facts, epochs, readOnly, spec } = this.#input;
+    const { files } = segment;
+    const isExact = facts !== null && segment.contiguous;
+    if (isLater && (isExact ? segment.baseOffset !== this.acceptedOffset : segment.baseOffset < this.acceptedOffset)) {
+      const detail = `expected a segment that begins at offset ${this.acceptedOffset}, found ${segment.baseOffset}`;
+      return { position: 0, nextOffset: this.acceptedOffset, reason: "order", detail };
+    }
+    if (files === null) return { position: 0, nextOffset: segment.baseOffset, reason: "end", detail: "" };
+    // Nothing is written into the indexes of a log that may not change.
+    const into: SegmentFiles = readOnly ? { log: files.log, offsetIndex: null, timeIndex: null } : files;
+    const fileByteLength = files.log.byteLength();
+    let from = readOnly ? 0 : this.#prepareIndexes(segment, files, isLater, fileByteLength);
+    let nextOffset = from === 0 ? segment.baseOffset : baseOffsetAt(files.log, from);
+    segment.byteLength = from;
+    segment.nextOffset = nextOffset;
+    segment.bytesSinceIndexEntry = 0;
+    const lastTime = into.timeIndex?.lastEntry() ?? null;
+    segment.maxTimestamp = lastTime?.timestamp ?? -1;
+    segment.maxTimestampOffset = lastTime?.offset ?? -1;
+    segment.checksums = null;
+    const epochFor = spec.leaderEpochOnDisk ? (offset: number) => epochs.epochFor(offset) : () => null;
+    const { indexIntervalBytes } = spec.config();
+    for (;;) {
+      const begin = from;
+      const order = isExact ? "exact" : "rising";
+      const end = await scanBatches(context.core, files.log, [from, fileByteLength], { nextOffset, order, epochFor }, (batch) => {
+        if (batch.lastOffset >= this.#durable.offset && !this.rewriteFrom.has(segment.baseOffset)) this.rewriteFrom.set(segment.baseOffset, batch.position);
+        this.lastEpoch = Math.max(this.lastEpoch, batch.leaderEpoch);
+        segment.admit(into, batch.byteLength, batch.lastOffset, batch.maxTimestamp, indexIntervalBytes);
+      });
+      segment.verified.add(begin, end.position);
+      this.acceptedOffset = segment.nextOffset;
+      segment.warmFrom = segment.byteLength;
+      const { segmentBase, position, offset } = this.#durable;
+      // Damage below the durable end, behind which the log is known to go on: that range alone is lost.
+      if (end.reason === "end" || segmentBase !== segment.baseOffset || end.position >= position || fileByteLength < position) return end;
+      segment.byteLength = position;
+      segment.nextOffset = offset;
+      this.acceptedOffset = offset;
+      from = position;
+      nextOffset = offset;
+    }
+  }
+
+  /** Leaves in the indexes what was durable with the recovery point; answers from where on the log must be walked. */
+  #prepareIndexes(segment: Segment, files: SegmentFiles, isLater: boolean, fileByteLength: number): number {
+    const { offsetIndex, timeIndex } = files;
+    if (offsetIndex === null || timeIndex === null) return 0;
+    offsetIndex.truncateTo(isLater ? segment.baseOffset : this.#recoveryPoint);
+    timeIndex.truncateTo(isLater ? segment.baseOffset : this.#recoveryPoint);
+    const last = offsetIndex.lastEntry();
+    const lastTime = timeIndex.lastEntry();
+    const wrong = offsetIndex.problem !== null || timeIndex.problem !== null || this.#input.facts === null;
+    const isBelieved =
+      !wrong &&
+      last !== null &&
+      last.position + HEADER_BYTE_LENGTH <= fileByteLength &&
+      lastOffsetOf(files.log, last.position) === last.offset &&
+      lastTime !== null;
+    if (isBelieved) return last.position;
+    offsetIndex.clear();
+    timeIndex.clear();
+    return 0;
+  }
+}
+
+function lastOffsetOf(log: StorageFile, position: number): number {
+  return lastOffsetAt(headerAt(log, position), 0);
+}
+
+function baseOffsetAt(log: StorageFile, position: number): number {
+  return readInt64(headerAt(log, position), 0);
+}
+
+function headerAt(log: StorageFile, position: number): DataView {
+  const header = new Uint8Array(HEADER_BYTE_LENGTH);
+  log.readAt(header, position);
+  return viewOf(header);
+}
+
+/** null: a torn tail, which may be cut. Else why the end of the log is not certain. */
+async function judge({ context, spec, segments, facts }: RecoveryInput, { segment, index, end }: BadBatch, durable: DurableEnd): Promise<OdradekError | null> {
+  const what = `batch at ${segment.logName}:${end.position}: ${end.reason}${end.detail === "" ? "" : `: ${end.detail}`}`;
+  const bytes = [end.position, segment.files?.log.byteLength() ?? end.position] as const;
+  if (end.reason === "older") return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], `${what}; messages of magic 0 and 1 are not read here`, true);
+  if (end.nextOffset < durable.offset) {
+    return damage(segment.logName, bytes, [end.nextOffset, durable.offset - 1], `${what}; offsets up to ${durable.offset} were durable`);
+  }
+  const config = spec.config();
+  if (config.durability === "os" && facts !== null) return null;
+  // One batch may be larger than the window that bounds what is unflushed.
+  const windowByteLength = Math.max(context.maxUnflushedBytes, config.maxMessageBytes);
+  let beyond = end.position + windowByteLength;
+  for (const later of segments.slice(index)) {
+    const files = await later.acquire();
+    try {
+      const byteLength = files.log.byteLength();
+      if (await hasBytesBeyond(files.log, Math.max(0, beyond))) {
+        const message = `${what}; ${later.logName} goes on more than ${windowByteLength} bytes behind it, which no torn write explains`;
+        return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], message);
+      }
+      beyond -= byteLength;
+    } finally {
+      later.release();
+    }
+  }
+  return null;
+}
+
+function shorter(segment: Segment, end: ScanEnd, durable: DurableEnd): OdradekError {
+  const byteLength = segment.files?.log.byteLength() ?? 0;
+  const message = `${segment.logName}: expected ${durable.position} durable bytes, found ${byteLength}; offsets ${end.nextOffset} to ${durable.offset - 1} are missing`;
+  return damage(segment.logName, [byteLength, durable.position], [end.nextOffset, durable.offset - 1], message);
+}
+
+function damage(file: string, byteRange: readonly [number, number], offsetRange: readonly [number, number], message: string, older = false): CorruptionError {
+  const code = older ? "UNSUPPORTED_MAGIC" : "CORRUPT_MESSAGE";
+  return new CorruptionError(`${message}; nothing is appended until it is repaired`, { file, byteRange, offsetRange, nextReadableOffset: null, code });
+}
+
+/** Ends the log before the bad batch. Later segments go first, the newest before the others: a crash on the way leaves the same question. */
+async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segment, index, end }: BadBatch): Promise<void> {
+  const { storage } = context;
+  let byteLength = 0;
+  while (segments.length > index + 1 || (segments.length > 1 && end.position === 0 && segments.at(-1) === segment && isOutOfLine(segment, end))) {
+    const later = segments.pop() as Segment;
+    byteLength += later.files?.log.byteLength() ?? later.byteLength;
+    while (later.isHeld) later.release();
+    await later.closeIdle();
+    if (!readOnly) await removeSegmentFiles(storage, spec.directory, later.baseOffset);
+  }
+  const active = segments.at(-1) as Segment;
+  const files = active.isHeld && active.files !== null ? active.files : await active.acquire();
+  const isZeroTail = active === segment && byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
+  if (active === segment) byteLength += files.log.byteLength() - end.position;
+  if (!readOnly) {
+    await storage.syncDirectory(spec.directory);
+    if (active === segment) files.log.truncate(end.position);
+  }
+  // Zeros behind the end are space that was never written: nothing was cut that anyone wrote.
+  if (isZeroTail) return;
+  const { topic, partition } = spec;
+  const fields = { file: segment.logName, bytes: byteLength, firstOffset: end.nextOffset, reason: end.reason, detail: end.detail };
+  context.emit("recovery.cut", { partition: { topic, partition }, ...fields });
+}
+
+/** The segment itself does not follow from the one before it. */
+function isOutOfLine(segment: Segment, end: ScanEnd): boolean {
+  return end.reason === "order" && segment.baseOffset !== end.nextOffset;
+}
+
+/** Writes what was not known to be durable again, in place, and flushes it: what a crash or a failed flush left in the cache proves nothing. */
+async function makeDurable({ context, spec, segments }: RecoveryInput, start: number, walk: Walk): Promise<void> {
+  const piece = new Uint8Array(REWRITE_BYTE_LENGTH);
+  for (const [index, segment] of segments.entries()) {
+    if (index < start) continue;
+    const isActive = index === segments.length - 1;
+    const files = isActive && segment.files !== null ? segment.files : await segment.acquire();
+    try {
+      const from = walk.rewriteFrom.get(segment.baseOffset) ?? segment.byteLength;
+      for (let position = from; position < segment.byteLength; position += piece.length) {
+        const bytes = piece.subarray(0, Math.min(piece.length, segment.byteLength - position));
+        await files.log.readAhead(position, bytes.length);
+        files.log.readAt(bytes, position);
+        files.log.writeAt(bytes, position);
+      }
+      if (isActive) {
+        files.offsetIndex?.flush();
+        files.timeIndex?.flush();
+      } else segment.finishIndexes(files);
+      await files.log.sync();
+      await files.offsetIndex?.sync();
+      await files.timeIndex?.sync();
+      segment.unflushed = false;
+    } finally {
+      if (!isActive) segment.release();
+    }
+  }
+  await context.storage.syncDirectory(spec.directory);
+  for (const segment of segments.slice(start)) segment.directoryUnflushed = false;
+  for (const segment of segments.slice(start, -1)) await sealSegment(context, spec, segment);
+}

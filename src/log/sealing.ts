@@ -1,0 +1,87 @@
+/** Seals a segment: walks it once more, and writes down what every 64 KiB of it is, so that no later change goes unseen. */
+import type { StorageFile } from "../api/storage-driver.ts";
+import type { Core } from "../core/core.ts";
+import { scanBatches } from "./batch-scan.ts";
+import { blockChecksumsInSteps } from "./block-checksums.ts";
+import { segmentFileName } from "./file-names.ts";
+import type { LogContext } from "./log-context.ts";
+import type { PartitionSpec } from "./partition-spec.ts";
+import { inDirectory, openIfPresent, readWholeFile, replaceFile } from "./replace-file.ts";
+import { decodeSeal, encodeSeal, type Seal, SEAL_BYTE_LENGTH_MAX } from "./seal.ts";
+import type { Segment } from "./segment.ts";
+
+/** Between two pauses for others: 1 MiB. */
+const BLOCKS_PER_PAUSE = 16;
+
+/** The checksums of the first `byteLength` bytes, in steps that let others run. */
+export async function checksumsOf(core: Core, file: StorageFile, byteLength: number): Promise<number[]> {
+  const steps = blockChecksumsInSteps(core, file, byteLength);
+  for (let count = 0; ; count += 1) {
+    if (count % BLOCKS_PER_PAUSE === 0) await file.readAhead(count * (byteLength / BLOCKS_PER_PAUSE), 0);
+    const step = steps.next();
+    if (step.done) return step.value.checksums();
+  }
+}
+
+/**
+ * Durable when it resolves. Answers false, and seals nothing, when the segment is not what was written: a seal would make
+ * the damage look right.
+ */
+export async function sealSegment(context: LogContext, spec: PartitionSpec, segment: Segment): Promise<boolean> {
+  const { core, storage } = context;
+  const files = await segment.acquire();
+  try {
+    const expectation = { nextOffset: segment.baseOffset, order: segment.contiguous ? "exact" : "rising", epochFor: () => null } as const;
+    let maxTimestamp = -1;
+    const end = await scanBatches(core, files.log, [0, segment.byteLength], expectation, (batch) => {
+      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
+    });
+    if (end.position !== segment.byteLength) return false;
+    const logChecksums = await checksumsOf(core, files.log, segment.byteLength);
+    const txnIndex = await openIfPresent(storage, inDirectory(segment.directory, segmentFileName(segment.baseOffset, "txnindex")));
+    let txnIndexByteLength = 0;
+    let txnIndexChecksums: number[] = [];
+    try {
+      txnIndexByteLength = txnIndex?.byteLength() ?? 0;
+      if (txnIndex !== null) txnIndexChecksums = await checksumsOf(core, txnIndex, txnIndexByteLength);
+    } finally {
+      await txnIndex?.close();
+    }
+    const seal: Seal = {
+      topicId: spec.topicId,
+      partition: spec.partition,
+      baseOffset: segment.baseOffset,
+      nextOffset: end.nextOffset,
+      maxTimestamp,
+      logByteLength: segment.byteLength,
+      logChecksums,
+      txnIndexByteLength,
+      txnIndexChecksums,
+      indexByteLength: files.offsetIndex?.byteLength ?? 0,
+      indexChecksum: files.offsetIndex?.checksum() ?? 0,
+      timeIndexByteLength: files.timeIndex?.byteLength ?? 0,
+      timeIndexChecksum: files.timeIndex?.checksum() ?? 0,
+    };
+    await replaceFile(storage, segment.directory, sealName(segment), encodeSeal(seal, core));
+    segment.maxTimestamp = maxTimestamp;
+    segment.checksums = { byteLength: segment.byteLength, checksums: logChecksums };
+    return true;
+  } finally {
+    segment.release();
+  }
+}
+
+/** The seal as it stands on disk, or why there is none to believe. */
+export async function readSeal(context: LogContext, segment: Segment): Promise<Seal | "absent" | { readonly problem: string }> {
+  const name = inDirectory(segment.directory, sealName(segment));
+  try {
+    const bytes = await readWholeFile(context.storage, name, SEAL_BYTE_LENGTH_MAX);
+    return bytes === null ? "absent" : decodeSeal(bytes, name, context.core);
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function sealName(segment: Segment): string {
+  return segmentFileName(segment.baseOffset, "seal");
+}

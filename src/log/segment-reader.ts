@@ -1,0 +1,177 @@
+/** Reads whole batches out of one segment, synchronously, into memory of their own, and never gives a byte out that was not checked. */
+import type { Bytes } from "../api/bytes.ts";
+import type { StorageFile } from "../api/storage-driver.ts";
+import type { Core } from "../core/core.ts";
+import { batchByteLengthAt, HEADER_BYTE_LENGTH, lastOffsetAt, MAGIC_AT, readInt64, viewOf } from "./batch-header.ts";
+import { checkBatches } from "./batch-check.ts";
+import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
+import { Damage } from "./damage.ts";
+import type { Segment, SegmentFiles } from "./segment.ts";
+
+/** Up to where a segment may be read: a batch boundary, and the offset that begins there. */
+export interface ReadLimit {
+  readonly position: number;
+  readonly offset: number;
+}
+
+export interface ReadChecks {
+  readonly core: Core;
+  /** The epoch a batch at this offset must carry; null: any. */
+  readonly epochFor: (offset: number) => number | null;
+}
+
+/** What looking for a batch reads at a time. */
+const SCRATCH_BYTE_LENGTH = 4096;
+const scratch = new Uint8Array(SCRATCH_BYTE_LENGTH);
+const scratchView = viewOf(scratch);
+
+/** Where the first batch that reaches `offset` begins; -1: no batch before the limit does. */
+export function locate(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): number {
+  const hinted = segment.hints.positionOf(offset);
+  if (hinted >= 0 && hinted < limit.position) return hinted;
+  const from = files.offsetIndex?.lookup(offset) ?? 0;
+  // An index that points beyond the log is wrong, and never an authority.
+  return walkTo(files.log, from < limit.position ? from : 0, offset, limit);
+}
+
+/**
+ * Whole batches from `position` on, at most `maxBytes` of them but at least one. "unanchored": nothing near tells what offset
+ * must stand there, or what stands there is not what was asked for; the caller walks up to it with `scanBatches`, hints what
+ * it found, and asks again.
+ */
+export function readFrom(
+  segment: Segment,
+  files: SegmentFiles,
+  position: number,
+  offset: number,
+  maxBytes: number,
+  limit: ReadLimit,
+  checks: ReadChecks,
+): Bytes | "unanchored" {
+  const available = limit.position - position;
+  let bytes: Bytes = new Uint8Array(Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH)));
+  let byteLength = files.log.readAt(bytes, position);
+  let view = viewOf(bytes);
+  const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
+  if (!(firstByteLength <= available)) throw new Damage(position, limit.position, `length: it says ${firstByteLength} bytes, ${available} are left`);
+  if (view.getUint8(MAGIC_AT) !== 2) throw new Damage(position, limit.position, `magic ${view.getUint8(MAGIC_AT)}`, view.getUint8(MAGIC_AT) < 2);
+  if (firstByteLength > byteLength) {
+    bytes = new Uint8Array(firstByteLength);
+    byteLength = files.log.readAt(bytes, position);
+    view = viewOf(bytes);
+    if (byteLength < firstByteLength) throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
+  }
+  // Where no offset may be missing, a batch that begins behind what was asked for means that one before it was passed over.
+  if (segment.contiguous && readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.offsetAt(position) === null) return "unanchored";
+  let end = wholeBatchesEnd(view, byteLength);
+  if (!segment.verified.covers(position, position + end)) {
+    const checked = check(segment, files.log, bytes.subarray(0, end), position, limit, checks);
+    if (checked === "unanchored") return checked;
+    end = checked;
+  }
+  const nextOffset = nextOffsetBefore(view, end);
+  segment.hints.add(nextOffset, position + end);
+  return end === bytes.length ? bytes : bytes.subarray(0, end);
+}
+
+/** Answers how many of the bytes are good: whole batches, at least one. */
+function check(
+  segment: Segment,
+  log: StorageFile,
+  bytes: Bytes,
+  position: number,
+  limit: ReadLimit,
+  checks: ReadChecks,
+): number | "unanchored" {
+  const sealed = segment.checksums === "unread" ? null : segment.checksums;
+  let trusted = 0;
+  if (sealed !== null && position < sealed.byteLength) {
+    const end = Math.min(position + bytes.length, sealed.byteLength);
+    const badBlock = findBadBlock(checks.core, log, sealed, position, end);
+    const blocksStart = position - (position % SEAL_BLOCK_BYTE_LENGTH);
+    const goodTo = badBlock < 0 ? Math.min(alignUp(end), sealed.byteLength) : badBlock * SEAL_BLOCK_BYTE_LENGTH;
+    if (goodTo > blocksStart) segment.verified.add(blocksStart, goodTo);
+    trusted = wholeBatchesEnd(viewOf(bytes), Math.max(0, Math.min(goodTo - position, bytes.length)));
+    if (trusted > 0 && (trusted === bytes.length || badBlock >= 0)) return trusted;
+    // In a block that does not match, batches can still be told good one by one, but only where no offset may be missing.
+    if (badBlock >= 0 && !segment.contiguous) {
+      throw new Damage(position, limit.position, `checksum: block ${badBlock} of ${SEAL_BLOCK_BYTE_LENGTH} bytes is not what was sealed`);
+    }
+  }
+  const view = viewOf(bytes);
+  const expected = trusted > 0 ? nextOffsetBefore(view, trusted) : expectedOffsetAt(segment, position);
+  const result = checkBatches(checks, bytes.subarray(trusted), expected, segment.contiguous);
+  if (result.goodByteLength === 0 && trusted === 0) {
+    throw new Damage(position, position + batchByteLengthAt(view, 0), `${result.reason}: ${result.detail}`);
+  }
+  const end = trusted + result.goodByteLength;
+  // A first batch of which nothing told the offset must meet the one behind it.
+  if (expected === null && segment.contiguous && !meetsNext(segment, log, view, bytes.length, position, limit)) return "unanchored";
+  segment.verified.add(position + trusted, position + end);
+  return end;
+}
+
+function alignUp(position: number): number {
+  return Math.ceil(position / SEAL_BLOCK_BYTE_LENGTH) * SEAL_BLOCK_BYTE_LENGTH;
+}
+
+/** What offset must stand at `position`, as far as it is known without reading; null: it is not. */
+function expectedOffsetAt(segment: Segment, position: number): number | null {
+  return position === 0 ? segment.baseOffset : segment.hints.offsetAt(position);
+}
+
+/** Whether the first batch's end is the beginning of what follows it. */
+function meetsNext(segment: Segment, log: StorageFile, view: DataView, byteLength: number, position: number, limit: ReadLimit): boolean {
+  const firstByteLength = batchByteLengthAt(view, 0);
+  const nextOffset = lastOffsetAt(view, 0) + 1;
+  const nextPosition = position + firstByteLength;
+  if (nextPosition === limit.position) return nextOffset === limit.offset;
+  if (firstByteLength + 8 <= byteLength) return readInt64(view, firstByteLength) === nextOffset;
+  if (nextPosition + 8 > segment.byteLength) return nextOffset === segment.nextOffset;
+  if (log.readAt(scratch.subarray(0, 8), nextPosition) < 8) return false;
+  return readInt64(scratchView, 0) === nextOffset;
+}
+
+/** Walks headers from a batch boundary. */
+function walkTo(log: StorageFile, from: number, offset: number, limit: ReadLimit): number {
+  let position = from;
+  let loadedFrom = 0;
+  let loadedTo = 0;
+  while (position < limit.position) {
+    if (position < loadedFrom || position + HEADER_BYTE_LENGTH > loadedTo) {
+      loadedFrom = position;
+      loadedTo = position + log.readAt(scratch.subarray(0, Math.min(SCRATCH_BYTE_LENGTH, limit.position - position)), position);
+      if (loadedTo - loadedFrom < HEADER_BYTE_LENGTH) throw new Damage(position, limit.position, `length: the file ends within a batch's header`);
+    }
+    const at = position - loadedFrom;
+    const byteLength = batchByteLengthAt(scratchView, at);
+    if (!(position + byteLength <= limit.position)) throw new Damage(position, limit.position, `length: it says ${byteLength} bytes`);
+    if (scratchView.getUint8(at + MAGIC_AT) !== 2) throw new Damage(position, limit.position, `magic ${scratchView.getUint8(at + MAGIC_AT)}`, scratchView.getUint8(at + MAGIC_AT) < 2);
+    const lastOffset = lastOffsetAt(scratchView, at);
+    if (lastOffset >= offset) return position;
+    position += byteLength;
+  }
+  return -1;
+}
+
+/** The end of the last whole batch within the first `byteLength` bytes. */
+export function wholeBatchesEnd(view: DataView, byteLength: number): number {
+  let end = 0;
+  while (end + HEADER_BYTE_LENGTH <= byteLength) {
+    const batchByteLength = batchByteLengthAt(view, end);
+    if (!(end + batchByteLength <= byteLength) || view.getUint8(end + MAGIC_AT) !== 2) break;
+    end += batchByteLength;
+  }
+  return end;
+}
+
+/** The offset after the batch that ends at `end`. */
+function nextOffsetBefore(view: DataView, end: number): number {
+  let position = 0;
+  let nextOffset = 0;
+  while (position < end) {
+    nextOffset = lastOffsetAt(view, position) + 1;
+    position += batchByteLengthAt(view, position);
+  }
+  return nextOffset;
+}

@@ -1,0 +1,59 @@
+/** Does what retention decided: the new log start is durable before the first file goes, and readers in its middle finish first. */
+import type { Watermarks } from "../api/bytes.ts";
+import type { LogReader } from "./log-reader.ts";
+import type { LogWriter } from "./log-writer.ts";
+import type { OpenedLog } from "./opened-log.ts";
+import { removeSegmentFiles } from "./partition-files.ts";
+import { type RetentionSegment, segmentsToDelete } from "./retention.ts";
+import type { Segment } from "./segment.ts";
+
+export interface RetentionResult {
+  readonly segmentsDeleted: number;
+  readonly bytesReclaimed: number;
+}
+
+export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: LogReader, marks: Watermarks): Promise<RetentionResult> {
+  const { context, spec, segments } = log;
+  const config = spec.config();
+  const facts: RetentionSegment[] = [];
+  const asksForTime = config.retentionMs !== Number.POSITIVE_INFINITY && config.cleanupPolicy !== "compact";
+  for (const segment of segments.all()) {
+    const active = segment === segments.active;
+    const maxTimestamp = asksForTime ? await maxTimestampOf(reader, segment, active) : -1;
+    facts.push({ baseOffset: segment.baseOffset, nextOffset: segment.nextOffset, byteLength: segment.byteLength, maxTimestamp, active });
+  }
+  const decision = segmentsToDelete(facts, config, marks, context.clock.now());
+  if (decision.count === 0) return { segmentsDeleted: 0, bytesReclaimed: 0 };
+  if (decision.rollActive) await writer.rollNow();
+  // What was appended to the active segment since is not expired.
+  const count = decision.rollActive && (facts.at(-1)?.nextOffset ?? 0) !== segments.all()[decision.count - 1]?.nextOffset ? decision.count - 1 : decision.count;
+  const first = segments.all()[count];
+  if (count === 0 || first === undefined) return { segmentsDeleted: 0, bytesReclaimed: 0 };
+  if (first.baseOffset > log.logStartOffset) {
+    log.logStartOffset = first.baseOffset;
+    await writer.saveState();
+    await log.epochs.truncateFromStart(first.baseOffset);
+  }
+  let bytesReclaimed = 0;
+  for (const [index, segment] of segments.removeOldest(count).entries()) {
+    await segment.close();
+    await removeSegmentFiles(context.storage, spec.directory, segment.baseOffset);
+    bytesReclaimed += segment.byteLength;
+    const { topic, partition } = spec;
+    context.emit("segment.deleted", { partition: { topic, partition }, baseOffset: segment.baseOffset, byteLength: segment.byteLength, reason: decision.reasons[index] });
+  }
+  await context.storage.syncDirectory(spec.directory);
+  return { segmentsDeleted: count, bytesReclaimed };
+}
+
+/** The largest timestamp a segment is known to hold; -1 when that cannot be told, and then time does not delete it. */
+async function maxTimestampOf(reader: LogReader, segment: Segment, active: boolean): Promise<number> {
+  if (active || segment.maxTimestamp >= 0) return segment.maxTimestamp;
+  return await reader.withSegment(segment, segment.baseOffset, async (files) => {
+    // Of a segment that was sealed the seal has told it by now; else the time index, which is no authority, must agree with the batch it names.
+    if (segment.maxTimestamp >= 0) return segment.maxTimestamp;
+    const last = files.timeIndex?.lastEntry() ?? null;
+    if (last === null) return -1;
+    return (await reader.maxTimestampAt(segment, files, last.offset)) === last.timestamp ? last.timestamp : -1;
+  });
+}

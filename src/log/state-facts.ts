@@ -1,0 +1,16 @@
+/** The facts of an open log as `odradek.state` keeps them. */
+import type { LogPosition, OpenedLog } from "./opened-log.ts";
+import type { PartitionStateFacts } from "./partition-state.ts";
+
+export function durableFacts(log: OpenedLog, durable: LogPosition, highWatermark: number): PartitionStateFacts {
+  return {
+    recoveryPoint: log.recoveryPoint,
+    logStartOffset: log.logStartOffset,
+    highWatermark,
+    durableSegmentBase: durable.segment.baseOffset,
+    durableEndPosition: durable.position,
+    durableEndOffset: durable.offset,
+    cleanlyClosed: false,
+    activeSegment: null,
+  };
+}

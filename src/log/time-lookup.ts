@@ -1,0 +1,66 @@
+/** Finds the first record that is at least so late: by segment, by time index, by batch, then record by record. */
+import type { Watermarks } from "../api/bytes.ts";
+import { UsageError } from "../base/errors.ts";
+import { RecordCursor } from "../base/record-decoder.ts";
+import { BASE_TIMESTAMP_AT, batchByteLengthAt, lastOffsetAt, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
+import type { LogReader } from "./log-reader.ts";
+import type { OpenedLog } from "./opened-log.ts";
+import type { Segment, SegmentFiles } from "./segment.ts";
+
+/** Batches looked at in one read. */
+const READ_BYTE_LENGTH = 64 * 1024;
+
+export interface FoundTime {
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+export async function offsetForTime(log: OpenedLog, reader: LogReader, marks: Watermarks, timestamp: number): Promise<FoundTime | null> {
+  const { segments } = log;
+  for (let segment: Segment | null = segments.holding(marks.logStartOffset); segment !== null; segment = segments.after(segment)) {
+    const searched = segment;
+    const start = await reader.withSegment(searched, marks.logStartOffset, async (files) => startOfSearch(searched, files, timestamp));
+    const found = start === null ? null : await search(reader, searched, Math.max(start, marks.logStartOffset), marks, timestamp);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** An offset before which, in this segment, no record is late enough; null: none in it is. */
+function startOfSearch(segment: Segment, files: SegmentFiles, timestamp: number): number | null {
+  if (segment.maxTimestamp >= 0 && segment.maxTimestamp < timestamp) return null;
+  // The entry's own batch is the first that reached its timestamp, and may be the one wanted.
+  const entry = files.timeIndex?.lookup(timestamp - 1) ?? null;
+  return entry === null ? segment.baseOffset : entry.offset;
+}
+
+async function search(reader: LogReader, segment: Segment, from: number, marks: Watermarks, timestamp: number): Promise<FoundTime | null> {
+  const { offset: end } = reader.limitOf(segment);
+  for (let offset = from; offset < end; ) {
+    const bytes = await reader.read(offset, READ_BYTE_LENGTH);
+    if (bytes.length === 0) return null;
+    const view = viewOf(bytes);
+    for (let position = 0; position < bytes.length; position += batchByteLengthAt(view, position)) {
+      const lastOffset = lastOffsetAt(view, position);
+      offset = lastOffset + 1;
+      if (readInt64(view, position) >= marks.highWatermark) return null;
+      if (readInt64(view, position + MAX_TIMESTAMP_AT) < timestamp || lastOffset < marks.logStartOffset) continue;
+      const found = searchBatch(bytes, view, position, marks.logStartOffset, timestamp);
+      if (found !== null) return found;
+    }
+  }
+  return null;
+}
+
+function searchBatch(bytes: Uint8Array, view: DataView, position: number, logStartOffset: number, timestamp: number): FoundTime | null {
+  let cursor: RecordCursor;
+  try {
+    cursor = new RecordCursor(bytes, position);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    // A compressed batch is not opened here: its beginning is the answer, at most one batch too early.
+    return { offset: Math.max(logStartOffset, readInt64(view, position)), timestamp: Math.max(timestamp, readInt64(view, position + BASE_TIMESTAMP_AT)) };
+  }
+  while (cursor.next()) if (cursor.timestamp >= timestamp && cursor.offset >= logStartOffset) return { offset: cursor.offset, timestamp: cursor.timestamp };
+  return null;
+}
