@@ -79,7 +79,7 @@ export class PartitionState {
 
   /**
    * Reads the file, and makes an empty one where there is none; one of which no slot can be believed is set aside first.
-   * After an unclean end what was read is flushed, so that it stays read.
+   * After an unclean end what was read is flushed, so that it stays what it is.
    */
   static async load(context: LogContext, directory: string, identity: PartitionIdentity): Promise<PartitionState> {
     const { storage, core } = context;
@@ -93,17 +93,16 @@ export class PartitionState {
         file = null;
         await setAside(storage, directory, STATE_FILE);
       }
-      const isNew = file === null;
       if (file === null && !readOnly) file = await storage.open(name, { create: "if-missing" });
-      const directoryUnflushed = isNew || identity.cleanShutdown !== true;
-      const setup = { storage, directory, core, file, directoryUnflushed, partition: identity.partition, topicId: topicIdBytes(identity.topicId) };
+      const isKnown = found.newest !== null;
+      const setup = { storage, directory, core, file, partition: identity.partition, topicId: topicIdBytes(identity.topicId) };
       // Room for both slots from the start: what notes a full disk must not need room.
       if (file !== null && !readOnly && file.byteLength() < STATE_BYTE_LENGTH) {
         const byteLength = file.byteLength();
         writeBytes(file, new Uint8Array(STATE_BYTE_LENGTH - byteLength), byteLength);
       }
-      if (file !== null && !readOnly && found.newest !== null && identity.cleanShutdown !== true) await file.sync();
-      return new PartitionState({ ...setup, ...found });
+      if (isKnown && !readOnly && identity.cleanShutdown !== true) await Promise.all([file?.sync(), storage.syncDirectory(directory)]);
+      return new PartitionState({ ...setup, ...found, directoryUnflushed: !isKnown });
     } catch (error) {
       await file?.close();
       throw error;
