@@ -1,0 +1,166 @@
+/** Collects single sends into batches, one per partition, and lets each go when it is full, when its time has come, or when asked. */
+import type { ProduceResponse } from "../api/broker.ts";
+import type { Clock } from "../base/clock.ts";
+import { CoreFaultError } from "../base/errors.ts";
+import { acknowledged, type Delivery } from "./delivery.ts";
+import { PendingBatch } from "./pending-batch.ts";
+import { headersByteLength, loneBatchByteLength, recordByteLength, type WireHeaders } from "./record-size.ts";
+import type { TopicEntry } from "./topic-directory.ts";
+
+const NULL_LENGTH = -1;
+/**
+ * With `lingerMs: 0` a batch goes in a microtask at the end of the turn. While further sends keep coming in (from
+ * continuations a few awaits deep), it is put off, this many times at most: they belong to the same turn.
+ */
+const PUT_OFF_MAX = 4;
+
+export class Accumulator {
+  readonly #delivery: Delivery;
+  readonly #clock: Clock;
+  readonly #lingerMs: number;
+  readonly #batchSize: number;
+  readonly #open = new Set<PendingBatch>();
+  #addedCount = 0;
+  #turnEndIsNear = false;
+  /** Flushes under way: what is let in meanwhile does not linger. */
+  #hurryCount = 0;
+
+  constructor(delivery: Delivery, clock: Clock, settings: { readonly lingerMs: number; readonly batchSize: number }) {
+    this.#delivery = delivery;
+    this.#clock = clock;
+    this.#lingerMs = settings.lingerMs;
+    this.#batchSize = settings.batchSize;
+  }
+
+  /**
+   * Takes the record in; answers its batch, which then owes it a promise. null: no room in `bufferMemory`, nothing was done.
+   * Throws `MESSAGE_TOO_LARGE`.
+   */
+  add(
+    topic: TopicEntry,
+    partition: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: WireHeaders | null,
+    timestamp: number,
+  ): PendingBatch | null {
+    const keyLength = key === null ? NULL_LENGTH : key.length;
+    const valueLength = value === null ? NULL_LENGTH : value.length;
+    const headerBytes = headersByteLength(headers);
+    const { memory } = this.#delivery;
+    let batch = topic.pending[partition];
+    let full: PendingBatch | undefined;
+    if (batch !== undefined) {
+      const { stage } = batch;
+      const byteLength = recordByteLength(stage.count, timestamp - (stage.timestamps[0] as number), keyLength, valueLength, headerBytes);
+      if (batch.byteLength + byteLength > Math.min(this.#batchSize, this.#delivery.batchByteLengthMax(topic))) {
+        full = batch;
+        batch = undefined;
+      } else if (!memory.reserve(byteLength)) return null;
+      else batch.byteLength += byteLength;
+    }
+    if (batch === undefined) {
+      const byteLength = loneBatchByteLength(keyLength, valueLength, headerBytes);
+      if (byteLength > this.#delivery.batchByteLengthMax(topic)) throw this.#delivery.tooLarge(topic, byteLength, "send()");
+      if (!memory.reserve(byteLength)) return null;
+      batch = this.#begin(topic, partition, byteLength);
+    }
+    this.#addedCount += 1;
+    batch.stage.add(key, value, headers, timestamp);
+    // Only now: key and value may be lent, and handing over a batch may run the program's listeners.
+    if (full !== undefined) this.flushBatch(full);
+    return batch;
+  }
+
+  /** Lets this partition's batch go, if there is one: what is appended next comes behind it. */
+  flushPartition(topic: TopicEntry, partition: number): void {
+    const batch = topic.pending[partition];
+    if (batch !== undefined) this.flushBatch(batch);
+  }
+
+  flushAll(): void {
+    for (const batch of this.#open) this.flushBatch(batch);
+  }
+
+  /** Until `work` is done nothing lingers. */
+  async hurry(work: () => Promise<void>): Promise<void> {
+    this.#hurryCount += 1;
+    try {
+      this.flushAll();
+      await work();
+    } finally {
+      this.#hurryCount -= 1;
+    }
+  }
+
+  /** Never throws: what goes wrong is told to those who sent. */
+  flushBatch(batch: PendingBatch): void {
+    const { topic, partition, stage } = batch;
+    this.#open.delete(batch);
+    if (topic.pending[partition] === batch) topic.pending[partition] = undefined;
+    batch.timer?.cancel();
+    topic.sticky.moveOn(partition, topic.partitionCount);
+    let produced: Promise<ProduceResponse>;
+    try {
+      produced = this.#delivery.produce(topic, partition, this.#encode(batch));
+    } catch (error) {
+      produced = Promise.reject(error);
+    }
+    stage.release();
+    produced.then(
+      (response) => this.#delivery.inGoodTime(() => this.#settle(batch, response, null)),
+      (error: unknown) => this.#delivery.inGoodTime(() => this.#settle(batch, null, error)),
+    );
+  }
+
+  #begin(topic: TopicEntry, partition: number, byteLength: number): PendingBatch {
+    const batch = new PendingBatch(topic, partition, this.#delivery.unsettled.begin());
+    batch.byteLength = byteLength;
+    topic.pending[partition] = batch;
+    this.#open.add(batch);
+    if (this.#lingerMs === 0 || this.#hurryCount > 0) this.#flushAtTurnEnd();
+    else batch.timer = this.#clock.after(this.#lingerMs, () => this.flushBatch(batch), true);
+    return batch;
+  }
+
+  #flushAtTurnEnd(): void {
+    if (this.#turnEndIsNear) return;
+    this.#turnEndIsNear = true;
+    let seenCount = 0;
+    let putOffCount = 0;
+    const look = (): void => {
+      if (this.#addedCount !== seenCount && putOffCount < PUT_OFF_MAX) {
+        seenCount = this.#addedCount;
+        putOffCount += 1;
+        queueMicrotask(look);
+        return;
+      }
+      this.#turnEndIsNear = false;
+      this.flushAll();
+    };
+    queueMicrotask(look);
+  }
+
+  #encode({ stage, byteLength, topic, partition }: PendingBatch): Uint8Array {
+    const writer = this.#delivery.begin();
+    for (let index = 0; index < stage.count; index += 1) stage.writeTo(writer, index);
+    const bytes = writer.finish();
+    if (bytes.length !== byteLength) {
+      throw new CoreFaultError(
+        "CORE_FAULT",
+        `a batch for ${topic.name}-${partition}: expected ${byteLength} bytes, the core wrote ${bytes.length}`,
+      );
+    }
+    return bytes;
+  }
+
+  #settle(batch: PendingBatch, response: ProduceResponse | null, error: unknown): void {
+    const { topic, partition, stage } = batch;
+    if (response === null) {
+      this.#delivery.failed(topic, partition, stage.count, error);
+      batch.rejectAll(error);
+    } else batch.resolveAll((index) => acknowledged(topic.name, partition, response, index, stage.timestamps[index] as number));
+    for (const epoch of batch.epochs) epoch.end();
+    this.#delivery.memory.release(batch.byteLength);
+  }
+}

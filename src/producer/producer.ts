@@ -1,0 +1,174 @@
+/** The producer: what `log.producer()` gives. It takes records in, in call order, and lets the parts beside it do the rest. */
+import type { Acks, Options } from "../api/bytes.ts";
+import type { Producer, ProducerOptions, ProducerRecord, RecordMetadata, Transaction } from "../api/producer.ts";
+import type { Serializer } from "../api/serde.ts";
+import type { Clock, Random } from "../base/clock.ts";
+import { UsageError } from "../base/errors.ts";
+import { describeValue } from "../base/options.ts";
+import { Accumulator } from "./accumulator.ts";
+import { Delivery, type DeliveryWiring, unacknowledged } from "./delivery.ts";
+import { PartitionChoice } from "./partition-choice.ts";
+import type { Answer } from "./pending-batch.ts";
+import { checkProducerOptions, type ProducerSettings } from "./producer-options.ts";
+import { RecordIntake } from "./record-intake.ts";
+import { RecordStage } from "./record-stage.ts";
+import { StraightBatch } from "./straight-batch.ts";
+import { TopicDirectory } from "./topic-directory.ts";
+import { WaitingBatch } from "./waiting-batch.ts";
+import { type SendParts, WaitingSend } from "./waiting-send.ts";
+
+export interface ProducerWiring<K, V> extends DeliveryWiring {
+  readonly random: Random;
+  readonly defaultKey: Serializer<K>;
+  readonly defaultValue: Serializer<V>;
+  readonly onClose: (producer: Producer<K, V, Acks>) => void;
+}
+
+/** Throws a `UsageError` for options that are not legal. */
+export function createProducer<K, V, A extends Acks>(
+  wiring: ProducerWiring<K, V>,
+  options?: Options<ProducerOptions<K, V, A>>,
+): Producer<K, V, A> {
+  const settings = checkProducerOptions(options, wiring.defaultKey, wiring.defaultValue);
+  return new LogProducer<K, V>(wiring, settings) as unknown as Producer<K, V, A>;
+}
+
+class LogProducer<K, V> implements Producer<K, V, Acks> {
+  readonly #clock: Clock;
+  readonly #transactionalId: string | undefined;
+  readonly #onClose: (producer: Producer<K, V, Acks>) => void;
+  readonly #delivery: Delivery;
+  readonly #accumulator: Accumulator;
+  readonly #parts: SendParts<K, V>;
+  readonly #intake: RecordIntake<K, V>;
+  readonly #straight: StraightBatch<K, V>;
+  #closing: Promise<void> | null = null;
+
+  constructor(wiring: ProducerWiring<K, V>, settings: ProducerSettings<K, V>) {
+    const { broker, core, clock, random } = wiring;
+    this.#clock = clock;
+    this.#transactionalId = settings.transactionalId;
+    this.#onClose = wiring.onClose;
+    this.#delivery = new Delivery(wiring, settings);
+    this.#accumulator = new Accumulator(this.#delivery, clock, settings);
+    this.#parts = {
+      delivery: this.#delivery,
+      accumulator: this.#accumulator,
+      topics: new TopicDirectory(broker, clock, random),
+      choice: new PartitionChoice(core, settings.partitioner),
+    };
+    this.#intake = new RecordIntake(settings.key, settings.value);
+    this.#straight = new StraightBatch(this.#parts, this.#intake);
+  }
+
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata<Acks>> {
+    try {
+      this.#refuse("send()");
+      this.#intake.take(record, this.#nowMs(), -1);
+      const { line } = this.#delivery;
+      const promise = line.isEmpty && !this.#parts.choice.isCustom ? this.#takeIn() : null;
+      if (promise !== null) return promise;
+      const waiting = new WaitingSend(this.#parts, this.#intake, record);
+      line.add(waiting);
+      return waiting.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  sendBatch(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata<Acks>[]> {
+    try {
+      this.#refuse("sendBatch()");
+      if (!Array.isArray(records)) {
+        throw new UsageError("INVALID_ARGUMENT", `sendBatch(): expected an array of records, found ${describeValue(records)}`);
+      }
+      if (records.length === 0) return Promise.resolve([]);
+      const nowMs = this.#nowMs();
+      const { line } = this.#delivery;
+      return (line.isEmpty ? this.#straight.send(records, nowMs) : null) ?? this.#stage(records, nowMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async flush(): Promise<void> {
+    this.#refuse("flush()");
+    await this.#flush();
+  }
+
+  async transaction<T>(body: (tx: Transaction<K, V, Acks>) => Promise<T>): Promise<T> {
+    this.#refuseClosed("transaction()");
+    if (typeof body !== "function")
+      throw new UsageError("INVALID_ARGUMENT", `transaction(): expected a function, found ${describeValue(body)}`);
+    throw new UsageError(
+      "UNSUPPORTED_VERSION",
+      "transaction(): transactions are not available in this version; send() and sendBatch() are",
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Straight into the partition's batch, from lent bytes. null: it must wait. */
+  #takeIn(): Promise<Answer> | null {
+    const { topics, choice } = this.#parts;
+    const { topic: name, key, value, headers, timestamp, partition: named } = this.#intake;
+    const topic = topics.recent(name);
+    if (topic === null) return null;
+    const partition = choice.choose(topic, named, key, null);
+    if (partition < 0) return null;
+    const batch = this.#accumulator.add(topic, partition, key, value, headers, timestamp);
+    if (batch === null) return null;
+    if (this.#delivery.acks !== 0) return batch.promise();
+    const answer = unacknowledged(name, partition, timestamp);
+    return new Promise((resolve) => this.#delivery.inGoodTime(() => resolve(answer)));
+  }
+
+  #stage(records: readonly ProducerRecord<K, V>[], nowMs: number): Promise<Answer[]> {
+    const stage = new RecordStage();
+    const topics: string[] = [];
+    const named: number[] = [];
+    const count = records.length;
+    for (let index = 0; index < count; index += 1) {
+      this.#intake.take(records[index] as ProducerRecord<K, V>, nowMs, index);
+      const { key, value, headers, timestamp, topic, partition } = this.#intake;
+      stage.add(key, value, headers, timestamp);
+      topics.push(topic);
+      named.push(partition);
+    }
+    const waiting = new WaitingBatch(this.#parts, stage, topics, named, this.#parts.choice.isCustom ? records.slice() : null);
+    this.#delivery.line.add(waiting);
+    return waiting.promise;
+  }
+
+  async #flush(): Promise<void> {
+    await this.#accumulator.hurry(() => this.#delivery.unsettled.settled());
+  }
+
+  async #close(): Promise<void> {
+    await this.#flush();
+    this.#onClose(this);
+  }
+
+  #refuse(call: string): void {
+    this.#refuseClosed(call);
+    if (this.#transactionalId === undefined) return;
+    throw new UsageError("INVALID_TXN_STATE", `${call}: a producer with a transactionalId sends within transaction() alone`);
+  }
+
+  #refuseClosed(call: string): void {
+    if (this.#closing !== null) throw new UsageError("PRODUCER_CLOSED", `${call}: the producer was closed`);
+  }
+
+  /** A clock may be fractional, or wrong by more than there is time. */
+  #nowMs(): number {
+    const nowMs = Math.floor(this.#clock.now());
+    return Number.isSafeInteger(nowMs) && nowMs >= 0 ? nowMs : -1;
+  }
+}

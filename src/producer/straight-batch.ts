@@ -1,0 +1,137 @@
+/**
+ * The fast way of `sendBatch`: all records go to one partition that is known beforehand, so each is serialized straight into the
+ * core's window, and nothing is made per record but its answer. Whatever does not fit this way goes the other (`waiting-batch.ts`).
+ */
+import type { ProduceResponse } from "../api/broker.ts";
+import type { ProducerRecord } from "../api/producer.ts";
+import { UsageError } from "../base/errors.ts";
+import { HEADER_BYTE_LENGTH } from "../base/record-batch.ts";
+import type { BatchWriter } from "../core/core.ts";
+import { sendBatchError } from "./batch-outcome.ts";
+import { acknowledged, unacknowledged } from "./delivery.ts";
+import type { Answer } from "./pending-batch.ts";
+import { ANY_PARTITION, type RecordIntake } from "./record-intake.ts";
+import { headersByteLength, recordByteLength } from "./record-size.ts";
+import type { TopicEntry } from "./topic-directory.ts";
+import type { SendParts } from "./waiting-send.ts";
+
+const NULL_LENGTH = -1;
+
+export class StraightBatch<K, V> {
+  readonly #parts: SendParts<K, V>;
+  readonly #intake: RecordIntake<K, V>;
+
+  constructor(parts: SendParts<K, V>, intake: RecordIntake<K, V>) {
+    this.#parts = parts;
+    this.#intake = intake;
+  }
+
+  /**
+   * null: not this way; nothing was done, except that the partition's pending batch may have gone.
+   * Throws what a bad record throws. Nobody may be waiting in line.
+   */
+  send(records: readonly ProducerRecord<K, V>[], nowMs: number): Promise<Answer[]> | null {
+    const first: Partial<ProducerRecord<K, V>> | undefined = records[0];
+    const topic = typeof first?.topic === "string" ? this.#parts.topics.recent(first.topic) : null;
+    if (topic === null || this.#parts.choice.isCustom) return null;
+    const named = first?.partition ?? ANY_PARTITION;
+    const hasKey = first?.key !== undefined && first.key !== null;
+    if (named === ANY_PARTITION && hasKey && topic.partitionCount > 1) return null;
+    const partition = this.#parts.choice.choose(topic, named, null, null);
+    if (!(partition >= 0)) return null;
+
+    const { delivery, accumulator } = this.#parts;
+    accumulator.flushPartition(topic, partition);
+    const timestamps = this.#write(records, topic, partition, nowMs);
+    if (timestamps === undefined) return null;
+    const { writer } = delivery;
+    const { byteLength } = writer;
+    if (!delivery.memory.reserve(byteLength)) return null;
+    topic.sticky.moveOn(partition, topic.partitionCount);
+    const epoch = delivery.unsettled.begin();
+    const count = records.length;
+    const produced = delivery.produce(topic, partition, writer.finish());
+    const at = (index: number): number => (timestamps === null ? nowMs : (timestamps[index] as number));
+
+    return new Promise((resolve, reject) => {
+      const settle = (response: ProduceResponse | null, error: unknown): void =>
+        delivery.inGoodTime(() => {
+          if (response === null) {
+            delivery.failed(topic, partition, count, error);
+            reject(error instanceof UsageError ? error : failure(count, error));
+          } else if (delivery.acks !== 0) resolve(answers(topic.name, partition, response, count, nowMs, timestamps));
+          epoch.end();
+          delivery.memory.release(byteLength);
+        });
+      produced.then(
+        (response) => settle(response, null),
+        (error: unknown) => settle(null, error),
+      );
+      if (delivery.acks === 0) resolve(Array.from({ length: count }, (_, index) => unacknowledged(topic.name, partition, at(index))));
+    });
+  }
+
+  /** The timestamps, null when all are `nowMs`; undefined when the records are not for this way. The batch stands unfinished in the writer. */
+  #write(records: readonly ProducerRecord<K, V>[], topic: TopicEntry, partition: number, nowMs: number): number[] | null | undefined {
+    const { delivery } = this.#parts;
+    const intake = this.#intake;
+    const limit = delivery.batchByteLengthMax(topic);
+    const writer = delivery.begin();
+    let byteLength = HEADER_BYTE_LENGTH;
+    let timestamps: number[] | null = null;
+    let baseTimestamp = nowMs;
+    const count = records.length;
+    for (let index = 0; index < count; index += 1) {
+      intake.take(records[index] as ProducerRecord<K, V>, nowMs, index);
+      const { key, value, headers, timestamp } = intake;
+      if (intake.topic !== topic.name || !this.#goesTo(partition, topic)) return undefined;
+      if (timestamp !== nowMs && timestamps === null) timestamps = new Array<number>(index).fill(nowMs);
+      if (timestamps !== null) timestamps.push(timestamp);
+      if (index === 0) baseTimestamp = timestamp;
+      byteLength += recordByteLength(
+        index,
+        timestamp - baseTimestamp,
+        key === null ? NULL_LENGTH : key.length,
+        value === null ? NULL_LENGTH : value.length,
+        headersByteLength(headers),
+      );
+      if (byteLength > limit || !this.#isOurs(writer, index)) return undefined;
+      writer.append(key, value, headers, timestamp);
+      if (writer.byteLength !== byteLength) return undefined;
+    }
+    return timestamps;
+  }
+
+  #goesTo(partition: number, topic: TopicEntry): boolean {
+    const { partition: named, key } = this.#intake;
+    if (named !== ANY_PARTITION) return named === partition;
+    return topic.partitionCount === 1 || (key === null && topic.sticky.current(topic.partitionCount) === partition);
+  }
+
+  /** A serializer that itself sent has taken the writer for a batch of its own. */
+  #isOurs(writer: BatchWriter, index: number): boolean {
+    return writer.recordCount === index;
+  }
+}
+
+function answers(
+  topic: string,
+  partition: number,
+  response: ProduceResponse,
+  count: number,
+  nowMs: number,
+  timestamps: readonly number[] | null,
+): Answer[] {
+  const made = new Array<Answer>(count);
+  for (let index = 0; index < count; index += 1) {
+    made[index] = acknowledged(topic, partition, response, index, timestamps === null ? nowMs : (timestamps[index] as number));
+  }
+  return made;
+}
+
+function failure(count: number, error: unknown): unknown {
+  return sendBatchError(
+    Array.from({ length: count }, () => ({ status: "rejected", reason: error })),
+    error,
+  );
+}

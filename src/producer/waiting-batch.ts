@@ -1,0 +1,161 @@
+/** A `sendBatch` whose records stand in bytes of our own: it finds their partitions, waits for room, and hands its batches over. */
+import type { ProduceResponse } from "../api/broker.ts";
+import type { ProducerRecord } from "../api/producer.ts";
+import { CoreFaultError } from "../base/errors.ts";
+import { BatchOutcome } from "./batch-outcome.ts";
+import { type PlannedBatch, planBatches } from "./batch-plan.ts";
+import { NOT_KNOWN, noSuchPartition } from "./partition-choice.ts";
+import type { Answer } from "./pending-batch.ts";
+import type { RecordStage } from "./record-stage.ts";
+import type { TopicEntry } from "./topic-directory.ts";
+import type { WaitingCall } from "./waiting-line.ts";
+import type { SendParts } from "./waiting-send.ts";
+
+export class WaitingBatch<K, V> implements WaitingCall {
+  readonly promise: Promise<Answer[]>;
+  readonly #parts: SendParts<K, V>;
+  readonly #stage: RecordStage;
+  readonly #topicNames: readonly string[];
+  readonly #named: readonly number[];
+  readonly #records: readonly ProducerRecord<K, V>[] | null;
+  readonly #outcome: BatchOutcome;
+  #plan: readonly PlannedBatch[] | null = null;
+  #handedOverCount = 0;
+  /** Room for the whole call was reserved at once: so that nothing comes between its batches. */
+  #isReserved = false;
+  #wasRefreshed = false;
+  #isAsking = false;
+  #error: { readonly is: unknown } | null = null;
+
+  /** `records`: for a custom partitioner alone. */
+  constructor(
+    parts: SendParts<K, V>,
+    stage: RecordStage,
+    topicNames: readonly string[],
+    named: readonly number[],
+    records: readonly ProducerRecord<K, V>[] | null,
+  ) {
+    this.#parts = parts;
+    this.#stage = stage;
+    this.#topicNames = topicNames;
+    this.#named = named;
+    this.#records = records;
+    this.#outcome = new BatchOutcome(parts.delivery, stage.timestamps);
+    this.promise = this.#outcome.promise;
+  }
+
+  advance(): boolean {
+    if (this.#isAsking) return false;
+    try {
+      if (this.#error !== null) throw this.#error.is;
+      if (this.#plan === null) {
+        const plan = this.#makePlan();
+        if (plan === null) return false;
+        this.#plan = plan;
+        this.#outcome.expect(plan);
+      }
+      return this.#handOver(this.#plan);
+    } catch (error) {
+      this.#outcome.refuse(error);
+      this.#stage.release();
+      return true;
+    }
+  }
+
+  expire(): void {
+    const error = this.#parts.delivery.exhausted("sendBatch()");
+    if (this.#handedOverCount === 0) this.#outcome.refuse(error);
+    else for (const batch of (this.#plan ?? []).slice(this.#handedOverCount)) this.#outcome.failed(batch, error);
+    this.#stage.release();
+  }
+
+  /** null: some topic must be asked for first. */
+  #makePlan(): PlannedBatch[] | null {
+    const { topics, choice, delivery } = this.#parts;
+    const entries = new Map<string, TopicEntry>();
+    const toAsk = new Set<string>();
+    for (const name of new Set(this.#topicNames)) {
+      const entry = topics.recent(name);
+      if (entry === null) toAsk.add(name);
+      else entries.set(name, entry);
+    }
+    if (toAsk.size > 0) return this.#refresh(toAsk);
+
+    const destinations = { topics: [] as TopicEntry[], partitions: [] as number[] };
+    for (let index = 0; index < this.#stage.count; index += 1) {
+      const topic = entries.get(this.#topicNames[index] as string) as TopicEntry;
+      const partition = choice.choose(topic, this.#named[index] as number, this.#stage.key(index), this.#records?.[index] ?? null);
+      if (partition === NOT_KNOWN) {
+        if (this.#wasRefreshed) throw noSuchPartition(topic, this.#named[index] as number, `sendBatch(): record ${index}`);
+        toAsk.add(topic.name);
+      }
+      destinations.topics.push(topic);
+      destinations.partitions.push(partition);
+    }
+    if (toAsk.size > 0) return this.#refresh(toAsk);
+    return planBatches(this.#stage, destinations, delivery);
+  }
+
+  #handOver(plan: readonly PlannedBatch[]): boolean {
+    const { delivery, accumulator } = this.#parts;
+    const total = plan.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (!this.#isReserved && total <= delivery.memory.byteLengthMax) {
+      if (!this.#reserve(total)) return false;
+      this.#isReserved = true;
+    }
+    while (this.#handedOverCount < plan.length) {
+      const batch = plan[this.#handedOverCount] as PlannedBatch;
+      if (!this.#isReserved && !this.#reserve(batch.byteLength)) return false;
+      accumulator.flushPartition(batch.topic, batch.partition);
+      // Counted first: what goes wrong from here on is this batch's own, and told by the outcome.
+      this.#handedOverCount += 1;
+      this.#outcome.follow(batch, this.#produce(batch));
+    }
+    this.#stage.release();
+    this.#outcome.allHandedOver();
+    return true;
+  }
+
+  #reserve(byteLength: number): boolean {
+    const { delivery, accumulator } = this.#parts;
+    if (delivery.memory.reserve(byteLength)) return true;
+    // What lingers holds the room that is wanted.
+    accumulator.flushAll();
+    return false;
+  }
+
+  #produce(batch: PlannedBatch): Promise<ProduceResponse> {
+    const { topic, partition, indices, byteLength } = batch;
+    const { delivery } = this.#parts;
+    try {
+      const writer = delivery.begin();
+      for (const index of indices) this.#stage.writeTo(writer, index);
+      const bytes = writer.finish();
+      if (bytes.length !== byteLength) {
+        throw new CoreFaultError(
+          "CORE_FAULT",
+          `a batch for ${topic.name}-${partition}: expected ${byteLength} bytes, the core wrote ${bytes.length}`,
+        );
+      }
+      topic.sticky.moveOn(partition, topic.partitionCount);
+      return delivery.produce(topic, partition, bytes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #refresh(names: ReadonlySet<string>): null {
+    const { topics, delivery } = this.#parts;
+    this.#isAsking = true;
+    void Promise.all([...names].map((name) => topics.refresh(name)))
+      .catch((error: unknown) => {
+        this.#error = { is: error };
+      })
+      .then(() => {
+        this.#isAsking = false;
+        this.#wasRefreshed = true;
+        delivery.line.advance();
+      });
+    return null;
+  }
+}
