@@ -1,4 +1,4 @@
-/** Whether the types hold: all that a person writes, then what ships, by the fast compiler; the build's own compiler speaks in the package check. */
+/** Whether the types hold: all that a person writes, then what ships, then what runs without Node, by the fast compiler; the build's own compiler speaks in the package check. */
 import { join } from "node:path";
 import { filesUnder } from "../files.mjs";
 import { projectRoot, runNode } from "../run.mjs";
@@ -13,7 +13,7 @@ const compiler = join(projectRoot, "node_modules/ts7/bin/tsc");
 export async function check(root) {
   const problems = [];
   const seen = new Set();
-  for (const config of ["tsconfig.json", "tsconfig.build.json"]) {
+  for (const config of ["tsconfig.json", "tsconfig.build.json", "tsconfig.portable.json"]) {
     const { code, output } = await runNode(compiler, ["-p", config, "--noEmit", "--pretty", "false", "--listFiles"], { cwd: root });
     const lines = output.split("\n").filter((line) => line !== "");
     for (const line of lines) if (line.endsWith(".ts") && !line.includes(": error ")) seen.add(line.trim());

@@ -8,6 +8,7 @@ const configuration = [
   "package.json",
   "tsconfig.json",
   "tsconfig.build.json",
+  "tsconfig.portable.json",
   "biome.json",
   ".dependency-cruiser.mjs",
   "scripts/layers.mjs",
@@ -26,6 +27,9 @@ const sources: Readonly<Record<string, string>> = {
   "src/testing/index.ts": `/** For tests. */\nexport { bytesOf } from "../storage/memory.ts";\n`,
   "src/index.ts": `/** The door. */\nimport { Engine } from "./engine/engine.ts";\nimport { send } from "./producer/producer.ts";\nimport { openFile } from "./storage/node.ts";\n\nexport function open(name: string): Promise<number> {\n  openFile(name);\n  return send(new Engine());\n}\n`,
   "src/index.browser.ts": `/** The door, in a browser. */\nexport { Engine } from "./engine/engine.ts";\n`,
+  "src/index.workerd.ts": `/** The door, on workerd. */\nimport core from "./core.wasm";\n\nexport const module: object = core;\n`,
+  "src/index.edge.ts": `/** The door, at the edge. */\nexport { Engine } from "./engine/engine.ts";\n`,
+  "src/wasm-modules.d.ts": `/** A compiled core. */\ndeclare module "*.wasm" {\n  const module: object;\n  export default module;\n}\n`,
   "src/cli.ts": `/** The command line. */\nconsole.log("offsets");\n`,
 };
 

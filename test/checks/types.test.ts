@@ -27,6 +27,8 @@ const offenders: readonly Offender[] = [
   ],
 ];
 
+const buffer = `/** x. */\nexport function f(): number {\n  return Buffer.from("x").byteLength;\n}\n`;
+
 describe("the type check", () => {
   let sample: Sample;
   beforeAll(() => {
@@ -37,7 +39,7 @@ describe("the type check", () => {
   it("is content with types that hold", async () => {
     const { problems, saw } = await check(sample.root);
     expect(problems).toEqual([]);
-    expect(saw).toBe("13 files");
+    expect(saw).toBe("16 files");
   });
 
   describe("turns red for", () => {
@@ -55,13 +57,19 @@ describe("the type check", () => {
     }
   });
 
+  it("turns red for a global of Node's that a browser's entry reaches, and only there", async () => {
+    expect(complaints(await sample.with("src/storage/node-buffer.ts", buffer, (root) => check(root)))).toBe("");
+    const reached = await sample.with("src/index.browser.ts", buffer, (root) => check(root));
+    expect(complaints(reached)).toMatch(/src\/index\.browser\.ts\(3,10\): error TS\d+: Cannot find name 'Buffer'/);
+  });
+
   it("turns red for a source that no compiler read", async () => {
     const narrow = `{ "extends": "./tsconfig.json", "compilerOptions": { "noEmit": false }, "include": ["src/api"] }\n`;
     const planted = new Sample();
     planted.write("tsconfig.build.json", narrow);
     const all = `{ "compilerOptions": { "noEmit": true, "allowImportingTsExtensions": true, "module": "nodenext" }, "include": ["src/api"] }\n`;
     planted.write("tsconfig.json", all);
-    expect(complaints(await check(planted.root))).toContain("src/log/segment.ts: no compiler read it");
+    expect(complaints(await check(planted.root))).toContain("src/producer/producer.ts: no compiler read it");
     planted.remove();
   });
 });

@@ -33,7 +33,7 @@ const wrongFaces: readonly (readonly [sentence: string, from: string, to: string
 describe("the face", () => {
   it("declares what the comparison looks at", () => {
     const { types, errors, values } = faceExports(faceText);
-    expect(values.sort()).toEqual(["bytes", "json", "memory", "msgpack", "open", "utf8"]);
+    expect([...values].sort()).toEqual(["bytes", "json", "memory", "msgpack", "open", "utf8"]);
     expect(errors).toHaveLength(10);
     expect(types.length).toBeGreaterThan(45);
   });

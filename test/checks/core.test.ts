@@ -1,0 +1,103 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { configProblems, judge } from "../../scripts/checks/core.mjs";
+import { projectRoot, run } from "../../scripts/run.mjs";
+
+describe("the core's build", () => {
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), "odradek-core-"));
+    for (const part of ["assembly", "asconfig.json", "scripts", "package.json"])
+      cpSync(join(projectRoot, part), join(root, part), { recursive: true });
+    symlinkSync(join(projectRoot, "node_modules"), join(root, "node_modules"));
+    mkdirSync(join(root, "src/core"), { recursive: true });
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  async function buildWith(file: string, change: (text: string) => string): Promise<string> {
+    const path = join(root, file);
+    const before = readFileSync(path, "utf8");
+    writeFileSync(path, change(before));
+    const { code, output } = await run(process.execPath, ["scripts/build-core.mjs"], { cwd: root });
+    writeFileSync(path, before);
+    return `exit ${code}\n${output}`;
+  }
+
+  it("turns red for a feature that asc does not know", async () => {
+    expect(await buildWith("asconfig.json", (text) => text.replace('"simd"', '"simdd"'))).toMatch(/^exit 1\n[\s\S]*simdd/);
+  });
+
+  it("turns red for a core that imports something", async () => {
+    const output = await buildWith(
+      "assembly/index.ts",
+      (text) => `${text}\n@external("env", "now") declare function now(): f64;\nexport function time(): f64 {\n  return now();\n}\n`,
+    );
+    expect(output).toMatch(/^exit 1\n[\s\S]*imports env\.now/);
+  });
+});
+
+describe("the core check", () => {
+  // In asconfig.json asc passes over these without a word, and builds another core.
+  const sound = {
+    entries: ["assembly/index.ts"],
+    targets: { release: { optimizeLevel: 3 } },
+    options: { runtime: "stub", enable: ["simd"] },
+  };
+  it("is content with options that asc knows", () => {
+    expect(configProblems(sound)).toEqual([]);
+    expect(configProblems(JSON.parse(readFileSync(join(projectRoot, "asconfig.json"), "utf8")))).toEqual([]);
+  });
+  it("turns red for a mistyped option", () => {
+    expect(configProblems({ ...sound, options: { runtimee: "stub" } })).toEqual([
+      'asconfig.json: options: asc does not know the option "runtimee"',
+    ]);
+    expect(configProblems({ ...sound, targets: { debug: { noAsserts: true } } })).toEqual([
+      'asconfig.json: debug: asc does not know the option "noAsserts"',
+    ]);
+  });
+  it("turns red for a core without its asserts", () => {
+    expect(configProblems({ ...sound, targets: { release: { noAssert: true } } })).toEqual([
+      "asconfig.json: release: asserts stay on, in release too",
+    ]);
+  });
+  it("turns red for a value of the wrong type", () => {
+    expect(configProblems({ ...sound, options: { initialMemory: "72" } })).toEqual([
+      'asconfig.json: options: initialMemory cannot be "72"',
+    ]);
+  });
+
+  const passed = (fullName: string): { fullName: string; status: string; failureMessages: string[] } => ({
+    fullName,
+    status: "passed",
+    failureMessages: [],
+  });
+
+  it("is content when each test ran on both builds", () => {
+    const assertionResults = [passed("crc (release) sums"), passed("crc (debug) sums")];
+    expect(judge({ testResults: [{ name: "crc.test.ts", assertionResults }] })).toEqual({
+      problems: [],
+      saw: "1 tests on the release build, 1 on the debug build",
+    });
+  });
+  it("turns red when the debug build was left out", () => {
+    const { problems } = judge({ testResults: [{ name: "crc.test.ts", assertionResults: [passed("crc (release) sums")] }] });
+    expect(problems.join()).toContain("1 tests ran on the release build and 0 on the debug build");
+  });
+  it("turns red when a test failed on one of them", () => {
+    const failed = { fullName: "crc (debug) sums", status: "failed", failureMessages: ["expected 1, found 2"] };
+    const { problems } = judge({ testResults: [{ name: "crc.test.ts", assertionResults: [passed("crc (release) sums"), failed] }] });
+    expect(problems.join()).toContain("expected 1, found 2");
+  });
+  it("turns red for a file that does not load", () => {
+    const both = [passed("crc (release) sums"), passed("crc (debug) sums")];
+    const { problems } = judge({
+      testResults: [
+        { name: "crc.test.ts", assertionResults: both },
+        { name: "scan.test.ts", message: "SyntaxError", assertionResults: [] },
+      ],
+    });
+    expect(problems).toEqual(["scan.test.ts ran no test: SyntaxError"]);
+  });
+});
