@@ -40,7 +40,8 @@ export class Assignment {
   get(partition: TopicPartition, call: string): PartitionState {
     const state = this.find(checkPartition(partition, call));
     if (state !== undefined) return state;
-    const list = this.#list.length === 0 ? "nothing is" : `these are: ${this.#list.slice(0, 20).join(", ")}${this.#list.length > 20 ? ", …" : ""}`;
+    const list =
+      this.#list.length === 0 ? "nothing is" : `these are: ${this.#list.slice(0, 20).join(", ")}${this.#list.length > 20 ? ", …" : ""}`;
     throw new UsageError("NOT_ASSIGNED", `${call}: ${partitionKey(partition)} is not assigned to this consumer; ${list}`);
   }
 

@@ -20,7 +20,8 @@ interface Loose {
 }
 
 export function commitRequest(upTo: Delivered | readonly NextOffset[]): CommitRequest {
-  if (Array.isArray(upTo)) return { offsets: upTo.map((each: unknown, index) => nextOffset(each, `commit: [${index}]`)), isDelivered: false };
+  if (Array.isArray(upTo))
+    return { offsets: upTo.map((each: unknown, index) => nextOffset(each, `commit: [${index}]`)), isDelivered: false };
   if (upTo instanceof BatchView) {
     // Behind its last record there may be offsets that compaction emptied: they are passed too.
     return { offsets: [{ topic: upTo.topic, partition: upTo.partition, nextOffset: upTo.slice.lastOffset + 1 }], isDelivered: true };
@@ -53,7 +54,8 @@ function nextOffset(given: unknown, where: string): NextOffset {
 }
 
 function topicPartition({ topic, partition }: Loose, where: string): TopicPartition {
-  if (typeof topic !== "string") throw new UsageError("INVALID_ARGUMENT", `${where}: topic: expected a string, found ${describeValue(topic)}`);
+  if (typeof topic !== "string")
+    throw new UsageError("INVALID_ARGUMENT", `${where}: topic: expected a string, found ${describeValue(topic)}`);
   if (!Number.isSafeInteger(partition) || (partition as number) < 0) {
     throw new UsageError("INVALID_ARGUMENT", `${where}: partition: expected a whole number from 0, found ${describeValue(partition)}`);
   }

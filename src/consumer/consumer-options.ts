@@ -9,8 +9,8 @@ import {
   choiceOption,
   customOption,
   integerOption,
-  objectOption,
   type OptionTable,
+  objectOption,
   signalOption,
   stringOption,
 } from "../base/options.ts";
@@ -35,7 +35,10 @@ const TABLE: OptionTable<ConsumerOptions<unknown, unknown>> = {
   clientId: stringOption(),
   signal: signalOption,
   partitionAssignmentStrategy: customOption('"range", "roundrobin", "sticky", "cooperative-sticky" or an array of these', isStrategy),
-  onDeserializeError: customOption('"stop", "skip" or a function', (value) => value === "stop" || value === "skip" || typeof value === "function"),
+  onDeserializeError: customOption(
+    '"stop", "skip" or a function',
+    (value) => value === "stop" || value === "skip" || typeof value === "function",
+  ),
 };
 
 function isStrategy(value: unknown): boolean {
@@ -70,7 +73,10 @@ export function consumerSettings<K, V>(
   const options = checkOptions<ConsumerOptions<K, V>>(given, TABLE as OptionTable<ConsumerOptions<K, V>>, WHERE);
   const groupId = options.groupId ?? null;
   if (groupId === null && options.enableAutoCommit === true) {
-    throw new UsageError("NO_GROUP", `${WHERE}: enableAutoCommit: expected a groupId beside it, as there is nothing to commit to without one`);
+    throw new UsageError(
+      "NO_GROUP",
+      `${WHERE}: enableAutoCommit: expected a groupId beside it, as there is nothing to commit to without one`,
+    );
   }
   const strategy = options.partitionAssignmentStrategy ?? ["range", "cooperative-sticky"];
   return {

@@ -1,15 +1,7 @@
 /** The consumer as its users hold it: the face, over a reader, a committer and, with a `groupId`, a membership. */
 import type { Broker } from "../api/broker.ts";
 import type { NextOffset, Options, TopicPartition, Watermarks } from "../api/bytes.ts";
-import type {
-  Consumer,
-  ConsumerOptions,
-  ConsumerRecord,
-  Delivered,
-  ReadOptions,
-  RebalanceListener,
-  RecordBatch,
-} from "../api/consumer.ts";
+import type { Consumer, ConsumerOptions, ConsumerRecord, Delivered, ReadOptions, RebalanceListener, RecordBatch } from "../api/consumer.ts";
 import type { Deserializer } from "../api/serde.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { GroupError, OdradekError, UsageError } from "../base/errors.ts";
@@ -17,7 +9,7 @@ import { booleanOption, checkOptions, choiceOption, describeValue, functionOptio
 import { Assignment, checkPartition } from "./assignment.ts";
 import { BatchIterator } from "./batch-iterator.ts";
 import { commitRequest } from "./commit-request.ts";
-import { Committer, type CommitIdentity, type CommitRole, noGroup } from "./committer.ts";
+import { type CommitIdentity, type CommitRole, Committer, noGroup } from "./committer.ts";
 import { type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
 import { DeserializePolicy } from "./deserialize-policy.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -164,7 +156,9 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
     this.#refuseMix("assign");
     this.#mode = "assign";
     const { enableAutoCommit, autoCommitIntervalMs } = this.#settings;
-    const gone = this.#assignment.states.filter((state) => !partitions.some((each) => each.topic === state.topic && each.partition === state.partition));
+    const gone = this.#assignment.states.filter(
+      (state) => !partitions.some((each) => each.topic === state.topic && each.partition === state.partition),
+    );
     if (enableAutoCommit && gone.length > 0) await this.#committer.commitMovedPast(gone, true);
     this.#assignment.remove(gone);
     const added = this.#assignment.add(partitions);
@@ -229,7 +223,10 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
     this.#refuseClosed("seek");
     const state = this.#assignment.get(partition, "seek");
     if (to !== "earliest" && to !== "latest" && !(Number.isSafeInteger(to) && to >= 0)) {
-      throw new UsageError("INVALID_ARGUMENT", `seek: expected an offset from 0 to 2^53-1, "earliest" or "latest", found ${describeValue(to)}`);
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `seek: expected an offset from 0 to 2^53-1, "earliest" or "latest", found ${describeValue(to)}`,
+      );
     }
     this.#assignment.moveTo(state, to);
     this.#changed();
@@ -240,7 +237,10 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
     return (await this.#positions.list(checkPartition(partition, "watermarks"), "latest")).watermarks;
   }
 
-  async offsetForTime(partition: TopicPartition, timestamp: number): Promise<{ readonly offset: number; readonly timestamp: number } | null> {
+  async offsetForTime(
+    partition: TopicPartition,
+    timestamp: number,
+  ): Promise<{ readonly offset: number; readonly timestamp: number } | null> {
     this.#refuseClosed("offsetForTime");
     checkPartition(partition, "offsetForTime");
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) {

@@ -29,9 +29,13 @@ export class DeserializePolicy {
   async skips(error: SerdeError): Promise<boolean> {
     const answer: unknown = typeof this.#policy === "function" ? await this.#policy(error) : this.#policy;
     if (answer !== "stop" && answer !== "skip") {
-      throw new UsageError("INVALID_ARGUMENT", `onDeserializeError: expected "stop" or "skip" from the function, found ${describeValue(answer)}`, {
-        cause: error,
-      });
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `onDeserializeError: expected "stop" or "skip" from the function, found ${describeValue(answer)}`,
+        {
+          cause: error,
+        },
+      );
     }
     if (answer === "skip") this.report(error);
     return answer === "skip";

@@ -8,7 +8,14 @@ import type { Broker } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { GroupError, OdradekError } from "../base/errors.ts";
-import { assignorByName, decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, type PartitionAssignor } from "./assignors/index.ts";
+import {
+  assignorByName,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  type PartitionAssignor,
+} from "./assignors/index.ts";
 import type { CommitIdentity, CommitRole } from "./committer.ts";
 import { isLost } from "./lost.ts";
 import { partitionKey } from "./partition-state.ts";
@@ -131,7 +138,10 @@ export class Membership implements GroupGate, CommitRole {
     // Not waited for: what is to be committed was read as a member that is no more.
     if (this.#memberId === "" || this.#generation < 0) {
       const { groupId } = this.#options;
-      throw new GroupError("UNKNOWN_MEMBER_ID", `group "${groupId}" has put this consumer out: what it had in hand is delivered again, to whoever has the partition`);
+      throw new GroupError(
+        "UNKNOWN_MEMBER_ID",
+        `group "${groupId}" has put this consumer out: what it had in hand is delivered again, to whoever has the partition`,
+      );
     }
     return this.#identity();
   }
@@ -262,7 +272,10 @@ export class Membership implements GroupGate, CommitRole {
     while (!this.#mustJoin && !this.#isClosed) {
       this.#beat = new AbortController();
       try {
-        const { rebalanceInProgress } = await this.#broker.heartbeat({ ...this.#identity(), maxWaitMs: HEARTBEAT_WAIT_MS }, this.#beat.signal);
+        const { rebalanceInProgress } = await this.#broker.heartbeat(
+          { ...this.#identity(), maxWaitMs: HEARTBEAT_WAIT_MS },
+          this.#beat.signal,
+        );
         if (rebalanceInProgress) this.#mustJoin = true;
       } catch (error) {
         if (!this.#beat.signal.aborted) throw error;

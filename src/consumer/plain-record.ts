@@ -64,7 +64,12 @@ export function rawRecord(cursor: RecordCursor, { topic, partition }: TopicParti
   };
 }
 
-export function deserializationError(what: string, partition: TopicPartition, record: ConsumerRecord<Bytes, Bytes>, cause: unknown): SerdeError {
+export function deserializationError(
+  what: string,
+  partition: TopicPartition,
+  record: ConsumerRecord<Bytes, Bytes>,
+  cause: unknown,
+): SerdeError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new SerdeError(
     "DESERIALIZATION_FAILED",
@@ -74,15 +79,24 @@ export function deserializationError(what: string, partition: TopicPartition, re
 }
 
 /** Bytes in a batch whose checksum is right, but which are no records: an application wrote them so. */
-export function framingError(partition: TopicPartition, baseOffset: number, lastOffset: number, byteRange: readonly [number, number], cause: unknown): CorruptionError {
+export function framingError(
+  partition: TopicPartition,
+  baseOffset: number,
+  lastOffset: number,
+  byteRange: readonly [number, number],
+  cause: unknown,
+): CorruptionError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new CorruptionError(`${partitionKey(partition)}: the batch of offsets ${baseOffset} to ${lastOffset} holds no whole records: ${reason}`, {
-    file: partitionKey(partition),
-    byteRange,
-    offsetRange: [baseOffset, lastOffset + 1],
-    nextReadableOffset: lastOffset + 1,
-    cause,
-  });
+  return new CorruptionError(
+    `${partitionKey(partition)}: the batch of offsets ${baseOffset} to ${lastOffset} holds no whole records: ${reason}`,
+    {
+      file: partitionKey(partition),
+      byteRange,
+      offsetRange: [baseOffset, lastOffset + 1],
+      nextReadableOffset: lastOffset + 1,
+      cause,
+    },
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 /** `poll()`: up to so many records at once, as soon as there are any. */
 import type { ConsumerRecord } from "../api/consumer.ts";
-import { SerdeError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { SerdeError } from "../base/errors.ts";
 import { type IteratorParts, skipOrThrow } from "./record-iterator.ts";
 import { Session } from "./session.ts";
 

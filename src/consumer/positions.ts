@@ -39,7 +39,9 @@ export class Positions {
     if (rest.length === 0) return;
     const { autoOffsetReset } = this.#options;
     const wanted = rest.map((state) => ({ state, at: state.target ?? autoOffsetReset }));
-    const listed = await this.#list(wanted.map(({ state, at }) => ({ topic: state.topic, partition: state.partition, at: at === "none" ? "earliest" : at })));
+    const listed = await this.#list(
+      wanted.map(({ state, at }) => ({ topic: state.topic, partition: state.partition, at: at === "none" ? "earliest" : at })),
+    );
     for (const [index, { state, at }] of wanted.entries()) {
       const { offset, watermarks } = listed[index] as ListedOffset;
       if (at === "none") {

@@ -69,7 +69,10 @@ export abstract class ReadIterator<T, K, V> implements AsyncIterableIterator<T> 
   #begin(): Promise<IteratorResult<T>> {
     if (this.#waiting) {
       return Promise.reject(
-        new UsageError("CONCURRENT_CALL", `${this.session.call}: expected next() to be called after the one before has settled, found it still waiting`),
+        new UsageError(
+          "CONCURRENT_CALL",
+          `${this.session.call}: expected next() to be called after the one before has settled, found it still waiting`,
+        ),
       );
     }
     if (this.#phase === "over") return Promise.resolve({ done: true, value: undefined });

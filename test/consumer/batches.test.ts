@@ -37,7 +37,10 @@ describe("batches()", () => {
 
   it("may be gone through again, and its views outlive the loop", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, numbers(0, 10).map((value) => ({ value })));
+    broker.append(
+      orders,
+      numbers(0, 10).map((value) => ({ value })),
+    );
     const reader = consumer({ value: bytes });
     await reader.assign([orders]);
     const kept = [];
@@ -45,7 +48,11 @@ describe("batches()", () => {
       expect([...batch].length).toBe([...batch].length);
       kept.push(...batch);
     }
-    for (let batch = 0; batch < 20; batch++) broker.append(orders, numbers(0, 10).map((value) => ({ value: value + value })));
+    for (let batch = 0; batch < 20; batch++)
+      broker.append(
+        orders,
+        numbers(0, 10).map((value) => ({ value: value + value })),
+      );
     await valuesToEnd(reader);
     expect(kept.map(({ value }) => new TextDecoder().decode(value ?? undefined))).toEqual(numbers(0, 10));
   });
@@ -68,8 +75,14 @@ describe("batches()", () => {
 
   it("is one thing in hand: left by a break it comes again, and commit(batch) covers all of it", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, numbers(0, 4).map((value) => ({ value })));
-    broker.append(orders, numbers(4, 8).map((value) => ({ value })));
+    broker.append(
+      orders,
+      numbers(0, 4).map((value) => ({ value })),
+    );
+    broker.append(
+      orders,
+      numbers(4, 8).map((value) => ({ value })),
+    );
     const reader = consumer({ groupId: "g", enableAutoCommit: false });
     await reader.assign([orders]);
     for await (const batch of reader.batches()) {
@@ -90,7 +103,10 @@ describe("batches()", () => {
 
   it("begins in the middle of a stored batch when the position lies there", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, numbers(0, 6).map((value) => ({ value })));
+    broker.append(
+      orders,
+      numbers(0, 6).map((value) => ({ value })),
+    );
     const reader = consumer();
     await reader.assign([orders]);
     await reader.poll({ maxRecords: 2 });
@@ -103,16 +119,23 @@ describe("batches()", () => {
   it("tells what compaction left: length, first and last record, and every record once, from any offset on", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ deltas: fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { maxLength: 6 }), last: fc.integer({ min: 9, max: 12 }) }), {
-          minLength: 1,
-          maxLength: 4,
-        }),
+        fc.array(
+          fc.record({ deltas: fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { maxLength: 6 }), last: fc.integer({ min: 9, max: 12 }) }),
+          {
+            minLength: 1,
+            maxLength: 4,
+          },
+        ),
         fc.nat(50),
         async (batches, from) => {
           const { broker, consumer } = await bed();
           const offsets: number[] = [];
           for (const { deltas, last } of batches) {
-            const base = broker.appendSparse(orders, [...deltas].sort((a, b) => a - b), last);
+            const base = broker.appendSparse(
+              orders,
+              [...deltas].sort((a, b) => a - b),
+              last,
+            );
             offsets.push(...[...deltas].sort((a, b) => a - b).map((delta) => base + delta));
           }
           const end = broker.partition(orders).endOffset;

@@ -20,7 +20,7 @@ import type {
 import type { Bytes, TopicPartition, Watermarks } from "../../src/api/bytes.ts";
 import type { TopicConfig } from "../../src/api/topic.ts";
 import { type Clock, type Random, systemClock, systemRandom } from "../../src/base/clock.ts";
-import { faultFromError, GroupError, OdradekError, OffsetError, UsageError } from "../../src/base/errors.ts";
+import { faultFromError, GroupError, type OdradekError, OffsetError, UsageError } from "../../src/base/errors.ts";
 import { nearestName } from "../../src/base/nearest-name.ts";
 import { readBatchHeader, stampBatch } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
@@ -220,7 +220,12 @@ export class FakeBroker implements Broker {
   #readAll(request: FetchRequest): FetchedPartition[] {
     let leftBytes = request.maxBytes;
     return request.partitions.map((wanted) => {
-      const answer = this.#read(wanted, Math.min(leftBytes, wanted.maxBytes), leftBytes === request.maxBytes, request.isolation === "readCommitted");
+      const answer = this.#read(
+        wanted,
+        Math.min(leftBytes, wanted.maxBytes),
+        leftBytes === request.maxBytes,
+        request.isolation === "readCommitted",
+      );
       leftBytes -= answer.batches.byteLength;
       return answer;
     });
@@ -246,7 +251,8 @@ export class FakeBroker implements Broker {
         found.push(batch);
         byteLength += batch.bytes.byteLength;
       }
-      if (found.length === 0 && partition.fault !== null && offset <= partition.fault.at && partition.fault.at < end) throw partition.fault.error;
+      if (found.length === 0 && partition.fault !== null && offset <= partition.fault.at && partition.fault.at < end)
+        throw partition.fault.error;
       const batches = new Uint8Array(byteLength);
       let position = 0;
       for (const { bytes } of found) {
@@ -271,7 +277,10 @@ export class FakeBroker implements Broker {
       try {
         const found = this.partition({ topic, partition });
         const { watermarks } = found;
-        const ends = { earliest: watermarks.logStartOffset, latest: isolation === "readCommitted" ? watermarks.lastStableOffset : watermarks.highWatermark };
+        const ends = {
+          earliest: watermarks.logStartOffset,
+          latest: isolation === "readCommitted" ? watermarks.lastStableOffset : watermarks.highWatermark,
+        };
         if (typeof at === "string") return { topic, partition, fault: null, offset: ends[at], timestamp: -1, watermarks };
         for (const { bytes } of found.batches) {
           const cursor = new RecordCursor(bytes);
@@ -385,7 +394,13 @@ export class FakeBroker implements Broker {
     return this.committed.get(groupId)?.get(`${topic}-${partition}`) ?? null;
   }
 
-  async offsetFetch({ groupId, partitions }: { readonly groupId: string; readonly partitions: readonly TopicPartition[] | null }): Promise<readonly CommittedOffset[]> {
+  async offsetFetch({
+    groupId,
+    partitions,
+  }: {
+    readonly groupId: string;
+    readonly partitions: readonly TopicPartition[] | null;
+  }): Promise<readonly CommittedOffset[]> {
     return (partitions ?? []).map(({ topic, partition }) => ({
       topic,
       partition,

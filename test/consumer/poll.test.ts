@@ -5,7 +5,10 @@ import { bed, numbers, orders } from "./bed.ts";
 describe("poll", () => {
   it("answers with what there is, up to maxRecords, as soon as there is any", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, numbers(0, 1200).map((value) => ({ value })));
+    broker.append(
+      orders,
+      numbers(0, 1200).map((value) => ({ value })),
+    );
     const reader = consumer();
     await reader.assign([orders]);
     expect((await reader.poll()).map(({ value }) => value)).toEqual(numbers(0, 500));
@@ -65,7 +68,10 @@ describe("poll", () => {
 
   it("goes on where an iteration was left, and an iteration where it was left", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, numbers(0, 6).map((value) => ({ value })));
+    broker.append(
+      orders,
+      numbers(0, 6).map((value) => ({ value })),
+    );
     const reader = consumer();
     await reader.assign([orders]);
     for await (const { value } of reader) if (value === "1") break;

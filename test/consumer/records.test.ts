@@ -6,14 +6,36 @@ import { bed, numbers, orders, valuesToEnd } from "./bed.ts";
 describe("an iteration", () => {
   it("delivers every record in order, decoded, and ends at the end that was asked for", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, [{ key: "a", value: "1", headers: [["trace", "x"], ["none", null]], timestamp: 7 }, { key: null, value: null }]);
+    broker.append(orders, [
+      {
+        key: "a",
+        value: "1",
+        headers: [
+          ["trace", "x"],
+          ["none", null],
+        ],
+        timestamp: 7,
+      },
+      { key: null, value: null },
+    ]);
     broker.appendSingles(orders, 3, 2);
     const reader = consumer();
     await reader.assign([orders]);
     const records = [];
     for await (const record of reader.records({ until: "end" })) records.push(record);
     expect(records.slice(0, 2)).toEqual([
-      { topic: "orders", partition: 0, offset: 0, timestamp: 7, key: "a", value: "1", headers: [["trace", new Uint8Array([120])], ["none", null]] },
+      {
+        topic: "orders",
+        partition: 0,
+        offset: 0,
+        timestamp: 7,
+        key: "a",
+        value: "1",
+        headers: [
+          ["trace", new Uint8Array([120])],
+          ["none", null],
+        ],
+      },
       { topic: "orders", partition: 0, offset: 1, timestamp: 1000, key: null, value: null, headers: [] },
     ]);
     expect(records.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4]);
@@ -22,7 +44,10 @@ describe("an iteration", () => {
   it("gives plain objects: own properties, safe to spread, to clone and to print, owning their bytes", async () => {
     const { broker, consumer } = await bed();
     const { bytes } = await import("../../src/base/serdes/bytes.ts");
-    broker.append(orders, [{ key: "a", value: "value", headers: [["h", "x"]] }, { key: "b", value: "x".repeat(5000) }]);
+    broker.append(orders, [
+      { key: "a", value: "value", headers: [["h", "x"]] },
+      { key: "b", value: "x".repeat(5000) },
+    ]);
     const reader = consumer({ value: bytes });
     await reader.assign([orders]);
     for await (const record of reader) {
@@ -47,7 +72,10 @@ describe("an iteration", () => {
 
   it("goes on, after a throw in its body, with the record that was in hand", async () => {
     const { broker, consumer } = await bed();
-    broker.append(orders, numbers(0, 5).map((value) => ({ value })));
+    broker.append(
+      orders,
+      numbers(0, 5).map((value) => ({ value })),
+    );
     const reader = consumer();
     await reader.assign([orders]);
     const loop = async (): Promise<void> => {
@@ -217,7 +245,11 @@ describe("one at a time", () => {
 describe("fetching", () => {
   it("reads nothing while nobody asks", async () => {
     const { broker, consumer } = await bed();
-    for (let batch = 0; batch < 20; batch++) broker.append(orders, numbers(0, 10).map((value) => ({ value })));
+    for (let batch = 0; batch < 20; batch++)
+      broker.append(
+        orders,
+        numbers(0, 10).map((value) => ({ value })),
+      );
     const reader = consumer({ fetchMaxBytes: 300 });
     await reader.assign([orders]);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -241,7 +273,11 @@ describe("fetching", () => {
   it("does not let a busy partition starve another", async () => {
     const { broker, consumer } = await bed(2);
     const second = { topic: "orders", partition: 1 };
-    for (let batch = 0; batch < 50; batch++) broker.append(orders, numbers(0, 20).map((value) => ({ value })));
+    for (let batch = 0; batch < 50; batch++)
+      broker.append(
+        orders,
+        numbers(0, 20).map((value) => ({ value })),
+      );
     broker.appendSingles(second, 1, 7000);
     const reader = consumer({ fetchMaxBytes: 500 });
     await reader.assign([orders, second]);
