@@ -7,10 +7,13 @@ type Offender = readonly [sentence: string, file: string, text: string, rule: st
 const floating = `/** x. */\nimport { later } from "../base/clock.ts";\n\nexport function f(): void {\n  later(1);\n}\n`;
 const floatingMethod = `/** x. */\nimport type { BrokerPort } from "../api/broker.ts";\n\nexport function f(port: BrokerPort): void {\n  port.produce(new Uint8Array(1));\n}\n`;
 
+const misused = `/** x. */\nimport { later } from "../base/clock.ts";\n\nexport function f(): number {\n  return later(1) ? 1 : 2;\n}\n`;
+
 const offenders: readonly Offender[] = [
   ["a floating promise", "src/log/floating.ts", floating, "noFloatingPromises"],
   ["a floating promise of a method behind an interface", "src/log/method.ts", floatingMethod, "noFloatingPromises"],
   ["a floating promise in a test", "test/log/floating.ts", floating.replace("../base", "../../src/base"), "noFloatingPromises"],
+  ["a promise taken for a truth", "src/log/misused.ts", misused, "noMisusedPromises"],
   ["console.log in a source", "src/log/chatter.ts", `/** x. */\nconsole.log("hello");\n`, "noConsole"],
   ["a test that runs alone", "test/log/only.test.ts", `import { it } from "vitest";\n\nit.only("x", () => {});\n`, "noFocusedTests"],
   ["a test that does not run", "test/log/skip.test.ts", `import { it } from "vitest";\n\nit.skip("x", () => {});\n`, "noSkippedTests"],
