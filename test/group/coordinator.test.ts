@@ -518,6 +518,40 @@ describe("a restart", () => {
   });
 });
 
+describe("what a group reads", () => {
+  // A version, two topics, no user data: what every consumer's metadata begins with.
+  const subscription = Uint8Array.from(Buffer.from("0003" + "00000002" + "000161" + "000162" + "ffffffff", "hex"));
+  const protocols = [{ name: "range", metadata: subscription }];
+
+  it("is told by its members, and offsets there may not be deleted while they are here", async () => {
+    const world = new World();
+    const [member] = await world.stable(1, { protocols });
+    expect(world.coordinator.expiryFacts(GROUP)).toMatchObject({ state: "Stable", subscribedTopics: new Set(["a", "b"]) });
+    expect(world.coordinator.expiryFacts("other")).toBeNull();
+    const partitions = [
+      { topic: "c", partition: 0 },
+      { topic: "b", partition: 1 },
+    ];
+    expect(() => world.coordinator.checkNotSubscribed(GROUP, partitions)).toThrow('subscribe to "b"');
+    world.coordinator.checkNotSubscribed(GROUP, partitions.slice(0, 1));
+    world.coordinator.forget(GROUP);
+    expect(world.group.state).toBe("Stable");
+    await world.leave(member!.memberId);
+    world.coordinator.checkNotSubscribed(GROUP, partitions);
+    world.coordinator.forget(GROUP);
+    expect(world.coordinator.describe(GROUP)).toBeNull();
+  });
+
+  it("is not known of members that are no consumers, so nothing of theirs may be deleted", async () => {
+    const world = new World();
+    await world.stable(1, { protocols, protocolType: "connect" });
+    expect(world.coordinator.expiryFacts(GROUP)).toMatchObject({ subscribedTopics: null });
+    expect(() => world.coordinator.checkNotSubscribed(GROUP, [{ topic: "z", partition: 0 }])).toThrow(
+      code("GROUP_SUBSCRIBED_TO_TOPIC") as never,
+    );
+  });
+});
+
 describe("the end", () => {
   it("of a group needs it empty; what waits in a group that is closed is told so", async () => {
     const world = new World();
