@@ -1,0 +1,262 @@
+/** The embedded broker: the port's calls, each handed to the part that answers it, and the order in which everything closes. */
+import type {
+  Broker,
+  CommittedOffset,
+  CreateTopicRequest,
+  Fault,
+  FetchRequest,
+  FetchResponse,
+  GroupSnapshot,
+  HeartbeatRequest,
+  JoinGroupRequest,
+  JoinGroupResponse,
+  LeaveGroupRequest,
+  ListedOffset,
+  ListOffsetsRequest,
+  OffsetCommitRequest,
+  ProduceRequest,
+  ProduceResponse,
+  SyncGroupRequest,
+  TopicMetadata,
+} from "../api/broker.ts";
+import type { Bytes, TopicPartition } from "../api/bytes.ts";
+import type { StorageDriver, StorageLock } from "../api/storage-driver.ts";
+import type { TopicConfig, TopicDescription } from "../api/topic.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Core } from "../core/core.ts";
+import { writeCleanShutdown } from "../log/clean-shutdown.ts";
+import { type BackupReport, copyTo } from "./backup.ts";
+import type { Events } from "./events.ts";
+import { FetchPath } from "./fetch-path.ts";
+import type { GroupService } from "./group-service.ts";
+import type { House } from "./house.ts";
+import { CHECKPOINT_INTERVAL_MS, FIRST_RETENTION_MS, Maintenance, OFFSET_EXPIRY_INTERVAL_MS, RETENTION_INTERVAL_MS } from "./maintenance.ts";
+import { collectMetrics } from "./metrics.ts";
+import { ProducePath } from "./produce-path.ts";
+import { type ConfigChange, describe, describeWhole, TopicAdmin } from "./topic-admin.ts";
+
+export interface MaintenanceReport {
+  readonly segmentsDeleted: number;
+  readonly bytesReclaimed: number;
+}
+
+export class Engine implements Broker {
+  readonly core: Core;
+  readonly events: Events;
+  readonly #house: House;
+  readonly #lock: StorageLock | null;
+  readonly #groups: GroupService;
+  readonly #admin: TopicAdmin;
+  readonly #produce: ProducePath;
+  readonly #fetch: FetchPath;
+  readonly #maintenance: Maintenance;
+  readonly #closed: AbortController = new AbortController();
+  #fileTurn: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  constructor(house: House, groups: GroupService, lock: StorageLock | null) {
+    const { context } = house;
+    this.core = context.core;
+    this.events = house.events;
+    this.#house = house;
+    this.#lock = lock;
+    this.#groups = groups;
+    this.#admin = new TopicAdmin(house, (topic) => groups.topicDeleted(topic));
+    this.#produce = new ProducePath(house.topics, context.core, context.storage.durability);
+    this.#fetch = new FetchPath(house.topics, context.clock, this.#closed.signal);
+    this.#maintenance = new Maintenance(context.clock, house.events, context.readOnly ? [] : this.#tasks());
+  }
+
+  // ── Records ────────────────────────────────────────────────────────────────
+
+  produce(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse> {
+    if (this.#closing !== null) return Promise.reject(this.#closedError("produce"));
+    if (this.#house.context.readOnly) return Promise.reject(new UsageError("READ_ONLY", "produce: the log was opened with readOnly"));
+    return this.#produce.produce(request, signal);
+  }
+
+  fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
+    if (this.#closing !== null) return Promise.reject(this.#closedError("fetch"));
+    return this.#fetch.fetch(request, signal);
+  }
+
+  listOffsets(request: ListOffsetsRequest): Promise<readonly ListedOffset[]> {
+    return this.#fetch.listOffsets(request);
+  }
+
+  // ── Topics ─────────────────────────────────────────────────────────────────
+
+  async metadata(names: readonly string[] | null): Promise<readonly TopicMetadata[]> {
+    const { topics } = this.#house;
+    const wanted = names === null ? topics.all() : names.flatMap((name) => topics.find(name) ?? []);
+    return wanted.map(describe);
+  }
+
+  createTopic(request: CreateTopicRequest): Promise<TopicMetadata> {
+    return this.#admin.create(request);
+  }
+
+  deleteTopic(topic: string): Promise<void> {
+    return this.#withFiles(() => this.#admin.delete(topic));
+  }
+
+  createPartitions(topic: string, totalCount: number): Promise<void> {
+    return this.#admin.createPartitions(topic, totalCount);
+  }
+
+  async describeConfig(topic: string): Promise<Readonly<TopicConfig>> {
+    return this.#house.topics.require(topic).config;
+  }
+
+  alterConfig(topic: string, config: ConfigChange): Promise<void> {
+    return this.#admin.alterConfig(topic, config);
+  }
+
+  async deleteRecords(at: TopicPartition, beforeOffset: number): Promise<number> {
+    return this.#admin.deleteRecords(at, beforeOffset);
+  }
+
+  adoptTopic(topic: string, options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] }): Promise<void> {
+    return this.#withFiles(() => this.#admin.adopt(topic, options));
+  }
+
+  topicNames(): string[] {
+    return this.#house.topics.names();
+  }
+
+  hasTopic(topic: string): boolean {
+    return this.#house.topics.find(topic) !== undefined;
+  }
+
+  describeTopic(topic: string): TopicDescription {
+    return describeWhole(this.#house.topics.require(topic));
+  }
+
+  // ── Groups ─────────────────────────────────────────────────────────────────
+
+  joinGroup(request: JoinGroupRequest, signal?: AbortSignal): Promise<JoinGroupResponse> {
+    return this.#groups.joinGroup(request, signal);
+  }
+
+  syncGroup(request: SyncGroupRequest, signal?: AbortSignal): Promise<{ readonly assignment: Bytes }> {
+    return this.#groups.syncGroup(request, signal);
+  }
+
+  heartbeat(request: HeartbeatRequest, signal?: AbortSignal): Promise<{ readonly rebalanceInProgress: boolean }> {
+    return this.#groups.heartbeat(request, signal);
+  }
+
+  leaveGroup(request: LeaveGroupRequest): Promise<void> {
+    return this.#groups.leaveGroup(request);
+  }
+
+  offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]> {
+    return this.#groups.offsetCommit(request);
+  }
+
+  offsetFetch(request: { readonly groupId: string; readonly partitions: readonly TopicPartition[] | null }): Promise<readonly CommittedOffset[]> {
+    return this.#groups.offsetFetch(request);
+  }
+
+  listGroups(): Promise<readonly string[]> {
+    return this.#groups.listGroups();
+  }
+
+  describeGroup(groupId: string): Promise<GroupSnapshot> {
+    return this.#groups.describeGroup(groupId);
+  }
+
+  deleteGroup(groupId: string): Promise<void> {
+    return this.#groups.deleteGroup(groupId);
+  }
+
+  deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    return this.#groups.deleteOffsets(groupId, partitions);
+  }
+
+  // ── Upkeep ─────────────────────────────────────────────────────────────────
+
+  async reopenPartition(at: TopicPartition): Promise<void> {
+    await this.#admin.reopenPartition(at);
+  }
+
+  backup(target: StorageDriver): Promise<BackupReport> {
+    return this.#withFiles(() => copyTo(this.#house, target));
+  }
+
+  /** Retention for every topic that is ours, and the expiry of offsets, now. */
+  maintain(signal?: AbortSignal): Promise<MaintenanceReport> {
+    return this.#withFiles(async () => {
+      let segmentsDeleted = 0;
+      let bytesReclaimed = 0;
+      if (this.#house.context.readOnly) return { segmentsDeleted, bytesReclaimed };
+      for (const log of this.#house.topics.openLogs()) {
+        signal?.throwIfAborted();
+        if (log.spec.frozen) continue;
+        const report = await log.applyRetention();
+        segmentsDeleted += report.segmentsDeleted;
+        bytesReclaimed += report.bytesReclaimed;
+      }
+      await this.#groups.expireOffsets();
+      return { segmentsDeleted, bytesReclaimed };
+    });
+  }
+
+  metrics(): Readonly<Record<string, number>> {
+    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups);
+  }
+
+  /** Idempotent. Resolves when everything appended is durable and the lock is free. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { context, topics, checkpoints, cleanShutdown } = this.#house;
+    this.#closed.abort();
+    try {
+      await this.#maintenance.stop();
+      await this.#fileTurn;
+      await this.#groups.close();
+      const outcomes = await Promise.allSettled(topics.openLogs().map((log) => log.close(true)));
+      if (!context.readOnly) {
+        const allOpen = topics.all().every((topic) => topic.slots.every((slot) => slot.state !== "failed"));
+        // A broker skips recovery where the marker stands: it is written only when there is nothing to recover.
+        const frozenUnclean = !cleanShutdown && topics.all().some((topic) => topic.frozen);
+        const allClosed = outcomes.every((outcome) => outcome.status === "fulfilled");
+        await checkpoints.write(topics.openLogs());
+        if (allOpen && allClosed && !frozenUnclean) await writeCleanShutdown(context.storage);
+      }
+      const failed = outcomes.find((outcome) => outcome.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    } finally {
+      await this.#lock?.release();
+      await context.storage.close();
+    }
+  }
+
+  #tasks(): { name: string; firstMs: number; intervalMs: number; run: () => Promise<unknown> }[] {
+    return [
+      { name: "retention", firstMs: FIRST_RETENTION_MS, intervalMs: RETENTION_INTERVAL_MS, run: () => this.maintain() },
+      {
+        name: "checkpoint",
+        firstMs: CHECKPOINT_INTERVAL_MS,
+        intervalMs: CHECKPOINT_INTERVAL_MS,
+        run: () => this.#house.checkpoints.write(this.#house.topics.openLogs()),
+      },
+      { name: "offset expiry", firstMs: OFFSET_EXPIRY_INTERVAL_MS, intervalMs: OFFSET_EXPIRY_INTERVAL_MS, run: () => this.#groups.expireOffsets() },
+    ];
+  }
+
+  /** What removes files and what copies them take turns. */
+  #withFiles<T>(call: () => Promise<T>): Promise<T> {
+    const run = this.#fileTurn.then(call);
+    this.#fileTurn = run.catch(() => {});
+    return run;
+  }
+
+  #closedError(call: string): UsageError {
+    return new UsageError("LOG_CLOSED", `${call}: the log was closed`);
+  }
+}

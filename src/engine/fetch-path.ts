@@ -1,0 +1,149 @@
+/** The way of records out of the logs: whole batches up to the high watermark, and the wait for more when there are none. */
+import type { FetchedPartition, FetchRequest, FetchResponse, ListedOffset, ListOffsetsRequest } from "../api/broker.ts";
+import type { Bytes, TopicPartition, Watermarks } from "../api/bytes.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { faultFromError } from "../base/errors.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
+import type { TopicRegistry } from "./topic-registry.ts";
+
+const NO_BYTES: Bytes = new Uint8Array(0);
+const NO_WATERMARKS: Watermarks = Object.freeze({ logStartOffset: 0, lastStableOffset: 0, highWatermark: 0, logEndOffset: 0 });
+
+export class FetchPath {
+  readonly #topics: TopicRegistry;
+  readonly #clock: Clock;
+  readonly #closed: AbortSignal;
+  /** Part of `metrics()`. */
+  bytes = 0;
+  fetches = 0;
+
+  constructor(topics: TopicRegistry, clock: Clock, closed: AbortSignal) {
+    this.#topics = topics;
+    this.#clock = clock;
+    this.#closed = closed;
+  }
+
+  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
+    const deadlineMs = this.#clock.monotonic() + request.maxWaitMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      // Subscribed before the look, so that nothing that comes between look and wait is missed.
+      const progress = new Progress(this.#logsOf(request));
+      try {
+        const partitions = await this.#readAll(request);
+        const byteLength = partitions.reduce((sum, each) => sum + each.batches.byteLength, 0);
+        const leftMs = deadlineMs - this.#clock.monotonic();
+        if (byteLength >= request.minBytes || leftMs <= 0 || partitions.some((each) => each.fault !== null)) {
+          this.fetches += 1;
+          this.bytes += byteLength;
+          return { partitions };
+        }
+        await progress.wait(this.#clock, leftMs, signal, this.#closed);
+      } finally {
+        progress.stop();
+      }
+    }
+  }
+
+  async listOffsets(request: ListOffsetsRequest): Promise<readonly ListedOffset[]> {
+    return Promise.all(request.partitions.map((at) => this.#listOffset(at)));
+  }
+
+  async #listOffset(at: TopicPartition & { readonly at: "earliest" | "latest" | number }): Promise<ListedOffset> {
+    const { topic, partition } = at;
+    try {
+      const log = this.#topics.log(at);
+      const watermarks = log?.watermarks ?? NO_WATERMARKS;
+      if (at.at === "earliest" || at.at === "latest") {
+        const offset = at.at === "earliest" ? watermarks.logStartOffset : watermarks.lastStableOffset;
+        return { topic, partition, fault: null, offset, timestamp: -1, watermarks };
+      }
+      const found = log === null ? null : await log.offsetForTime(at.at);
+      return { topic, partition, fault: null, offset: found?.offset ?? null, timestamp: found?.timestamp ?? -1, watermarks };
+    } catch (error) {
+      return { topic, partition, fault: faultFromError(error), offset: null, timestamp: -1, watermarks: NO_WATERMARKS };
+    }
+  }
+
+  async #readAll(request: FetchRequest): Promise<FetchedPartition[]> {
+    const answers: FetchedPartition[] = [];
+    let leftBytes = request.maxBytes;
+    for (const wanted of request.partitions) {
+      const budget = Math.min(leftBytes, wanted.maxBytes);
+      // The first partition with data gives at least one batch, whatever its size; later ones only what still fits.
+      const answer = budget > 0 || leftBytes === request.maxBytes ? await this.#read(wanted, budget) : this.#nothing(wanted);
+      leftBytes -= answer.batches.byteLength;
+      answers.push(answer);
+    }
+    return answers;
+  }
+
+  async #read(wanted: TopicPartition & { readonly offset: number }, maxBytes: number): Promise<FetchedPartition> {
+    const { topic, partition } = wanted;
+    try {
+      const log = this.#topics.log(wanted);
+      if (log === null) return { topic, partition, fault: null, watermarks: NO_WATERMARKS, abortedTransactions: [], batches: NO_BYTES };
+      const batches = await log.read(wanted.offset, maxBytes);
+      return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: [], batches };
+    } catch (error) {
+      return { ...this.#nothing(wanted), fault: faultFromError(error) };
+    }
+  }
+
+  #nothing({ topic, partition }: TopicPartition): FetchedPartition {
+    let watermarks = NO_WATERMARKS;
+    try {
+      watermarks = this.#topics.log({ topic, partition })?.watermarks ?? NO_WATERMARKS;
+    } catch {
+      // A partition that cannot be opened has no watermarks; its fault was told by the read.
+    }
+    return { topic, partition, fault: null, watermarks, abortedTransactions: [], batches: NO_BYTES };
+  }
+
+  #logsOf(request: FetchRequest): PartitionLog[] {
+    return request.partitions.flatMap((at) => {
+      const slot = this.#topics.find(at.topic)?.slots[at.partition];
+      return slot?.state === "open" ? [slot.log] : [];
+    });
+  }
+}
+
+/** Whether any of some logs has moved since this was made. */
+class Progress {
+  readonly #unsubscribe: (() => void)[];
+  #moved = false;
+  #wake: (() => void) | null = null;
+
+  constructor(logs: readonly PartitionLog[]) {
+    this.#unsubscribe = logs.map((log) =>
+      log.onProgress(() => {
+        this.#moved = true;
+        this.#wake?.();
+      }),
+    );
+  }
+
+  /** Resolves on the first move, after `waitMs`, or when either signal says so. */
+  wait(clock: Clock, waitMs: number, signal: AbortSignal | undefined, closed: AbortSignal): Promise<void> {
+    if (this.#moved || closed.aborted || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      let timer: Timer | null = null;
+      const wake = (): void => {
+        timer?.cancel();
+        this.#wake = null;
+        signal?.removeEventListener("abort", wake);
+        closed.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#wake = wake;
+      signal?.addEventListener("abort", wake);
+      closed.addEventListener("abort", wake);
+      // A reader that waits keeps the process alive: it was asked for records that may still come.
+      timer = clock.after(waitMs, wake, true);
+    });
+  }
+
+  stop(): void {
+    for (const off of this.#unsubscribe) off();
+  }
+}

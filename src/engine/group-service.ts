@@ -1,0 +1,185 @@
+/** The group calls of the broker port: the coordinator decides, the offset store keeps, `__consumer_offsets` holds. */
+import type {
+  CommittedOffset,
+  Fault,
+  GroupSnapshot,
+  HeartbeatRequest,
+  JoinGroupRequest,
+  JoinGroupResponse,
+  LeaveGroupRequest,
+  OffsetCommitRequest,
+  SyncGroupRequest,
+} from "../api/broker.ts";
+import type { Bytes, TopicPartition } from "../api/bytes.ts";
+import { faultFromError, GroupError, type OdradekError } from "../base/errors.ts";
+import { GroupCoordinator } from "../group/coordinator.ts";
+import { OffsetStore } from "../group/offset-store.ts";
+import { subscribedTopics } from "../group/subscribed-topics.ts";
+import { type House, OFFSETS_TOPIC } from "./house.ts";
+import { InternalTopic } from "./internal-topic.ts";
+
+export class GroupService {
+  readonly #house: House;
+  readonly #topic: InternalTopic;
+  readonly #store: OffsetStore;
+  readonly #coordinator: GroupCoordinator;
+
+  private constructor(house: House, topic: InternalTopic) {
+    const { clock, random } = house.context;
+    this.#house = house;
+    this.#topic = topic;
+    this.#store = new OffsetStore({ appender: topic, clock });
+    this.#coordinator = new GroupCoordinator({
+      clock,
+      random,
+      save: (groupId, metadata) => this.#store.saveGroup(groupId, metadata),
+      emit: house.events.emit,
+    });
+  }
+
+  /** Reads what was committed, and sets back (C5) what lies beyond its log's end, before anything is appended there. */
+  static async start(house: House, options: { readonly offsetsFlushMs: number }): Promise<GroupService> {
+    const topic = new InternalTopic(house, OFFSETS_TOPIC, options.offsetsFlushMs);
+    const service = new GroupService(house, topic);
+    await service.#load();
+    if (!house.context.readOnly) await service.#clamp();
+    return service;
+  }
+
+  get count(): number {
+    return this.#groupIds().length;
+  }
+
+  joinGroup(request: JoinGroupRequest, signal?: AbortSignal): Promise<JoinGroupResponse> {
+    return this.#coordinator.joinGroup(request, signal);
+  }
+
+  syncGroup(request: SyncGroupRequest, signal?: AbortSignal): Promise<{ readonly assignment: Bytes }> {
+    return this.#coordinator.syncGroup(request, signal);
+  }
+
+  heartbeat(request: HeartbeatRequest, signal?: AbortSignal): Promise<{ readonly rebalanceInProgress: boolean }> {
+    return this.#coordinator.heartbeat(request, signal);
+  }
+
+  leaveGroup(request: LeaveGroupRequest): Promise<void> {
+    return this.#coordinator.leaveGroup(request);
+  }
+
+  async offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]> {
+    this.#coordinator.checkCommit(request);
+    const faults = request.offsets.map((at) => this.#partitionFault(at));
+    const good = request.offsets.filter((_, index) => faults[index] === null);
+    const answers = (await this.#store.commit(request.groupId, good, request.durable)).values();
+    return request.offsets.map(({ topic, partition }, index) => {
+      const fault = faults[index] ?? (answers.next().value as { readonly fault: Fault | null }).fault;
+      return { topic, partition, fault };
+    });
+  }
+
+  async offsetFetch(request: {
+    readonly groupId: string;
+    readonly partitions: readonly TopicPartition[] | null;
+  }): Promise<readonly CommittedOffset[]> {
+    return this.#store.fetch(request.groupId, request.partitions);
+  }
+
+  async listGroups(): Promise<readonly string[]> {
+    return this.#groupIds();
+  }
+
+  async describeGroup(groupId: string): Promise<GroupSnapshot> {
+    const described = this.#coordinator.describe(groupId);
+    if (described !== null) return described;
+    if (!this.#store.has(groupId)) throw noSuchGroup(groupId);
+    // Offsets that were committed without a membership: a group all the same, with nobody in it.
+    return { groupId, state: "Empty", generation: 0, protocolType: "", protocolName: null, members: [] };
+  }
+
+  async deleteGroup(groupId: string): Promise<void> {
+    if (this.#coordinator.describe(groupId) === null && !this.#store.has(groupId)) throw noSuchGroup(groupId);
+    this.#coordinator.checkEmpty(groupId);
+    await this.#store.deleteGroup(groupId);
+    this.#coordinator.remove(groupId);
+  }
+
+  async deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    const snapshot = await this.describeGroup(groupId);
+    const subscribed = subscribedTopics(snapshot);
+    const held = partitions.find(({ topic }) => snapshot.members.length > 0 && (subscribed === null || subscribed.has(topic)));
+    if (held !== undefined) {
+      throw new GroupError("GROUP_SUBSCRIBED_TO_TOPIC", `group "${groupId}" is subscribed to "${held.topic}"; its members must leave it first`);
+    }
+    await this.#store.deleteOffsets(groupId, partitions);
+  }
+
+  /** What the groups had committed in a topic goes with it: one made anew under its name begins at nothing. */
+  topicDeleted(topic: string): Promise<void> {
+    return this.#store.forgetTopic(topic);
+  }
+
+  async expireOffsets(): Promise<void> {
+    const { clock } = this.#house.context;
+    const { goneGroupIds } = await this.#store.expire(clock.now(), (groupId) => {
+      const group = this.#coordinator.describe(groupId);
+      if (group === null) return null;
+      const { state, protocolType } = group;
+      return { state, protocolType, stateTimestamp: this.#coordinator.stateTimestamp(groupId) ?? -1, subscribedTopics: subscribedTopics(group) };
+    });
+    for (const groupId of goneGroupIds) {
+      if (this.#coordinator.describe(groupId)?.state === "Empty") this.#coordinator.remove(groupId);
+    }
+  }
+
+  /** Rejects the calls that wait, and makes what was committed durable. */
+  async close(): Promise<void> {
+    this.#coordinator.close();
+    await this.#store.settled();
+    await this.#topic.flush();
+  }
+
+  #groupIds(): string[] {
+    return [...new Set([...this.#coordinator.groupIds(), ...this.#store.groupIds()])].sort();
+  }
+
+  #partitionFault(at: TopicPartition): Fault | null {
+    try {
+      // A partition that could not be opened may still be committed to: its offsets are not its records.
+      if (this.#house.topics.require(at.topic).slots[at.partition] === undefined) this.#house.topics.log(at);
+      return null;
+    } catch (error) {
+      return faultFromError(error);
+    }
+  }
+
+  async #load(): Promise<void> {
+    for (const partition of this.#topic.partitions()) {
+      const at = { topic: OFFSETS_TOPIC, partition };
+      const told = (error: unknown): void => this.#house.events.emit("book.rebuilt", { partition: at, error });
+      try {
+        for await (const records of this.#topic.read(partition)) this.#store.load(records, told);
+      } catch (error) {
+        // What cannot be read is redelivered, and the rest of the directory opens all the same.
+        told(error);
+      }
+    }
+    for (const groupId of this.#store.groupIds()) {
+      const kept = this.#store.group(groupId);
+      if (kept !== null) this.#coordinator.restore(groupId, kept);
+    }
+  }
+
+  async #clamp(): Promise<void> {
+    const setBack = await this.#store.clamp((at) => {
+      const slot = this.#house.topics.find(at.topic)?.slots[at.partition];
+      return slot?.state === "open" ? slot.log.watermarks.logEndOffset : null;
+    });
+    for (const { groupId, topic, partition, nextOffset, from } of setBack) {
+      this.#house.events.emit("offset.clamped", { partition: { topic, partition }, groupId, nextOffset, from });
+    }
+  }
+}
+
+function noSuchGroup(groupId: string): OdradekError {
+  return new GroupError("GROUP_ID_NOT_FOUND", `there is no group "${groupId}"`);
+}

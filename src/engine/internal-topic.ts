@@ -1,0 +1,158 @@
+/** An internal topic as a place for records of the engine's own: written as batches, read from the start, made when first written. */
+import type { Bytes } from "../api/bytes.ts";
+import type { Timer } from "../base/clock.ts";
+import { UsageError } from "../base/errors.ts";
+import { batchByteLengthAt, isControl, readBatchHeader } from "../base/record-batch.ts";
+import { RecordCursor } from "../base/record-decoder.ts";
+import { PartitionLog } from "../log/partition-log.ts";
+import { newTopicId } from "../topic/topic-id.ts";
+import { type House, INTERNAL_PARTITION_COUNT, makeTopic, partitionSpec } from "./house.ts";
+import { removeLeftover } from "./leftover.ts";
+import type { OpenTopic } from "./open-topic.ts";
+
+export interface InternalRecord {
+  readonly key: Bytes;
+  /** null: a tombstone. */
+  readonly value: Bytes | null;
+}
+
+/** A batch is closed past this size, well below every maxMessageBytes. */
+const BATCH_BYTES_MAX = 512 * 1024;
+const READ_BYTES = 1024 * 1024;
+const NO_PRODUCER = Object.freeze({ producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false });
+
+export class InternalTopic {
+  readonly #house: House;
+  readonly #name: string;
+  readonly #flushMs: number;
+  readonly #making: Map<number, Promise<PartitionLog>> = new Map();
+  readonly #unflushed: Set<PartitionLog> = new Set();
+  #flushTimer: Timer | null = null;
+  #topicMaking: Promise<OpenTopic> | null = null;
+
+  constructor(house: House, name: string, flushMs: number) {
+    this.#house = house;
+    this.#name = name;
+    this.#flushMs = flushMs;
+  }
+
+  /** Resolves when written; durable within `flushMs`, or with `durable` before it resolves. Keeps call order within a partition. */
+  async append(partition: number, records: readonly InternalRecord[], durable: boolean): Promise<void> {
+    if (records.length === 0) return;
+    if (this.#house.context.readOnly) throw new UsageError("READ_ONLY", `${this.#name} cannot be written: the log was opened with readOnly`);
+    const slot = this.#house.topics.find(this.#name)?.slots[partition];
+    const log = slot?.state === "open" ? slot.log : await this.#make(partition);
+    const { writer } = this.#house.context.core;
+    const now = this.#house.context.clock.now();
+    let next = 0;
+    while (next < records.length) {
+      writer.begin(NO_PRODUCER);
+      do {
+        const record = records[next] as InternalRecord;
+        writer.append(record.key, record.value, null, now);
+        next += 1;
+      } while (next < records.length && writer.byteLength < BATCH_BYTES_MAX);
+      const recordCount = writer.recordCount;
+      const batch = writer.finish();
+      const appended = log.append(batch, { recordCount, maxTimestamp: now });
+      if (appended instanceof Promise) await appended;
+    }
+    if (durable) await log.flush();
+    else this.#flushSoon(log);
+  }
+
+  /** Every record of a partition, from the log start on, tombstones included, a piece at a time. */
+  async *read(partition: number): AsyncGenerator<InternalRecord[]> {
+    const slot = this.#house.topics.find(this.#name)?.slots[partition];
+    if (slot?.state === "failed") throw slot.error;
+    if (slot?.state !== "open") return;
+    const { log } = slot;
+    let offset = log.watermarks.logStartOffset;
+    while (offset < log.watermarks.highWatermark) {
+      const batches = await log.read(offset, READ_BYTES);
+      if (batches.byteLength === 0) return;
+      const records: InternalRecord[] = [];
+      for (let position = 0; position < batches.byteLength; position += batchByteLengthAt(batches, position)) {
+        const { attributes, lastOffset } = readBatchHeader(batches, position);
+        offset = lastOffset + 1;
+        // Markers of transactions say nothing of offsets or groups.
+        if (isControl(attributes)) continue;
+        const cursor = new RecordCursor(batches, position);
+        while (cursor.next()) {
+          if (cursor.keyLength >= 0) records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valueOf(batches, cursor) });
+        }
+      }
+      yield records;
+    }
+  }
+
+  /** Partitions that have a log. */
+  partitions(): number[] {
+    const slots = this.#house.topics.find(this.#name)?.slots ?? [];
+    return slots.flatMap((slot, partition) => (slot.state === "empty" ? [] : [partition]));
+  }
+
+  /** Makes what was appended durable. */
+  async flush(): Promise<void> {
+    this.#flushTimer?.cancel();
+    this.#flushTimer = null;
+    const logs = [...this.#unflushed];
+    this.#unflushed.clear();
+    await Promise.all(logs.map((log) => log.flush()));
+  }
+
+  #flushSoon(log: PartitionLog): void {
+    this.#unflushed.add(log);
+    this.#flushTimer ??= this.#house.context.clock.after(this.#flushMs, () => {
+      this.#flushTimer = null;
+      this.flush().catch((error: unknown) => this.#house.events.emit("storage.failed", { topic: this.#name, error }));
+    });
+  }
+
+  #make(partition: number): Promise<PartitionLog> {
+    const under = this.#making.get(partition);
+    if (under !== undefined) return under;
+    const making = this.#makeLog(partition).finally(() => this.#making.delete(partition));
+    this.#making.set(partition, making);
+    return making;
+  }
+
+  async #makeLog(partition: number): Promise<PartitionLog> {
+    const topic = await this.#topic();
+    const open = topic.log(partition);
+    if (open !== null) return open;
+    const spec = partitionSpec(this.#house, topic, partition, true);
+    await removeLeftover(this.#house.context.storage, spec.directory);
+    const log = await PartitionLog.create(this.#house.context, spec);
+    await this.#house.context.storage.syncDirectory("");
+    topic.slots[partition] = { state: "open", log };
+    return log;
+  }
+
+  /** The topic enters the catalogue with its first record; one that a broker left enters it with ours. */
+  #topic(): Promise<OpenTopic> {
+    this.#topicMaking ??= this.#makeTopic().catch((error: unknown) => {
+      this.#topicMaking = null;
+      throw error;
+    });
+    return this.#topicMaking;
+  }
+
+  async #makeTopic(): Promise<OpenTopic> {
+    const { catalog, topics, context } = this.#house;
+    const existing = topics.find(this.#name);
+    const topicId = existing?.topicId || newTopicId(context.random);
+    const topic = existing ?? makeTopic(this.#house, { name: this.#name, topicId, frozen: false, overrides: {} });
+    while (topic.slots.length < INTERNAL_PARTITION_COUNT) topic.slots.push({ state: "empty" });
+    if (!catalog.topics().has(this.#name)) {
+      await catalog.addTopic({ name: this.#name, topicId, partitions: topic.slots.length, overrides: {} });
+    }
+    topics.put(topic);
+    return topic;
+  }
+}
+
+const part = (batches: Bytes, start: number, byteLength: number): Bytes => batches.subarray(start, start + byteLength);
+
+const valueOf = (batches: Bytes, cursor: RecordCursor): Bytes | null =>
+  cursor.valueLength < 0 ? null : part(batches, cursor.valueStart, cursor.valueLength);

@@ -1,0 +1,32 @@
+/** Partition directories that a crash left behind: made for a topic that was never committed, or outlived one that was deleted. */
+import type { StorageDriver } from "../api/storage-driver.ts";
+import { UsageError } from "../base/errors.ts";
+import { parseSegmentFileName } from "../log/file-names.ts";
+
+/** Whether a directory holds a record batch, in any segment. One without is nobody's loss. */
+export async function holdsRecords(storage: StorageDriver, directory: string): Promise<boolean> {
+  for (const entry of await storage.list(directory)) {
+    if (entry.kind === "file" && parseSegmentFileName(entry.name)?.kind === "log") {
+      const file = await storage.open(`${directory}/${entry.name}`, { create: "no", readOnly: true });
+      const byteLength = file.byteLength();
+      await file.close();
+      if (byteLength > 0) return true;
+    }
+  }
+  return false;
+}
+
+/** Clears the place for a new partition. A directory with records in it is never removed. */
+export async function removeLeftover(storage: StorageDriver, directory: string): Promise<void> {
+  if (!(await storage.list("")).some((entry) => entry.name === directory)) return;
+  if (await holdsRecords(storage, directory)) {
+    throw new UsageError("TOPIC_ALREADY_EXISTS", `the directory ${directory} holds records of another topic; move it away first`);
+  }
+  await removeDirectoryWhole(storage, directory);
+}
+
+/** Removes a partition directory with everything in it: for a topic whose deletion is committed. */
+export async function removeDirectoryWhole(storage: StorageDriver, directory: string): Promise<void> {
+  for (const entry of await storage.list(directory)) if (entry.kind === "file") await storage.remove(`${directory}/${entry.name}`);
+  await storage.removeDirectory(directory);
+}

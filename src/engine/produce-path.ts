@@ -1,0 +1,105 @@
+/** The way of one batch from the broker port into a partition's log: checked, stamped, written, and acknowledged. */
+import type { ProduceRequest, ProduceResponse } from "../api/broker.ts";
+import type { Durability } from "../api/bytes.ts";
+import { UsageError } from "../base/errors.ts";
+import { codecNumber, codecOf, isControl, isLogAppendTime, readBatchHeader } from "../base/record-batch.ts";
+import type { BatchVerdict, Core } from "../core/core.ts";
+import type { Appended, PartitionLog } from "../log/partition-log.ts";
+import type { OpenTopic } from "./open-topic.ts";
+import type { TopicRegistry } from "./topic-registry.ts";
+
+const WRITTEN: Readonly<Record<Durability, Durability>> = { power: "process", process: "process", none: "none" };
+
+export class ProducePath {
+  readonly #topics: TopicRegistry;
+  readonly #core: Core;
+  readonly #durability: Durability;
+  /** Part of `metrics()`. */
+  batches = 0;
+  records = 0;
+  bytes = 0;
+
+  constructor(topics: TopicRegistry, core: Core, durability: Durability) {
+    this.#topics = topics;
+    this.#core = core;
+    this.#durability = durability;
+  }
+
+  /** Not an async function: the write must happen before it returns, while the lent batch is still the caller's. */
+  produce(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse> {
+    try {
+      const { batch } = request;
+      const topic = this.#topics.require(request.topic);
+      const log = topic.log(request.partition);
+      if (log === null || topic.internal) {
+        throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${topic.name}" is internal: it is written by the engine alone`);
+      }
+      const verdict = this.#check(topic, log, batch);
+      this.batches += 1;
+      this.records += verdict.recordCount;
+      this.bytes += batch.byteLength;
+      const appended = log.append(batch, verdict, signal);
+      return appended instanceof Promise
+        ? appended.then((later) => this.#acknowledge(log, later, request.acks))
+        : this.#acknowledge(log, appended, request.acks);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #acknowledge(log: PartitionLog, appended: Appended, acks: 1 | "all"): Promise<ProduceResponse> {
+    if (acks === 1) return Promise.resolve(this.#response(log, appended, WRITTEN[this.#durability]));
+    return log.flushed(appended.lastOffset + 1).then((durability) => this.#response(log, appended, durability));
+  }
+
+  #response(log: PartitionLog, appended: Appended, durability: Durability): ProduceResponse {
+    return {
+      baseOffset: appended.baseOffset,
+      logAppendTime: appended.logAppendTime,
+      logStartOffset: log.watermarks.logStartOffset,
+      durability,
+    };
+  }
+
+  /** Kafka's rules for a batch that a client sent (storage-format: validation on append). */
+  #check(topic: OpenTopic, log: PartitionLog, batch: Uint8Array): BatchVerdict {
+    const { config } = topic;
+    if (topic.frozen) {
+      throw new UsageError("TOPIC_NOT_ADOPTED", `topic "${topic.name}" was left here by another writer: adoptTopic names its settings first`);
+    }
+    if (batch.byteLength > config.maxMessageBytes) {
+      throw new UsageError(
+        "MESSAGE_TOO_LARGE",
+        `a batch for ${log.spec.directory} may have ${config.maxMessageBytes} bytes (maxMessageBytes); found ${batch.byteLength}`,
+      );
+    }
+    if (batch.byteLength > config.segmentBytes) {
+      throw new UsageError(
+        "RECORD_LIST_TOO_LARGE",
+        `a batch for ${log.spec.directory} may have ${config.segmentBytes} bytes (segmentBytes); found ${batch.byteLength}`,
+      );
+    }
+    const verdict = this.#core.validate(batch);
+    if (verdict.problem !== null) {
+      throw new UsageError(
+        verdict.problem === "checksum" ? "CORRUPT_MESSAGE" : "INVALID_RECORD",
+        `the batch for ${log.spec.directory} is refused: ${verdict.problem} at byte ${verdict.position}`,
+      );
+    }
+    const { attributes, baseOffset } = readBatchHeader(batch);
+    if (codecNumber(attributes) !== 0) {
+      const codec = codecOf(attributes) ?? `codec ${codecNumber(attributes)}`;
+      throw new UsageError("UNSUPPORTED_COMPRESSION_TYPE", `batches compressed with ${codec} cannot be appended to ${log.spec.directory}`);
+    }
+    if (isControl(attributes) || isLogAppendTime(attributes)) {
+      throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: control and LogAppendTime bits are the broker's`);
+    }
+    if (baseOffset !== 0) {
+      throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: expected base offset 0, found ${baseOffset}`);
+    }
+    if (verdict.hasNullKey && config.cleanupPolicy !== "delete") {
+      throw new UsageError("INVALID_RECORD", `topic "${topic.name}" is compacted: every record needs a key`);
+    }
+    return verdict;
+  }
+}

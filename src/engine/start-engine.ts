@@ -1,0 +1,82 @@
+/** Starting an engine: lock, core, books, logs, groups, in an order that a crash at any step leaves whole. */
+import type { LockHolder, StorageDriver, StorageLock } from "../api/storage-driver.ts";
+import type { Logger, OdradekEvent } from "../api/odradek.ts";
+import type { TopicConfig } from "../api/topic.ts";
+import type { Clock, Random } from "../base/clock.ts";
+import { loadCore } from "../core/load-core.ts";
+import { readCleanShutdown, removeCleanShutdown } from "../log/clean-shutdown.ts";
+import type { LogContext } from "../log/log-context.ts";
+import { fenced } from "../storage/fenced.ts";
+import { Catalog } from "../topic/catalog.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { Engine } from "./engine.ts";
+import { type DiagnosticsPublisher, Events } from "./events.ts";
+import { GroupService } from "./group-service.ts";
+import type { House } from "./house.ts";
+import { loadTopics } from "./topic-loader.ts";
+import { TopicRegistry } from "./topic-registry.ts";
+
+export interface EngineWiring {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly publish: DiagnosticsPublisher | undefined;
+  readonly holder: LockHolder;
+}
+
+export interface EngineOptions {
+  readonly readOnly: boolean;
+  readonly lock: "auto" | "socket";
+  readonly allowNetworkFileSystem: boolean;
+  readonly offsetsFlushMs: number;
+  readonly maxUnflushedBytes: number;
+  readonly topicDefaults: Readonly<Partial<TopicConfig>>;
+  readonly wasm?: object | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly logger?: Logger | undefined;
+  readonly onEvent?: ((event: OdradekEvent) => void) | undefined;
+}
+
+export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
+  const events = new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
+  const core = await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm });
+  const lock = options.readOnly ? null : await takeLock(driver, wiring.holder, options);
+  const storage = fenced(driver, { readOnly: options.readOnly });
+  const topics = new TopicRegistry();
+  try {
+    const context: LogContext = {
+      storage,
+      core,
+      clock: wiring.clock,
+      random: wiring.random,
+      emit: events.emit,
+      maxUnflushedBytes: options.maxUnflushedBytes,
+      readOnly: options.readOnly,
+    };
+    const cleanShutdown = await readCleanShutdown(storage);
+    // Gone, durably, before the first write: whatever happens from here on, the next open looks for itself.
+    if (cleanShutdown && !options.readOnly) await removeCleanShutdown(storage);
+    const house: House = {
+      context,
+      catalog: await Catalog.load(storage, core),
+      topics,
+      checkpoints: await Checkpoints.load(storage, events),
+      events,
+      defaults: options.topicDefaults,
+      cleanShutdown,
+    };
+    await loadTopics(house);
+    options.signal?.throwIfAborted();
+    const groups = await GroupService.start(house, { offsetsFlushMs: options.offsetsFlushMs });
+    return new Engine(house, groups, lock);
+  } catch (error) {
+    // Closed without a promise: the next open recovers.
+    await Promise.allSettled(topics.openLogs().map((log) => log.close(false)));
+    await lock?.release();
+    await storage.close();
+    throw error;
+  }
+}
+
+async function takeLock(driver: StorageDriver, holder: LockHolder, options: EngineOptions): Promise<StorageLock> {
+  return driver.lock(holder, { mechanism: options.lock, allowNetworkFileSystem: options.allowNetworkFileSystem, signal: options.signal });
+}

@@ -1,0 +1,219 @@
+/** Making, changing and removing topics. One change at a time; each is durable when it resolves. */
+import type { CreateTopicRequest, TopicMetadata } from "../api/broker.ts";
+import type { TopicPartition } from "../api/bytes.ts";
+import type { TopicConfig, TopicDescription } from "../api/topic.ts";
+import { UsageError } from "../base/errors.ts";
+import { partitionDirectoryName } from "../log/file-names.ts";
+import { PartitionLog } from "../log/partition-log.ts";
+import { readPartitionMetadata } from "../log/partition-metadata.ts";
+import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
+import { resolveConfig, validateConfig } from "../topic/topic-config.ts";
+import { isTopicId, newTopicId } from "../topic/topic-id.ts";
+import { checkNewTopicName } from "../topic/topic-name.ts";
+import { type House, makeTopic, partitionSpec } from "./house.ts";
+import { removeLeftover } from "./leftover.ts";
+import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
+import { openPartitions } from "./topic-loader.ts";
+
+export type ConfigChange = { readonly [P in keyof TopicConfig]?: TopicConfig[P] | null | undefined };
+
+export class TopicAdmin {
+  readonly #house: House;
+  readonly #onTopicDeleted: (topic: string) => Promise<void>;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(house: House, onTopicDeleted: (topic: string) => Promise<void>) {
+    this.#house = house;
+    this.#onTopicDeleted = onTopicDeleted;
+  }
+
+  create(request: CreateTopicRequest): Promise<TopicMetadata> {
+    return this.#inTurn(async () => {
+      const { context, catalog, topics } = this.#house;
+      this.#refuseReadOnly("createTopic");
+      if (topics.find(request.topic) !== undefined) {
+        throw new UsageError("TOPIC_ALREADY_EXISTS", `topic "${request.topic}" exists`);
+      }
+      checkNewTopicName(request.topic, topics.names());
+      checkPartitionCount(request.topic, request.partitions, 1);
+      const overrides = validateConfig(request.config);
+      const topicId = request.topicId ?? newTopicId(context.random);
+      if (!isTopicId(topicId)) {
+        throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64; found ${JSON.stringify(topicId)}`);
+      }
+      const topic = makeTopic(this.#house, { name: request.topic, topicId, frozen: false, overrides });
+      topic.slots.push(...(await this.#makePartitions(topic, range(0, request.partitions))));
+      // The commit point: before it the directories are leftovers, after it they are the topic.
+      await catalog.addTopic({ name: topic.name, topicId, partitions: request.partitions, overrides });
+      topics.put(topic);
+      return describe(topic);
+    });
+  }
+
+  delete(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { catalog, topics, checkpoints, context } = this.#house;
+      this.#refuseReadOnly("deleteTopic");
+      const topic = topics.require(name);
+      this.#refuseInternal(topic, "deleted");
+      this.#refuseFrozen(topic, "deleteTopic");
+      await catalog.markDeleting(name);
+      topics.remove(name);
+      for (const [partition, slot] of topic.slots.entries()) {
+        if (slot.state === "open") await slot.log.destroy();
+        else await removeLeftover(context.storage, partitionDirectoryName(name, partition));
+        checkpoints.forget({ topic: name, partition });
+      }
+      await context.storage.syncDirectory("");
+      await catalog.removeTopic(name);
+      await this.#onTopicDeleted(name);
+    });
+  }
+
+  createPartitions(name: string, totalCount: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const { catalog, topics } = this.#house;
+      this.#refuseReadOnly("createPartitions");
+      const topic = topics.require(name);
+      this.#refuseInternal(topic, "given partitions");
+      this.#refuseFrozen(topic, "createPartitions");
+      checkPartitionCount(name, totalCount, topic.slots.length + 1);
+      const slots = await this.#makePartitions(topic, range(topic.slots.length, totalCount));
+      await catalog.changeTopic(name, { partitions: totalCount });
+      topic.slots.push(...slots);
+    });
+  }
+
+  alterConfig(name: string, change: ConfigChange): Promise<void> {
+    return this.#inTurn(async () => {
+      const { catalog, topics, defaults } = this.#house;
+      this.#refuseReadOnly("alterTopic");
+      const topic = topics.require(name);
+      this.#refuseInternal(topic, "altered");
+      this.#refuseFrozen(topic, "alterTopic");
+      const resets = Object.keys(change).filter((key) => change[key as keyof TopicConfig] === null);
+      const sets = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null && value !== undefined));
+      const checked = validateConfig(sets);
+      validateConfig(Object.fromEntries(resets.map((key) => [key, undefined])));
+      const overrides = Object.fromEntries(Object.entries({ ...topic.overrides, ...checked }).filter(([key]) => !resets.includes(key)));
+      await catalog.changeTopic(name, { overrides });
+      topic.configure(overrides, resolveConfig(overrides, defaults));
+    });
+  }
+
+  adopt(name: string, options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] }): Promise<void> {
+    return this.#inTurn(async () => {
+      const { catalog, topics, context } = this.#house;
+      this.#refuseReadOnly("adoptTopic");
+      const frozen = topics.require(name);
+      if (!frozen.frozen) throw new UsageError("INVALID_REQUEST", `topic "${name}" is Odradek's already: alterTopic and createPartitions change it`);
+      checkPartitionCount(name, options.partitions, frozen.slots.length);
+      const overrides = validateConfig({ cleanupPolicy: options.cleanupPolicy });
+      const metadata = await readPartitionMetadata(context.storage, partitionDirectoryName(name, 0));
+      const topicId = metadata?.topicId ?? newTopicId(context.random);
+      const topic = makeTopic(this.#house, { name, topicId, frozen: false, overrides });
+      const missing = range(0, options.partitions).filter((partition) => frozen.slots[partition]?.state !== "open");
+      const made = await this.#makePartitions(topic, missing);
+      await catalog.addTopic({ name, topicId, partitions: options.partitions, overrides, adopted: true });
+      // From here on it is ours; what a crash leaves undone below is done by the next open.
+      for (const log of frozen.openLogs()) await log.close(false);
+      for (const [index, slot] of made.entries()) topic.slots[missing[index] as number] = slot;
+      await openPartitions(this.#house, topic, range(0, options.partitions).filter((partition) => !missing.includes(partition)));
+      topics.put(topic);
+    });
+  }
+
+  deleteRecords(at: TopicPartition, beforeOffset: number): Promise<number> {
+    const topic = this.#house.topics.require(at.topic);
+    this.#refuseReadOnly("deleteRecords");
+    this.#refuseInternal(topic, "cut");
+    this.#refuseFrozen(topic, "deleteRecords");
+    const log = topic.log(at.partition);
+    if (!topic.config.cleanupPolicy.includes("delete")) {
+      throw new UsageError("POLICY_VIOLATION", `topic "${at.topic}" has cleanupPolicy "${topic.config.cleanupPolicy}": deleteRecords needs "delete" in it`);
+    }
+    return log === null ? Promise.resolve(0) : log.deleteRecordsBefore(beforeOffset);
+  }
+
+  /** After a failed flush: recovery, then writable again. A partition that could not be opened is tried anew. */
+  async reopenPartition(at: TopicPartition): Promise<void> {
+    const topic = this.#house.topics.require(at.topic);
+    const slot = topic.slots[at.partition];
+    if (slot?.state === "open") await slot.log.reopen();
+    else if (slot?.state === "failed") await openPartitions(this.#house, topic, [at.partition]);
+    // Throws what keeps it from opening still, or that there is no such partition.
+    topic.log(at.partition);
+  }
+
+  /** Makes the logs of these partitions, and takes them back if one cannot be made. */
+  async #makePartitions(topic: OpenTopic, partitions: readonly number[]): Promise<PartitionSlot[]> {
+    const { context } = this.#house;
+    const made: PartitionLog[] = [];
+    try {
+      for (const partition of partitions) {
+        const spec = partitionSpec(this.#house, topic, partition, true);
+        await removeLeftover(context.storage, spec.directory);
+        made.push(await PartitionLog.create(context, spec));
+      }
+      await context.storage.syncDirectory("");
+      return made.map((log) => ({ state: "open", log }));
+    } catch (error) {
+      for (const log of made) await log.destroy();
+      throw error;
+    }
+  }
+
+  #refuseReadOnly(call: string): void {
+    if (this.#house.context.readOnly) throw new UsageError("READ_ONLY", `${call}: the log was opened with readOnly`);
+  }
+
+  #refuseInternal(topic: OpenTopic, what: string): void {
+    if (topic.internal) throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${topic.name}" is internal and cannot be ${what}`);
+  }
+
+  #refuseFrozen(topic: OpenTopic, call: string): void {
+    if (topic.frozen) {
+      throw new UsageError("TOPIC_NOT_ADOPTED", `${call}: topic "${topic.name}" was left here by another writer; adoptTopic names its settings first`);
+    }
+  }
+
+  /** The catalogue and the directories change together, so one call ends before the next begins. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(call);
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+}
+
+export function describe(topic: OpenTopic): TopicMetadata {
+  return {
+    name: topic.name,
+    topicId: topic.topicId,
+    internal: topic.internal,
+    partitionCount: topic.slots.length,
+    maxMessageBytes: Math.min(topic.config.maxMessageBytes, topic.config.segmentBytes),
+  };
+}
+
+const NO_MARKS = { logStartOffset: 0, lastStableOffset: 0, highWatermark: 0, logEndOffset: 0, byteLength: 0 } as const;
+
+export function describeWhole(topic: OpenTopic): TopicDescription {
+  return {
+    name: topic.name,
+    topicId: topic.topicId,
+    internal: topic.internal,
+    config: topic.config,
+    partitions: topic.slots.map((slot, partition) =>
+      slot.state === "open" ? { partition, ...slot.log.watermarks, byteLength: slot.log.byteLength } : { partition, ...NO_MARKS },
+    ),
+  };
+}
+
+function checkPartitionCount(topic: string, count: number, least: number): void {
+  if (Number.isInteger(count) && count >= least && count <= PARTITION_COUNT_MAX) return;
+  throw new UsageError("INVALID_PARTITIONS", `topic "${topic}": expected ${least} to ${PARTITION_COUNT_MAX} partitions; found ${String(count)}`);
+}
+
+function range(from: number, until: number): number[] {
+  return Array.from({ length: Math.max(0, until - from) }, (_, index) => from + index);
+}

@@ -1,0 +1,123 @@
+/** Opening what a data directory holds: the topics of the catalogue, and those that another writer left. */
+import type { TopicPartition } from "../api/bytes.ts";
+import { OdradekError, StorageError } from "../base/errors.ts";
+import { parsePartitionDirectoryName, partitionDirectoryName } from "../log/file-names.ts";
+import { PartitionLog } from "../log/partition-log.ts";
+import { readPartitionMetadata } from "../log/partition-metadata.ts";
+import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
+import { scanDirectory } from "../topic/directory-scan.ts";
+import { type House, INTERNAL_PARTITION_COUNT, isInternal, makeTopic, missingDirectory, partitionSpec } from "./house.ts";
+import { holdsRecords, removeDirectoryWhole } from "./leftover.ts";
+import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
+
+/** Openings under way at once: enough to keep the disk busy in recovery, few enough to bound memory. */
+const OPENINGS_AT_ONCE = 8;
+
+export async function loadTopics(house: House): Promise<void> {
+  const { catalog, topics } = house;
+  await finishDeletions(house);
+  const found = await partitionsOnDisk(house);
+  for (const entry of catalog.topics().values()) {
+    const topic = makeTopic(house, { ...entry, frozen: false });
+    const present = found.get(entry.name) ?? new Set();
+    for (let partition = 0; partition < entry.partitions; partition += 1) {
+      topic.slots.push(present.has(partition) || topic.internal ? { state: "empty" } : missingDirectory(entry.name, partition));
+    }
+    topics.put(topic);
+  }
+  for (const [name, present] of found) {
+    if (catalog.topics().has(name)) continue;
+    const adopted = await leftByAnother(house, name, present);
+    if (adopted !== null) topics.put(adopted);
+  }
+  const wanted: [OpenTopic, number][] = topics.all().flatMap((topic) => {
+    const present = found.get(topic.name) ?? new Set();
+    return topic.slots.flatMap((slot, partition): [OpenTopic, number][] =>
+      slot.state === "empty" && present.has(partition) ? [[topic, partition]] : [],
+    );
+  });
+  await openEach(house, wanted);
+}
+
+/** Opens the logs of these partitions into the topic's slots. One that cannot be opened fails alone. */
+export async function openPartitions(house: House, topic: OpenTopic, partitions: readonly number[]): Promise<void> {
+  await openEach(
+    house,
+    partitions.map((partition): [OpenTopic, number] => [topic, partition]),
+  );
+}
+
+async function openEach(house: House, wanted: readonly (readonly [OpenTopic, number])[]): Promise<void> {
+  const queue = wanted.values();
+  const worker = async (): Promise<void> => {
+    for (const [topic, partition] of queue) topic.slots[partition] = await openSlot(house, topic, partition);
+  };
+  await Promise.all(Array.from({ length: OPENINGS_AT_ONCE }, worker));
+}
+
+async function openSlot(house: House, topic: OpenTopic, partition: number): Promise<PartitionSlot> {
+  const at: TopicPartition = { topic: topic.name, partition };
+  try {
+    return { state: "open", log: await PartitionLog.open(house.context, partitionSpec(house, topic, partition)) };
+  } catch (cause) {
+    const error =
+      cause instanceof OdradekError
+        ? cause
+        : new StorageError("STORAGE_FAILED", `${partitionDirectoryName(topic.name, partition)} could not be opened: ${String(cause)}`, { cause });
+    house.events.emit("partition.failed", { partition: at, error });
+    return { state: "failed", error };
+  }
+}
+
+/** A topic that has directories but no entry in the catalogue: another writer's, or the remains of a creation cut short. */
+async function leftByAnother(house: House, name: string, present: ReadonlySet<number>): Promise<OpenTopic | null> {
+  const { context } = house;
+  const internal = isInternal(name);
+  const directories = [...present].map((partition) => partitionDirectoryName(name, partition));
+  if (!internal && !(await anyForeign(house, directories))) return null;
+  const metadata = await readPartitionMetadata(context.storage, directories[0] as string);
+  const topicId = metadata?.topicId ?? "";
+  // The internal topics go on as ours: Kafka's settings for them are known.
+  const topic = makeTopic(house, { name, topicId, frozen: !internal, overrides: {} });
+  const count = Math.max(Math.max(...present) + 1, internal ? INTERNAL_PARTITION_COUNT : 0);
+  for (let partition = 0; partition < count; partition += 1) {
+    topic.slots.push(present.has(partition) || internal ? { state: "empty" } : missingDirectory(name, partition));
+  }
+  return topic;
+}
+
+/** Our own directories carry `odradek.state`; one of those without a record is what a crash left of a `createTopic`. */
+async function anyForeign(house: House, directories: readonly string[]): Promise<boolean> {
+  for (const directory of directories) {
+    const entries = await house.context.storage.list(directory);
+    const ours = entries.some((entry) => entry.name === "odradek.state");
+    if (!ours || (await holdsRecords(house.context.storage, directory))) return true;
+  }
+  return false;
+}
+
+/** What the names of the root's entries say. What belongs here by no rule is told of, and left alone. */
+async function partitionsOnDisk(house: House): Promise<Map<string, ReadonlySet<number>>> {
+  const { topics, suspicious } = scanDirectory(await house.context.storage.list(""));
+  for (const { name, reason } of suspicious) house.events.emit("directory.suspicious", { name, reason });
+  const found = new Map<string, ReadonlySet<number>>();
+  for (const [topic, { partitionCount, present }] of topics) {
+    if (partitionCount <= PARTITION_COUNT_MAX) found.set(topic, new Set(present));
+    else house.events.emit("directory.suspicious", { name: `${topic}-${partitionCount - 1}`, reason: "a partition number that no topic here can have" });
+  }
+  return found;
+}
+
+/** A deletion is committed when the catalogue says so; what is left of its directories goes now. */
+async function finishDeletions(house: House): Promise<void> {
+  const { catalog, context } = house;
+  if (context.readOnly) return;
+  for (const name of catalog.deleting()) {
+    for (const entry of await context.storage.list("")) {
+      const parsed = entry.kind === "directory" ? parsePartitionDirectoryName(entry.name) : null;
+      if (parsed !== null && parsed.topic === name && parsed.suffix === "") await removeDirectoryWhole(context.storage, entry.name);
+    }
+    await context.storage.syncDirectory("");
+    await catalog.removeTopic(name);
+  }
+}

@@ -1,0 +1,40 @@
+/** Opening a log: options checked, storage found, engine started, and the face put on it. */
+import type { Odradek, OpenOptions } from "./api/odradek.ts";
+import type { StorageDriver } from "./api/storage-driver.ts";
+import { UsageError } from "./base/errors.ts";
+import { startEngine } from "./engine/start-engine.ts";
+import { EmbeddedOdradek } from "./odradek.ts";
+import { checkOpenOptions } from "./open-options.ts";
+import type { Platform } from "./platform.ts";
+
+export interface Open {
+  /**
+   * Opens the data directory at `path`, making it if it is not there, and takes its lock. Rejects with a `StorageError`
+   * (`DIRECTORY_IN_USE` names who holds it), a `CorruptionError` when one of the directory's own books cannot be
+   * believed, or a `UsageError` for an option that is not legal. A damaged partition does not keep the others from opening.
+   */
+  (path: string | URL, options?: OpenOptions): Promise<Odradek>;
+  /** Opens the log that a storage driver holds. */
+  (options: OpenOptions & { readonly storage: StorageDriver }): Promise<Odradek>;
+}
+
+export function openOn(platform: Platform): Open {
+  return async (first: string | URL | OpenOptions, second?: OpenOptions): Promise<Odradek> => {
+    const path = typeof first === "string" || first instanceof URL ? first : null;
+    const options = checkOpenOptions(path === null ? first : second);
+    if (path === null && options.storage === undefined) {
+      throw new UsageError("INVALID_ARGUMENT", "open(): expected a path, or options with a storage driver");
+    }
+    if (options.attach === true) {
+      throw new UsageError("UNSUPPORTED_VERSION", "open(): attach is not there yet; one process opens a directory at a time");
+    }
+    options.signal?.throwIfAborted();
+    const storage = options.storage ?? platform.storageAt(path as string | URL);
+    const engine = await startEngine(
+      { clock: platform.clock, random: platform.random, publish: platform.publish, holder: platform.holder() },
+      storage,
+      { ...options, wasm: options.wasm ?? platform.wasm },
+    );
+    return new EmbeddedOdradek(engine, platform);
+  };
+}
