@@ -26,7 +26,10 @@ export function nearestName(name: string, candidates: readonly string[]): string
 }
 
 function folded(name: string): string {
-  return name.slice(0, COMPARED_LENGTH_MAX).toLowerCase().replace(/[._\s-]/gu, "");
+  return name
+    .slice(0, COMPARED_LENGTH_MAX)
+    .toLowerCase()
+    .replace(/[._\s-]/gu, "");
 }
 
 /** Insertions, deletions, replacements and transpositions of neighbours; `limit` or more is not told apart. */

@@ -25,7 +25,11 @@ export async function readOffsetCheckpoint(storage: StorageDriver, name: string)
 }
 
 /** Replaces the file whole; durable when it resolves. An entry given twice counts as last given. */
-export async function writeOffsetCheckpoint(storage: StorageDriver, name: string, entries: Iterable<[TopicPartition, number]>): Promise<void> {
+export async function writeOffsetCheckpoint(
+  storage: StorageDriver,
+  name: string,
+  entries: Iterable<[TopicPartition, number]>,
+): Promise<void> {
   const lines = new Map<string, string>();
   for (const [{ topic, partition }, offset] of entries) {
     lines.set(partitionDirectoryName(topic, partition), `${topic} ${partition} ${offset}`);

@@ -36,7 +36,9 @@ export function decodeCheckpoint(bytes: Uint8Array, file: string, columnCount: n
   if (wholeNumber(count) !== entries.length) wrong(`line 2: says "${excerpt(count)}" entries follow, found ${entries.length}`);
   return entries.map((entry, index) => {
     const columns = entry.trimEnd().split(/\s+/);
-    return columns.length === columnCount ? columns : wrong(`line ${index + 3}: expected ${columnCount} columns, found "${excerpt(entry)}"`);
+    return columns.length === columnCount
+      ? columns
+      : wrong(`line ${index + 3}: expected ${columnCount} columns, found "${excerpt(entry)}"`);
   });
 }
 

@@ -71,7 +71,10 @@ export class LeaderEpochs {
       const latest = entries.at(-1);
       if (!isEpoch(epoch) || !isOffset(startOffset) || (latest !== undefined && epoch <= latest.epoch)) {
         const above = latest === undefined ? "of 0 or more" : `above ${latest.epoch}`;
-        throw new OdradekError("UNKNOWN_SERVER_ERROR", `${this.#name()}: expected an epoch ${above}, found epoch ${epoch} at offset ${startOffset}`);
+        throw new OdradekError(
+          "UNKNOWN_SERVER_ERROR",
+          `${this.#name()}: expected an epoch ${above}, found epoch ${epoch} at offset ${startOffset}`,
+        );
       }
       return [...entries.filter((entry) => entry.startOffset < startOffset), { epoch, startOffset }];
     });
@@ -115,7 +118,8 @@ function decode(bytes: Uint8Array, file: string): LeaderEpoch[] {
   for (const columns of decodeCheckpoint(bytes, file, 2)) {
     const [epoch, startOffset] = columns.map(wholeNumber) as [number | null, number | null];
     const before = entries.at(-1);
-    const wrong = (reason: string): CorruptionError => bookCorrupt(file, `${reason}, found "${excerpt(columns.join(" "))}"`, [0, bytes.byteLength]);
+    const wrong = (reason: string): CorruptionError =>
+      bookCorrupt(file, `${reason}, found "${excerpt(columns.join(" "))}"`, [0, bytes.byteLength]);
     if (epoch === null || startOffset === null || epoch > EPOCH_MAX) throw wrong(`expected "<epoch> <startOffset>"`);
     if (before !== undefined && (epoch <= before.epoch || startOffset < before.startOffset)) {
       throw wrong(`expected epochs and offsets to rise after "${before.epoch} ${before.startOffset}"`);

@@ -1,8 +1,8 @@
 /** Kafka's `.index`: for some batches of a segment, the last offset and where the batch begins. */
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { OdradekError } from "../base/errors.ts";
-import { OFFSET_ENTRY_BYTE_LENGTH, offsetEntryPosition, offsetEntryRelativeOffset, writeOffsetEntry } from "../core/index-entries.ts";
 import type { Core } from "../core/core.ts";
+import { OFFSET_ENTRY_BYTE_LENGTH, offsetEntryPosition, offsetEntryRelativeOffset, writeOffsetEntry } from "../core/index-entries.ts";
 import { type EntryOrder, IndexFile, type IndexOptions } from "./index-file.ts";
 
 export interface OffsetEntry {
@@ -99,7 +99,10 @@ export class OffsetIndex {
   truncateTo(offset: number): void {
     const relativeOffset = offset - this.baseOffset - 1;
     const page = this.#core.findOffsetEntry(this.#index.fences(), relativeOffset);
-    if (page < 0) return this.#index.clear();
+    if (page < 0) {
+      this.#index.clear();
+      return;
+    }
     const inPage = this.#core.findOffsetEntry(this.#index.page(page), relativeOffset) + 1;
     this.#index.keep(page * this.#index.entriesPerPage + inPage);
   }

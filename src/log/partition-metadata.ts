@@ -19,7 +19,10 @@ export async function readPartitionMetadata(storage: StorageDriver, directory: s
   if (bytes === null) return null;
   const topicId = CONTENTS.exec(new TextDecoder().decode(bytes))?.[1];
   if (topicId === undefined || uuidFromText(topicId) === null || topicId === ZERO_ID) {
-    throw bookCorrupt(name, `expected "version: 0" and "topic_id: <22 characters>", found ${bytes.byteLength} other bytes`, [0, bytes.byteLength]);
+    throw bookCorrupt(name, `expected "version: 0" and "topic_id: <22 characters>", found ${bytes.byteLength} other bytes`, [
+      0,
+      bytes.byteLength,
+    ]);
   }
   return { topicId };
 }

@@ -16,9 +16,9 @@ import {
   type PartitionStateFacts,
   SLOT_BYTE_LENGTH,
   SLOT_COUNT,
-  slotAt,
-  type StateSlot,
   STATE_BYTE_LENGTH,
+  type StateSlot,
+  slotAt,
 } from "./state-slot.ts";
 
 export type { ActiveSegmentFacts, PartitionStateFacts } from "./state-slot.ts";
@@ -162,7 +162,11 @@ export class PartitionState {
     const generation = this.#generation + 1;
     const blocks = encodeBlocks(facts);
     if (blocks.byteLength > 0) writeBytes(file, blocks, blockAreaAt(this.#openSlot));
-    writeBytes(file, encodeSlot({ generation, facts, topicId: this.#topicId, partition: this.#partition }, blocks, this.#core), slotAt(this.#openSlot));
+    writeBytes(
+      file,
+      encodeSlot({ generation, facts, topicId: this.#topicId, partition: this.#partition }, blocks, this.#core),
+      slotAt(this.#openSlot),
+    );
     this.#generation = generation;
   }
 
@@ -212,7 +216,9 @@ function readSlots(core: Core, file: StorageFile, name: string, identity: Partit
   if (newest === null) return { ...NOTHING_FOUND, problem: told(name, problems) };
   const foreign = newest.partition !== identity.partition || !sameTopic(newest.topicId, topicIdBytes(identity.topicId));
   if (foreign) {
-    const problem = told(name, [`it belongs to partition ${newest.partition} of another topic or directory, not to ${identity.topic}-${identity.partition}`]);
+    const problem = told(name, [
+      `it belongs to partition ${newest.partition} of another topic or directory, not to ${identity.topic}-${identity.partition}`,
+    ]);
     return { ...NOTHING_FOUND, problem, foreign };
   }
   const blocks = readBytes(file, blockAreaAt(newestAt), newest.blockByteLength);

@@ -45,7 +45,11 @@ export async function readWholeFile(storage: StorageDriver, name: string, byteLe
 }
 
 /** The file for reading, or null when there is none. */
-export async function openIfPresent(storage: StorageDriver, name: string, options: { readonly readOnly: boolean } = { readOnly: true }): Promise<StorageFile | null> {
+export async function openIfPresent(
+  storage: StorageDriver,
+  name: string,
+  options: { readonly readOnly: boolean } = { readOnly: true },
+): Promise<StorageFile | null> {
   try {
     return await storage.open(name, { create: "no", readOnly: options.readOnly });
   } catch (error) {
@@ -62,7 +66,13 @@ export function isNotFound(error: unknown): boolean {
 
 /** One of the directory's own files cannot be believed. Offsets are not known to be touched. */
 export function bookCorrupt(file: string, reason: string, byteRange: readonly [number, number]): CorruptionError {
-  return new CorruptionError(`${file}: ${reason}`, { code: "BOOK_CORRUPT", file, byteRange, offsetRange: [-1, -1], nextReadableOffset: null });
+  return new CorruptionError(`${file}: ${reason}`, {
+    code: "BOOK_CORRUPT",
+    file,
+    byteRange,
+    offsetRange: [-1, -1],
+    nextReadableOffset: null,
+  });
 }
 
 export function inDirectory(directory: string, name: string): string {

@@ -148,7 +148,7 @@ export function encodeSlot(slot: Pick<StateSlot, "generation" | "topicId" | "par
 export function decodeSlot(bytes: Uint8Array, core: Core): StateSlot | string | null {
   if (bytes.every((byte) => byte === 0)) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0) !== MAGIC) return "expected \"ODST\" at its head, found other bytes";
+  if (view.getUint32(0) !== MAGIC) return 'expected "ODST" at its head, found other bytes';
   if (view.getUint32(VERSION_AT) !== VERSION) return `expected version ${VERSION}, found ${view.getUint32(VERSION_AT)}`;
   const computed = core.crc32c(bytes.subarray(GENERATION_AT));
   const stored = view.getUint32(CRC_AT);
@@ -180,7 +180,9 @@ export function decodeBlocks(slot: StateSlot, blocks: Uint8Array, core: Core): P
   if (active === null) return slot.facts;
   if (blocks.byteLength !== slot.blockByteLength || core.crc32c(blocks) !== slot.blockChecksum) return null;
   const view = new DataView(blocks.buffer, blocks.byteOffset, blocks.byteLength);
-  const logChecksums = Array.from({ length: blocks.byteLength / CHECKSUM_BYTE_LENGTH }, (_, index) => view.getUint32(index * CHECKSUM_BYTE_LENGTH));
+  const logChecksums = Array.from({ length: blocks.byteLength / CHECKSUM_BYTE_LENGTH }, (_, index) =>
+    view.getUint32(index * CHECKSUM_BYTE_LENGTH),
+  );
   return { ...slot.facts, activeSegment: { ...active, logChecksums } };
 }
 

@@ -1,8 +1,8 @@
 /** Kafka's `.timeindex`: the largest timestamp so far, and the last offset of the batch that first reached it. */
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { OdradekError } from "../base/errors.ts";
-import { TIME_ENTRY_BYTE_LENGTH, timeEntryRelativeOffset, timeEntryTimestamp, writeTimeEntry } from "../core/index-entries.ts";
 import type { Core } from "../core/core.ts";
+import { TIME_ENTRY_BYTE_LENGTH, timeEntryRelativeOffset, timeEntryTimestamp, writeTimeEntry } from "../core/index-entries.ts";
 import { type EntryOrder, IndexFile, type IndexOptions } from "./index-file.ts";
 
 /** No record at or before `offset` has a larger timestamp. */
@@ -22,7 +22,8 @@ const ORDER: EntryOrder = {
     const timestamp = timeEntryTimestamp(entries, index);
     const relativeOffset = timeEntryRelativeOffset(entries, index);
     if (timestamp < 0 || relativeOffset < 0) return false;
-    if (index > 0) return timestamp > timeEntryTimestamp(entries, index - 1) && relativeOffset >= timeEntryRelativeOffset(entries, index - 1);
+    if (index > 0)
+      return timestamp > timeEntryTimestamp(entries, index - 1) && relativeOffset >= timeEntryRelativeOffset(entries, index - 1);
     if (timestamp > 0 || relativeOffset > 0) return true;
     // All zeros: a record of 1970 at the base offset, or the unwritten space of a broker that crashed. A second such entry decides.
     return entries.byteLength === TIME_ENTRY_BYTE_LENGTH || timeEntryTimestamp(entries, 1) > 0;
@@ -106,7 +107,10 @@ export class TimeIndex {
     const fences = this.#index.fences();
     let page = fences.byteLength / TIME_ENTRY_BYTE_LENGTH - 1;
     while (page >= 0 && timeEntryRelativeOffset(fences, page) >= relativeOffset) page -= 1;
-    if (page < 0) return this.#index.clear();
+    if (page < 0) {
+      this.#index.clear();
+      return;
+    }
     const entries = this.#index.page(page);
     let inPage = entries.byteLength / TIME_ENTRY_BYTE_LENGTH;
     while (timeEntryRelativeOffset(entries, inPage - 1) >= relativeOffset) inPage -= 1;

@@ -80,7 +80,11 @@ function topicToJson(topic: CatalogTopic): object {
 function contentsOf(body: Record<string, unknown>): CatalogContents {
   expectFields(body, ["version", "nextProducerIdBlock", "topics", "deleting"], "the catalogue");
   const { nextProducerIdBlock, topics, deleting } = body;
-  if (typeof nextProducerIdBlock !== "string" || !/^[0-9]{1,19}$/.test(nextProducerIdBlock) || BigInt(nextProducerIdBlock) > PRODUCER_ID_MAX) {
+  if (
+    typeof nextProducerIdBlock !== "string" ||
+    !/^[0-9]{1,19}$/.test(nextProducerIdBlock) ||
+    BigInt(nextProducerIdBlock) > PRODUCER_ID_MAX
+  ) {
     throw refusal(`nextProducerIdBlock: expected a whole number as text, found ${excerptOf(nextProducerIdBlock)}`);
   }
   if (!Array.isArray(topics) || !Array.isArray(deleting)) throw refusal("topics, deleting: expected lists");
@@ -98,9 +102,12 @@ function topicFromJson(json: Record<string, unknown>): CatalogTopic {
   expectFields(json, ["name", "topicId", "partitions", "adopted", "config"], `topic "${name}"`);
   const { topicId, partitions, adopted, config } = json;
   if (!isTopicId(topicId)) throw refusal(`topic "${name}": expected a topicId of 22 characters, found ${excerptOf(topicId)}`);
-  if (!isPartitionCount(partitions)) throw refusal(`topic "${name}": expected 1 to ${PARTITION_COUNT_MAX} partitions, found ${excerptOf(partitions)}`);
+  if (!isPartitionCount(partitions))
+    throw refusal(`topic "${name}": expected 1 to ${PARTITION_COUNT_MAX} partitions, found ${excerptOf(partitions)}`);
   if (typeof adopted !== "boolean" || !isObject(config)) throw refusal(`topic "${name}": expected "adopted" and "config"`);
-  const overrides = Object.fromEntries(Object.entries(config).map(([key, value]) => [key, value === INFINITY_TEXT ? Number.POSITIVE_INFINITY : value]));
+  const overrides = Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, value === INFINITY_TEXT ? Number.POSITIVE_INFINITY : value]),
+  );
   return { name, topicId, partitions, overrides: validateConfig(overrides), adopted };
 }
 
@@ -110,7 +117,10 @@ export function isPartitionCount(value: unknown): value is number {
 
 /** CRC-32C of the contents without white space, names in alphabetical order: of what it says, not of how it is laid out. */
 function checksumOf(body: Record<string, unknown>, core: Core): string {
-  return core.crc32c(new TextEncoder().encode(canonical(body))).toString(16).padStart(8, "0");
+  return core
+    .crc32c(new TextEncoder().encode(canonical(body)))
+    .toString(16)
+    .padStart(8, "0");
 }
 
 function canonical(value: unknown): string {
@@ -130,7 +140,8 @@ function parse(bytes: Uint8Array): unknown {
 
 function expectFields(json: Record<string, unknown>, fields: readonly string[], where: string): void {
   const odd = Object.keys(json).find((field) => !fields.includes(field)) ?? fields.find((field) => !Object.hasOwn(json, field));
-  if (odd !== undefined) throw refusal(`${where}: expected the fields ${fields.join(", ")}; ${JSON.stringify(odd)} is none of them or is missing`);
+  if (odd !== undefined)
+    throw refusal(`${where}: expected the fields ${fields.join(", ")}; ${JSON.stringify(odd)} is none of them or is missing`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

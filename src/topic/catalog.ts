@@ -5,7 +5,15 @@ import { OdradekError, UsageError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
 import { isTopicName } from "../log/file-names.ts";
 import { readWholeFile, replaceFile } from "../log/replace-file.ts";
-import { CATALOG_BYTE_LENGTH_MAX, CATALOG_FILE, type CatalogContents, type CatalogTopic, decodeCatalog, encodeCatalog, isPartitionCount } from "./catalog-file.ts";
+import {
+  CATALOG_BYTE_LENGTH_MAX,
+  CATALOG_FILE,
+  type CatalogContents,
+  type CatalogTopic,
+  decodeCatalog,
+  encodeCatalog,
+  isPartitionCount,
+} from "./catalog-file.ts";
 import { isTopicId } from "./topic-id.ts";
 
 export { CATALOG_FILE, type CatalogTopic } from "./catalog-file.ts";
@@ -66,7 +74,13 @@ export class Catalog {
   addTopic(topic: NewCatalogTopic): Promise<void> {
     return this.#change((contents) => {
       refuseBad(topic, contents);
-      const added: CatalogTopic = { name: topic.name, topicId: topic.topicId, partitions: topic.partitions, overrides: topic.overrides, adopted: topic.adopted ?? false };
+      const added: CatalogTopic = {
+        name: topic.name,
+        topicId: topic.topicId,
+        partitions: topic.partitions,
+        overrides: topic.overrides,
+        adopted: topic.adopted ?? false,
+      };
       return { ...contents, topics: [...contents.topics, added] };
     });
   }
@@ -121,7 +135,10 @@ export class Catalog {
       const bytes = encodeCatalog(contents, this.#core);
       decodeCatalog(bytes, this.#core); // before it leaves: a catalogue that could not be read again is worse than an error
       if (bytes.byteLength > CATALOG_BYTE_LENGTH_MAX) {
-        throw new OdradekError("UNKNOWN_SERVER_ERROR", `${CATALOG_FILE}: expected at most ${CATALOG_BYTE_LENGTH_MAX} bytes, found ${bytes.byteLength}`);
+        throw new OdradekError(
+          "UNKNOWN_SERVER_ERROR",
+          `${CATALOG_FILE}: expected at most ${CATALOG_BYTE_LENGTH_MAX} bytes, found ${bytes.byteLength}`,
+        );
       }
       await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
       this.#topics = frozen(contents.topics);
@@ -141,7 +158,8 @@ function refuseBad(topic: NewCatalogTopic, contents: CatalogContents): void {
     if (other.topicId === topicId) throw new UsageError("INVALID_ARGUMENT", `topicId: "${topicId}" is the id of topic "${other.name}"`);
   }
   if (!isTopicName(name)) throw new UsageError("INVALID_TOPIC_EXCEPTION", `${JSON.stringify(name)} is not a topic's name`);
-  if (!isTopicId(topicId)) throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64, found ${JSON.stringify(topicId)}`);
+  if (!isTopicId(topicId))
+    throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64, found ${JSON.stringify(topicId)}`);
   if (!isPartitionCount(partitions)) throw new UsageError("INVALID_PARTITIONS", `topic "${name}": ${partitions} partitions are not legal`);
 }
 

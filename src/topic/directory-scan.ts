@@ -33,9 +33,11 @@ export function scanDirectory(entries: readonly StorageEntry[]): DirectoryScan {
   for (const { name, kind } of entries) {
     const parsed = parsePartitionDirectoryName(name);
     if (kind !== "directory") {
-      if (parsed !== null) suspicious.push({ name, reason: `named like a partition's directory, but it is ${kind === "file" ? "a file" : "no directory"}` });
+      if (parsed !== null)
+        suspicious.push({ name, reason: `named like a partition's directory, but it is ${kind === "file" ? "a file" : "no directory"}` });
     } else if (name === TIERED_CACHE) foreign.push(name);
-    else if (parsed === null) suspicious.push({ name, reason: "a directory that is no partition's; a Kafka broker would refuse to start beside it" });
+    else if (parsed === null)
+      suspicious.push({ name, reason: "a directory that is no partition's; a Kafka broker would refuse to start beside it" });
     else if (parsed.suffix !== "" || parsed.topic === METADATA_TOPIC) foreign.push(name);
     else partitions.set(parsed.topic, [...(partitions.get(parsed.topic) ?? []), parsed.partition]);
   }

@@ -41,7 +41,8 @@ const TABLE: { readonly [P in keyof TopicConfig]: ConfigKey<TopicConfig[P]> } = 
     meaning: "How batches are stored; `producer` keeps what the producer chose.",
   }),
   durability: choice(null, "sync", ["sync", "os"], {
-    meaning: "`sync`: every append joins the next flush, so an acknowledgement outlives loss of power. `os`: flushed by flushMessages, flushMs and the operating system.",
+    meaning:
+      "`sync`: every append joins the next flush, so an acknowledgement outlives loss of power. `os`: flushed by flushMessages, flushMs and the operating system.",
   }),
   retentionMs: long("retention.ms", 7 * DAY_MS, 0, {
     minusOneIsInfinity: true,
@@ -134,7 +135,10 @@ export function validateConfig(given: Options<TopicConfig> | undefined): Partial
 }
 
 /** The whole configuration: the topic's own settings, else the log's defaults, else Kafka's. Both must have passed `validateConfig`. */
-export function resolveConfig(overrides: Readonly<Partial<TopicConfig>>, topicDefaults: Readonly<Partial<TopicConfig>> = {}): Readonly<TopicConfig> {
+export function resolveConfig(
+  overrides: Readonly<Partial<TopicConfig>>,
+  topicDefaults: Readonly<Partial<TopicConfig>> = {},
+): Readonly<TopicConfig> {
   const config: Record<string, unknown> = {};
   for (const name of CONFIG_NAMES) config[name] = own(overrides, name) ?? own(topicDefaults, name) ?? TABLE[name].defaultValue;
   return Object.freeze(config) as unknown as Readonly<TopicConfig>;
@@ -154,7 +158,9 @@ function ownSettings(given: object): Readonly<Record<string, unknown>> {
   try {
     for (const name of Object.keys(given)) settings[name] = (given as Record<string, unknown>)[name];
   } catch (cause) {
-    throw new UsageError("INVALID_CONFIG", "topic configuration: expected an object whose settings can be read, found one that throws", { cause });
+    throw new UsageError("INVALID_CONFIG", "topic configuration: expected an object whose settings can be read, found one that throws", {
+      cause,
+    });
   }
   return settings;
 }
@@ -183,7 +189,12 @@ function own<P extends keyof TopicConfig>(config: Readonly<Partial<TopicConfig>>
   return Object.hasOwn(config, name) ? config[name] : undefined;
 }
 
-function choice<T extends string>(kafkaName: string | null, defaultValue: NoInfer<T>, choices: readonly T[], text: { readonly meaning: string }): ConfigKey<T> {
+function choice<T extends string>(
+  kafkaName: string | null,
+  defaultValue: NoInfer<T>,
+  choices: readonly T[],
+  text: { readonly meaning: string },
+): ConfigKey<T> {
   return {
     kafkaName,
     defaultValue,
@@ -200,7 +211,8 @@ function int32(kafkaName: string, defaultValue: number, least: number, text: { r
     defaultValue,
     legal: `a whole number from ${least} to ${INT32_MAX}`,
     meaning: text.meaning,
-    accept: (value) => (Number.isInteger(value) && (value as number) >= least && (value as number) <= INT32_MAX ? withoutSign(value as number) : undefined),
+    accept: (value) =>
+      Number.isInteger(value) && (value as number) >= least && (value as number) <= INT32_MAX ? withoutSign(value as number) : undefined,
   };
 }
 

@@ -27,7 +27,11 @@ describe("offset checkpoints", () => {
       await put(storage, file, golden(`data-clean/${file}`));
       const read = await readOffsetCheckpoint(storage, file);
       expect([...(read ?? [])]).toEqual(expected);
-      await writeOffsetCheckpoint(storage, file, expected.map(([, offset]) => [{ topic: "orders", partition: 0 }, offset]));
+      await writeOffsetCheckpoint(
+        storage,
+        file,
+        expected.map(([, offset]) => [{ topic: "orders", partition: 0 }, offset]),
+      );
       expect(text(await get(storage, file))).toBe(text(golden(`data-clean/${file}`)));
       expect((await storage.list("")).map((entry) => entry.name)).toEqual([file]);
     }
@@ -38,7 +42,11 @@ describe("offset checkpoints", () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(entry, { selector: ([topic, partition]) => `${topic}-${partition}` }), async (entries) => {
         const storage = memory();
-        await writeOffsetCheckpoint(storage, FILE, entries.map(([topic, partition, offset]) => [{ topic, partition }, offset]));
+        await writeOffsetCheckpoint(
+          storage,
+          FILE,
+          entries.map(([topic, partition, offset]) => [{ topic, partition }, offset]),
+        );
         const read = await readOffsetCheckpoint(storage, FILE);
         expect([...(read ?? [])]).toEqual(entries.map(([topic, partition, offset]) => [`${topic}-${partition}`, offset]));
       }),
@@ -109,10 +117,18 @@ describe("partition.metadata", () => {
     const storage = memory();
     const whole = text(golden("data-clean/orders-0/partition.metadata"));
     const wrong = Array.from({ length: whole.length }, (_, byteLength) => whole.slice(0, byteLength));
-    wrong.push("version: 1\ntopic_id: AAECAwQFBgcICQoLDA0ODw", "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA", `${whole}A`, "topic_id: AAECAwQFBgcICQoLDA0ODw");
+    wrong.push(
+      "version: 1\ntopic_id: AAECAwQFBgcICQoLDA0ODw",
+      "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA",
+      `${whole}A`,
+      "topic_id: AAECAwQFBgcICQoLDA0ODw",
+    );
     for (const contents of wrong) {
       await put(storage, NAME, bytesOf(contents));
-      await expect(readPartitionMetadata(storage, "orders-0"), JSON.stringify(contents)).rejects.toMatchObject({ code: "BOOK_CORRUPT", file: NAME });
+      await expect(readPartitionMetadata(storage, "orders-0"), JSON.stringify(contents)).rejects.toMatchObject({
+        code: "BOOK_CORRUPT",
+        file: NAME,
+      });
     }
   });
 

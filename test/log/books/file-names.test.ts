@@ -1,9 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isTopicName, parsePartitionDirectoryName, parseSegmentFileName, partitionDirectoryName, segmentFileName } from "../../../src/log/file-names.ts";
+import {
+  isTopicName,
+  parsePartitionDirectoryName,
+  parseSegmentFileName,
+  partitionDirectoryName,
+  segmentFileName,
+} from "../../../src/log/file-names.ts";
 import { goldenFiles } from "./support.ts";
 
-const kinds = fc.constantFrom("log", "index", "timeindex", "txnindex", "snapshot", "seal") as fc.Arbitrary<Parameters<typeof segmentFileName>[1]>;
+const kinds = fc.constantFrom("log", "index", "timeindex", "txnindex", "snapshot", "seal") as fc.Arbitrary<
+  Parameters<typeof segmentFileName>[1]
+>;
 const topics = fc.stringMatching(/^[a-zA-Z0-9._-]{1,249}$/).filter((name) => name !== "." && name !== "..");
 
 describe("segment file names", () => {
@@ -50,13 +58,15 @@ describe("segment file names", () => {
     fc.assert(
       fc.property(fc.string(), (name) => {
         const parsed = parseSegmentFileName(name);
-        if (parsed !== null) expect(name).toBe(segmentFileName(parsed.baseOffset, parsed.kind) + (parsed.suffix === "" ? "" : `.${parsed.suffix}`));
+        if (parsed !== null)
+          expect(name).toBe(segmentFileName(parsed.baseOffset, parsed.kind) + (parsed.suffix === "" ? "" : `.${parsed.suffix}`));
       }),
     );
   });
 
   it("refuse an offset that a number cannot hold", () => {
-    for (const offset of [-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY]) expect(() => segmentFileName(offset, "log")).toThrow(/2\^53-1/);
+    for (const offset of [-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])
+      expect(() => segmentFileName(offset, "log")).toThrow(/2\^53-1/);
   });
 
   it("name every segment file that Kafka wrote", () => {
@@ -88,7 +98,24 @@ describe("partition directory names", () => {
   });
 
   it("are nothing else", () => {
-    for (const name of ["", "-", "orders", "orders-", "-0", ".-0", "..-0", "orders-00", "orders-01", "orders-+1", "orders-1.5", "orders-2147483648", "a b-0", "ö-0", "orders-0\n", "orders-x"]) {
+    for (const name of [
+      "",
+      "-",
+      "orders",
+      "orders-",
+      "-0",
+      ".-0",
+      "..-0",
+      "orders-00",
+      "orders-01",
+      "orders-+1",
+      "orders-1.5",
+      "orders-2147483648",
+      "a b-0",
+      "ö-0",
+      "orders-0\n",
+      "orders-x",
+    ]) {
       expect(parsePartitionDirectoryName(name), name).toBeNull();
     }
     expect(parsePartitionDirectoryName(`${"a".repeat(250)}-0`)).toBeNull();

@@ -18,7 +18,9 @@ interface Batch {
 /** Any log, as an index sees it: base offset 1000, batches that rise in offset and position, times that go either way. */
 const logs = (maxLength: number): fc.Arbitrary<Batch[]> =>
   fc
-    .array(fc.tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 5000 }), fc.integer({ min: -1, max: 100_000 })), { maxLength })
+    .array(fc.tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 5000 }), fc.integer({ min: -1, max: 100_000 })), {
+      maxLength,
+    })
     .map((steps) => {
       let [lastOffset, position] = [1000, 0];
       return steps.map(([records, bytes, maxTimestamp]) => {
@@ -117,11 +119,22 @@ describe("the offset index", () => {
 
   it("refuses what does not rise or does not fit, and stays as it was", async () => {
     const index = await OffsetIndex.create(memory(), OFFSETS, 1000, { core });
-    for (const [offset, position] of [[999, 5], [1000, 0], [1000 + 2 ** 31, 5], [1001, -1], [1001, 2 ** 31], [1001.5, 5]] as const) {
+    for (const [offset, position] of [
+      [999, 5],
+      [1000, 0],
+      [1000 + 2 ** 31, 5],
+      [1001, -1],
+      [1001, 2 ** 31],
+      [1001.5, 5],
+    ] as const) {
       expect(() => index.append(offset, position), `${offset} ${position}`).toThrow(/00000000000000000000\.index/);
     }
     index.append(1000 + 2 ** 31 - 2, 100);
-    for (const [offset, position] of [[1000 + 2 ** 31 - 2, 101], [1000 + 2 ** 31 - 1, 100]] as const) expect(() => index.append(offset, position)).toThrow();
+    for (const [offset, position] of [
+      [1000 + 2 ** 31 - 2, 101],
+      [1000 + 2 ** 31 - 1, 100],
+    ] as const)
+      expect(() => index.append(offset, position)).toThrow();
     index.append(1000 + 2 ** 31 - 1, 2 ** 31 - 1);
     expect(index.entryCount).toBe(2);
   });
@@ -187,7 +200,13 @@ describe("the time index", () => {
         const batches: Batch[] = [];
         for (let round = 0; round <= repeats; round++) {
           const offset = (batches.at(-1)?.lastOffset ?? 1000) - 1000;
-          batches.push(...log.map((batch, at) => ({ ...batch, lastOffset: batch.lastOffset + offset, maxTimestamp: batch.maxTimestamp + round * 90_000 + at * 100 })));
+          batches.push(
+            ...log.map((batch, at) => ({
+              ...batch,
+              lastOffset: batch.lastOffset + offset,
+              maxTimestamp: batch.maxTimestamp + round * 90_000 + at * 100,
+            })),
+          );
         }
         const storage = memory();
         let index = await TimeIndex.create(storage, TIMES, 1000, { core });
@@ -243,7 +262,7 @@ describe("the time index", () => {
   it("keeps foreign times in nanoseconds as the nearest number, in order", async () => {
     const storage = memory();
     const index = await TimeIndex.create(storage, TIMES, 0, { core });
-    const nanoseconds = 1_700_000_000_123_456_789;
+    const nanoseconds = Number(1_700_000_000_123_456_789n);
     for (const [at, timestamp] of [5, nanoseconds, 2 ** 63].entries()) index.maybeAppend(timestamp, at);
     index.finish();
     const reopened = await TimeIndex.open(storage, TIMES, 0, { core });

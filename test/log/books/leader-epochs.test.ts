@@ -70,7 +70,12 @@ describe("leader epochs", () => {
 
   it("move the epoch that holds the start up to it, as Kafka does", async () => {
     const epochs = await LeaderEpochs.load(await emptyDirectory(), "orders-0");
-    for (const [epoch, offset] of [[2, 0], [4, 10], [7, 20]] as const) await epochs.assign(epoch, offset);
+    for (const [epoch, offset] of [
+      [2, 0],
+      [4, 10],
+      [7, 20],
+    ] as const)
+      await epochs.assign(epoch, offset);
     await epochs.truncateFromStart(14);
     expect(epochs.entries()).toEqual([
       { epoch: 4, startOffset: 14 },
@@ -84,7 +89,14 @@ describe("leader epochs", () => {
     const storage = await emptyDirectory();
     const epochs = await LeaderEpochs.load(storage, "orders-0");
     await epochs.assign(3, 5);
-    for (const [epoch, offset] of [[3, 6], [2, 6], [-1, 6], [2 ** 31, 6], [4, -1], [4, 0.5]] as const) {
+    for (const [epoch, offset] of [
+      [3, 6],
+      [2, 6],
+      [-1, 6],
+      [2 ** 31, 6],
+      [4, -1],
+      [4, 0.5],
+    ] as const) {
       await expect(epochs.assign(epoch, offset)).rejects.toThrow(/leader-epoch-checkpoint/);
     }
     const both = await Promise.allSettled([epochs.assign(4, 6), epochs.assign(4, 7)]);
@@ -93,7 +105,15 @@ describe("leader epochs", () => {
   });
 
   it("load empty, with the reason, from a file that cannot be believed, and set it aside before the first change", async () => {
-    for (const contents of ["0\n2\n1 0\n0 5\n", "0\n2\n0 5\n1 4\n", "0\n1\n0 5", "0\n1\n0 x\n", "9\n0\n", "0\n1\n2147483648 0\n", "garbage"]) {
+    for (const contents of [
+      "0\n2\n1 0\n0 5\n",
+      "0\n2\n0 5\n1 4\n",
+      "0\n1\n0 5",
+      "0\n1\n0 x\n",
+      "9\n0\n",
+      "0\n1\n2147483648 0\n",
+      "garbage",
+    ]) {
       const storage = memory();
       await put(storage, FILE, bytesOf(contents));
       const epochs = await LeaderEpochs.load(storage, "orders-0");
@@ -108,7 +128,10 @@ describe("leader epochs", () => {
 
   it("never overwrite what was set aside before", async () => {
     const storage = memory();
-    for (const [number, contents] of [[1, "first"], [2, "second"]] as const) {
+    for (const [number, contents] of [
+      [1, "first"],
+      [2, "second"],
+    ] as const) {
       await put(storage, FILE, bytesOf(contents));
       const epochs = await LeaderEpochs.load(storage, "orders-0");
       await epochs.truncateFromEnd(0);

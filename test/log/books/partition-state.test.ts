@@ -74,7 +74,11 @@ describe("the partition state", () => {
   it("keeps the block checksums of a cleanly closed segment, up to the largest segment there is", async () => {
     const largest = facts(4, true);
     const checksums = Array.from({ length: 32_768 }, (_, block) => (block * 2_654_435_761) >>> 0);
-    for (const written of [facts(0, true), facts(3, true), { ...largest, activeSegment: { ...largest.activeSegment!, logByteLength: 2 ** 31 - 1, logChecksums: checksums } }]) {
+    for (const written of [
+      facts(0, true),
+      facts(3, true),
+      { ...largest, activeSegment: { ...largest.activeSegment!, logByteLength: 2 ** 31 - 1, logChecksums: checksums } },
+    ]) {
       const storage = await directory();
       const state = await PartitionState.load(contextOn(storage), "orders-3", IDENTITY);
       await state.writeDurably(facts(9, true));
@@ -84,7 +88,9 @@ describe("the partition state", () => {
     }
     const state = await PartitionState.load(contextOn(await directory()), "orders-3", IDENTITY);
     const short = facts(3, true);
-    expect(() => state.write({ ...short, activeSegment: { ...short.activeSegment!, logChecksums: [1] } })).toThrow(/checksum for every 64 KiB/);
+    expect(() => state.write({ ...short, activeSegment: { ...short.activeSegment!, logChecksums: [1] } })).toThrow(
+      /checksum for every 64 KiB/,
+    );
   });
 
   it("never gives back a mixture: after any crash it is one that was written, at least the last durable one, and the next open says the same", async () => {
@@ -137,9 +143,13 @@ describe("the partition state", () => {
           state.write(facts(++count));
           state.write(facts(++count));
           const flushing = state.writeDurably(facts(++count));
-          state.write(facts(++count)); // during the flush: waits for it
+          for (let turn = 0; turn < 3; turn++) await Promise.resolve(); // now it is under way
+          state.write(facts(++count)); // waits for it
           await flushing;
           durable = count - 1;
+          state.write(facts(++count));
+          const file = await storage.open(FILE, { create: "no", readOnly: true }); // a moment to lose power at
+          await file.close();
         }
         await state.writeDurably(facts(++count, true));
         durable = count;
@@ -220,7 +230,10 @@ describe("the partition state", () => {
     await state.writeDurably(facts(5));
     await state.close();
     const bytes = await get(storage, FILE);
-    for (const other of [{ ...IDENTITY, partition: 4 }, { ...IDENTITY, topicId: "BAECAwQFBgcICQoLDA0ODw" }]) {
+    for (const other of [
+      { ...IDENTITY, partition: 4 },
+      { ...IDENTITY, topicId: "BAECAwQFBgcICQoLDA0ODw" },
+    ]) {
       const foreign = await PartitionState.load(contextOn(storage), "orders-3", other);
       expect([foreign.facts(), foreign.foreign]).toEqual([null, true]);
       expect(foreign.problem).toMatch(/belongs to partition 3/);

@@ -19,11 +19,20 @@ function log(...agesMs: (number | null)[]): RetentionSegment[] {
 }
 
 const segments = fc
-  .array(fc.tuple(fc.integer({ min: 1, max: 20 }), fc.nat({ max: 500 }), fc.integer({ min: -2 * DAY, max: 10 * DAY }), fc.boolean()), { minLength: 1, maxLength: 10 })
+  .array(fc.tuple(fc.integer({ min: 1, max: 20 }), fc.nat({ max: 500 }), fc.integer({ min: -2 * DAY, max: 10 * DAY }), fc.boolean()), {
+    minLength: 1,
+    maxLength: 10,
+  })
   .map((steps) => {
     let baseOffset = 0;
     return steps.map(([count, byteLength, age, hasTime], index): RetentionSegment => {
-      const segment = { baseOffset, nextOffset: baseOffset + count, byteLength, maxTimestamp: hasTime ? NOW - age : -1, active: index === steps.length - 1 };
+      const segment = {
+        baseOffset,
+        nextOffset: baseOffset + count,
+        byteLength,
+        maxTimestamp: hasTime ? NOW - age : -1,
+        active: index === steps.length - 1,
+      };
       baseOffset += count;
       return segment;
     });
@@ -57,7 +66,12 @@ describe("retention", () => {
         }
         // And nothing that has cause is left in front.
         const next = given[decision.count];
-        if (next !== undefined && next.nextOffset <= highWatermark && config.cleanupPolicy !== "compact" && !(next.active && next.byteLength === 0)) {
+        if (
+          next !== undefined &&
+          next.nextOffset <= highWatermark &&
+          config.cleanupPolicy !== "compact" &&
+          !(next.active && next.byteLength === 0)
+        ) {
           expect(next.maxTimestamp >= 0 && next.maxTimestamp <= NOW + DAY && NOW - next.maxTimestamp > config.retentionMs).toBe(false);
           expect(left - next.byteLength >= config.retentionBytes).toBe(false);
         }
@@ -67,7 +81,11 @@ describe("retention", () => {
 
   it("goes by the last record's age, strictly, and stops at the first segment that is young", () => {
     const config = { ...FOREVER, retentionMs: 1000 };
-    expect(segmentsToDelete(log(5000, 1001, 1000, 5000, 10), config, ALL_BELOW, NOW)).toEqual({ count: 2, rollActive: false, reasons: ["time", "time"] });
+    expect(segmentsToDelete(log(5000, 1001, 1000, 5000, 10), config, ALL_BELOW, NOW)).toEqual({
+      count: 2,
+      rollActive: false,
+      reasons: ["time", "time"],
+    });
     expect(segmentsToDelete(log(0, 5000, 10), config, ALL_BELOW, NOW).count).toBe(0);
   });
 
@@ -82,22 +100,40 @@ describe("retention", () => {
     const config = { ...FOREVER, retentionMs: 0 };
     expect(segmentsToDelete(log(null, 5000, 0), config, ALL_BELOW, NOW).count).toBe(0);
     expect(segmentsToDelete(log(-DAY - 1, 5000, 0), config, ALL_BELOW, NOW).count).toBe(0);
-    expect(segmentsToDelete(log(-DAY - 1, 5000, 0), { ...config, retentionBytes: 150 }, ALL_BELOW, NOW)).toMatchObject({ count: 2, reasons: ["size", "time"] });
+    expect(segmentsToDelete(log(-DAY - 1, 5000, 0), { ...config, retentionBytes: 150 }, ALL_BELOW, NOW)).toMatchObject({
+      count: 2,
+      reasons: ["size", "time"],
+    });
   });
 
   it("never goes below retentionBytes, the active segment counted", () => {
     const given = log(0, 0, 0, 0);
-    for (const [retentionBytes, count] of [[400, 0], [301, 0], [300, 1], [299, 1], [200, 2], [100, 3], [99, 3], [0, 4]] as const) {
-      expect(segmentsToDelete(given, { ...FOREVER, retentionBytes }, ALL_BELOW, NOW), `${retentionBytes}`).toMatchObject({ count, rollActive: count === 4 });
+    for (const [retentionBytes, count] of [
+      [400, 0],
+      [301, 0],
+      [300, 1],
+      [299, 1],
+      [200, 2],
+      [100, 3],
+      [99, 3],
+      [0, 4],
+    ] as const) {
+      expect(segmentsToDelete(given, { ...FOREVER, retentionBytes }, ALL_BELOW, NOW), `${retentionBytes}`).toMatchObject({
+        count,
+        rollActive: count === 4,
+      });
     }
   });
 
   it("takes what lies before the log's start, of compacted topics too, but never the active segment for it", () => {
     for (const cleanupPolicy of ["delete", "compact", "compact,delete"] as const) {
-      const at = (logStartOffset: number): number => segmentsToDelete(log(0, 0, 0), { ...FOREVER, cleanupPolicy }, { logStartOffset, highWatermark: 30 }, NOW).count;
+      const at = (logStartOffset: number): number =>
+        segmentsToDelete(log(0, 0, 0), { ...FOREVER, cleanupPolicy }, { logStartOffset, highWatermark: 30 }, NOW).count;
       expect([at(0), at(9), at(10), at(19), at(20), at(30)]).toEqual([0, 0, 1, 1, 2, 2]);
     }
-    expect(segmentsToDelete(log(DAY, DAY, DAY), { retentionMs: 0, retentionBytes: 0, cleanupPolicy: "compact" }, ALL_BELOW, NOW).count).toBe(0);
+    expect(
+      segmentsToDelete(log(DAY, DAY, DAY), { retentionMs: 0, retentionBytes: 0, cleanupPolicy: "compact" }, ALL_BELOW, NOW).count,
+    ).toBe(0);
   });
 
   it("counts a compacted segment up to where the next one begins", () => {

@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CorruptionError } from "../../../src/base/errors.ts";
-import { BlockChecksums, blockChecksums, blockChecksumsInSteps, decodeSeal, encodeSeal, findBadBlock, type Seal, SEAL_BLOCK_BYTE_LENGTH } from "../../../src/log/seal.ts";
+import {
+  BlockChecksums,
+  blockChecksums,
+  blockChecksumsInSteps,
+  decodeSeal,
+  encodeSeal,
+  findBadBlock,
+  SEAL_BLOCK_BYTE_LENGTH,
+  type Seal,
+} from "../../../src/log/seal.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { SeededRandom } from "../../../src/testing/index.ts";
 import { core, flipped, golden, put } from "./support.ts";
@@ -65,29 +74,39 @@ describe("a seal", () => {
 });
 
 describe("block checksums", () => {
-  const lengths = fc.oneof(fc.nat({ max: 300 }), fc.constantFrom(65_535, 65_536, 65_537, 131_072), fc.integer({ min: 60_000, max: 200_000 }));
+  const lengths = fc.oneof(
+    fc.nat({ max: 300 }),
+    fc.constantFrom(65_535, 65_536, 65_537, 131_072),
+    fc.integer({ min: 60_000, max: 200_000 }),
+  );
 
   it("are the same however the bytes came: at once, in pieces, from the file, or begun in the file and gone on with", async () => {
     await fc.assert(
-      fc.asyncProperty(lengths, fc.array(fc.integer({ min: 1, max: 90_000 }), { maxLength: 6 }), fc.double({ min: 0, max: 1, noNaN: true }), async (byteLength, pieces, part) => {
-        const bytes = new SeededRandom(byteLength).bytes(byteLength);
-        const expected: number[] = [];
-        for (let at = 0; at < byteLength; at += SEAL_BLOCK_BYTE_LENGTH) expected.push(core.crc32c(bytes.subarray(at, at + SEAL_BLOCK_BYTE_LENGTH)));
-        const grown = new BlockChecksums(core);
-        for (const piece of [...pieces, byteLength]) grown.add(bytes.subarray(grown.byteLength, grown.byteLength + piece));
-        expect(grown.checksums()).toEqual(expected);
+      fc.asyncProperty(
+        lengths,
+        fc.array(fc.integer({ min: 1, max: 90_000 }), { maxLength: 6 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        async (byteLength, pieces, part) => {
+          const bytes = new SeededRandom(byteLength).bytes(byteLength);
+          const expected: number[] = [];
+          for (let at = 0; at < byteLength; at += SEAL_BLOCK_BYTE_LENGTH)
+            expected.push(core.crc32c(bytes.subarray(at, at + SEAL_BLOCK_BYTE_LENGTH)));
+          const grown = new BlockChecksums(core);
+          for (const piece of [...pieces, byteLength]) grown.add(bytes.subarray(grown.byteLength, grown.byteLength + piece));
+          expect(grown.checksums()).toEqual(expected);
 
-        const storage = memory();
-        await put(storage, "file", bytes);
-        const file = await storage.open("file", { create: "no" });
-        expect(blockChecksums(core, file, byteLength)).toEqual(expected);
-        expect(blockChecksums(core, file, byteLength + 10)).toEqual(expected);
-        const steps = blockChecksumsInSteps(core, file, Math.floor(part * byteLength));
-        let step = steps.next();
-        while (!step.done) step = steps.next();
-        step.value.add(bytes.subarray(step.value.byteLength));
-        expect(step.value.checksums()).toEqual(expected);
-      }),
+          const storage = memory();
+          await put(storage, "file", bytes);
+          const file = await storage.open("file", { create: "no" });
+          expect(blockChecksums(core, file, byteLength)).toEqual(expected);
+          expect(blockChecksums(core, file, byteLength + 10)).toEqual(expected);
+          const steps = blockChecksumsInSteps(core, file, Math.floor(part * byteLength));
+          let step = steps.next();
+          while (!step.done) step = steps.next();
+          step.value.add(bytes.subarray(step.value.byteLength));
+          expect(step.value.checksums()).toEqual(expected);
+        },
+      ),
       { numRuns: 40 },
     );
   });

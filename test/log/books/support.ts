@@ -55,14 +55,26 @@ export function flipped(bytes: Uint8Array, bit: number): Uint8Array {
 }
 
 export function contextOn(storage: StorageDriver): LogContext {
-  return { storage, core, clock: new ManualClock(), random: new SeededRandom(1), emit: () => {}, maxUnflushedBytes: 8 * 1024 * 1024, readOnly: false };
+  return {
+    storage,
+    core,
+    clock: new ManualClock(),
+    random: new SeededRandom(1),
+    emit: () => {},
+    maxUnflushedBytes: 8 * 1024 * 1024,
+    readOnly: false,
+  };
 }
 
 /**
  * Runs `body` on a disk, and before every asynchronous step of it looks with `check` at (up to `limit`) disks that a loss
  * of power at that moment could leave; once more at the end. Answers how many were looked at.
  */
-export async function atEveryCrash(body: (storage: CrashStorage) => Promise<void>, check: (disk: CrashStorage) => Promise<void>, limit = 40): Promise<number> {
+export async function atEveryCrash(
+  body: (storage: CrashStorage) => Promise<void>,
+  check: (disk: CrashStorage) => Promise<void>,
+  limit = 40,
+): Promise<number> {
   let isChecking = false;
   let count = 0;
   const look = async (): Promise<void> => {
@@ -74,7 +86,8 @@ export async function atEveryCrash(body: (storage: CrashStorage) => Promise<void
     }
     isChecking = false;
   };
-  const storage = crashStorage({ latency: look });
+  // Small sectors: what is written in one call can be torn.
+  const storage = crashStorage({ latency: look, sectorByteLength: 64 });
   await body(storage);
   await look();
   return count;

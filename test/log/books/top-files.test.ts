@@ -38,7 +38,9 @@ describe("meta.properties", () => {
     await put(
       storage,
       "meta.properties",
-      bytesOf("#\n#Tue Nov 14 22:14:20 UTC 2023\ndirectory.id=nY3bP6vKQxWgJr0dZCm0Sg\nnode.id=1\nversion=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\n"),
+      bytesOf(
+        "#\n#Tue Nov 14 22:14:20 UTC 2023\ndirectory.id=nY3bP6vKQxWgJr0dZCm0Sg\nnode.id=1\nversion=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\n",
+      ),
     );
     expect(Object.fromEntries((await readMetaProperties(storage)) ?? [])).toEqual({
       version: "1",
