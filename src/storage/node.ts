@@ -1,0 +1,232 @@
+/** The storage driver for a directory on disk, by node:fs: Node, Electron, Bun and Deno. */
+import { constants } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rmdir, unlink } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
+import { UsageError } from "../base/errors.ts";
+import { errnoError, errnoOf } from "./errno.ts";
+import { NodeFile } from "./node-file.ts";
+import { lockDirectory } from "./node-lock.ts";
+import { renamePatiently } from "./node-rename.ts";
+import { checkDirectoryName, parseFileName, parseRename } from "./storage-name.ts";
+
+/** The last part of a name is never followed as a link, and a pipe under a file's name does not hang the opening. */
+const OPEN_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * Files in the directory at `path`. The directory and its parents are made, with the process's umask, when something is first
+ * to be written there; what only reads finds no files. A path that is a file is refused with `NOT_A_DIRECTORY`.
+ */
+export function nodeStorage(path: string | URL): StorageDriver {
+  const text = path instanceof URL ? fileURLToPath(path) : path;
+  if (typeof text !== "string" || text === "" || text.includes("\0")) {
+    throw new UsageError("INVALID_ARGUMENT", `nodeStorage: expected the path of a directory, found ${JSON.stringify(text) ?? typeof text}`);
+  }
+  return new NodeStorage(resolve(text));
+}
+
+/** Who this process is, for the one who finds the directory locked. */
+export function nodeHolder(): LockHolder {
+  const versions = process.versions as Readonly<Record<string, string | undefined>>;
+  const runtime = versions.electron ? "electron" : versions.bun ? "bun" : versions.deno ? "deno" : "node";
+  return {
+    pid: process.pid,
+    runtime,
+    version: versions[runtime] ?? process.version,
+    since: new Date().toISOString(),
+    argv: process.argv.slice(0, 8).map((argument) => argument.slice(0, 256)),
+    hostname: hostname(),
+  };
+}
+
+class NodeStorage implements StorageDriver {
+  readonly durability = "power";
+  readonly atomicReplace = true;
+  // Windows has no flush of a directory: opening one to flush it is refused there. NTFS journals names by itself.
+  readonly directorySync: boolean = process.platform !== "win32";
+  readonly sharedReaders = true;
+  readonly #path: string;
+  /** The real path, once the directory is there. */
+  #root: string | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile> {
+    const { directory, base } = parseFileName(name);
+    const parent = await this.#directory(directory, options.create !== "no");
+    if (parent === null) throw errnoError("ENOENT", "open", name);
+    const access = (options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR) | OPEN_FLAGS;
+    const path = join(parent, base);
+    const readOnly = options.readOnly === true;
+    if (options.create !== "new") {
+      const handle = await this.#openExisting(path, access, options.create === "if-missing");
+      if (handle !== null) return this.#file(name, handle, readOnly, false);
+    }
+    return this.#file(
+      name,
+      await open(path, access | constants.O_CREAT | (options.create === "new" ? constants.O_EXCL : 0), 0o666),
+      readOnly,
+      true,
+    );
+  }
+
+  async list(directory: string): Promise<StorageEntry[]> {
+    checkDirectoryName(directory, true);
+    const path = await this.#directory(directory, false);
+    if (path === null) return [];
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, kind: entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other" }));
+  }
+
+  async createDirectory(directory: string): Promise<void> {
+    checkDirectoryName(directory, false);
+    const path = join(await this.#madeRoot(), directory);
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST" || !(await lstat(path)).isDirectory()) throw error;
+    }
+  }
+
+  async removeDirectory(directory: string): Promise<void> {
+    checkDirectoryName(directory, false);
+    await rmdir(join(await this.#existing("", "removeDirectory", directory), directory));
+  }
+
+  async replace(from: string, to: string): Promise<void> {
+    const { directory, fromBase, toBase } = parseRename(from, to);
+    const parent = await this.#existing(directory, "replace", from);
+    // A rename onto a directory is refused by the system, and one of a directory must be: it would be another call.
+    if (!(await lstat(join(parent, fromBase))).isFile()) throw errnoError("EISDIR", "replace", from);
+    await this.#rename(join(parent, fromBase), join(parent, toBase));
+  }
+
+  async renameDirectory(from: string, to: string): Promise<void> {
+    checkDirectoryName(from, false);
+    checkDirectoryName(to, false);
+    const root = await this.#existing("", "renameDirectory", from);
+    if (!(await lstat(join(root, from))).isDirectory()) throw errnoError("ENOTDIR", "renameDirectory", from);
+    // The system would put a directory in the place of an empty one. Nobody else makes names here: the lock is ours.
+    if (await exists(join(root, to))) throw errnoError("EEXIST", "renameDirectory", to);
+    await this.#rename(join(root, from), join(root, to));
+  }
+
+  async remove(name: string): Promise<void> {
+    const { directory, base } = parseFileName(name);
+    const path = join(await this.#existing(directory, "remove", name), base);
+    // On some systems unlink takes an empty directory, on others it calls it a lack of permission.
+    if ((await lstat(path)).isDirectory()) throw errnoError("EISDIR", "remove", name);
+    await unlink(path);
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    checkDirectoryName(directory, true);
+    const path = await this.#existing(directory, "syncDirectory", directory);
+    if (this.directorySync) await flushDirectory(path);
+  }
+
+  async lock(holder: LockHolder, options: LockOptions): Promise<StorageLock> {
+    options.signal?.throwIfAborted();
+    // Looked up anew: the driver may be used again after the directory was removed or another one was put in its place.
+    this.#root = null;
+    return lockDirectory(await this.#madeRoot(), holder, options);
+  }
+
+  async close(): Promise<void> {}
+
+  async #openExisting(path: string, access: number, mayBeMissing: boolean): Promise<FileHandle | null> {
+    try {
+      return await open(path, access);
+    } catch (error) {
+      if (mayBeMissing && errnoOf(error) === "ENOENT") return null;
+      throw error;
+    }
+  }
+
+  async #file(name: string, handle: FileHandle, readOnly: boolean, isNew: boolean): Promise<StorageFile> {
+    const facts = await handle.stat();
+    if (facts.isFile()) return new NodeFile(name, handle, readOnly, isNew);
+    await handle.close();
+    throw errnoError(facts.isDirectory() ? "EISDIR" : "EINVAL", "open", name);
+  }
+
+  #rename(from: string, to: string): Promise<void> {
+    const sleep = (delayMs: number): Promise<void> => new Promise((wake) => setTimeout(wake, delayMs));
+    return renamePatiently(() => rename(from, to), process.platform, sleep);
+  }
+
+  /** The path of a directory, "" for the root; null where it is not there. Never one that a link leads out of the root to. */
+  async #directory(directory: string, make: boolean): Promise<string | null> {
+    const root = make ? await this.#madeRoot() : await this.#findRoot();
+    if (root === null || directory === "") return root;
+    const path = join(root, directory);
+    let real: string;
+    try {
+      real = await realpath(path);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return null;
+      throw error;
+    }
+    if (real !== path) throw errnoError("ELOOP", `a link that leads to ${real} stands in for the directory`, directory);
+    return real;
+  }
+
+  async #existing(directory: string, call: string, name: string): Promise<string> {
+    const path = await this.#directory(directory, false);
+    if (path === null) throw errnoError("ENOENT", call, name);
+    return path;
+  }
+
+  async #findRoot(): Promise<string | null> {
+    if (this.#root !== null) return this.#root;
+    let root: string;
+    try {
+      root = await realpath(this.#path);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return null;
+      throw error;
+    }
+    if (!(await lstat(root)).isDirectory()) throw errnoError("ENOTDIR", "open", root);
+    this.#root = root;
+    return root;
+  }
+
+  async #madeRoot(): Promise<string> {
+    const found = await this.#findRoot();
+    if (found !== null) return found;
+    const first = await mkdir(this.#path, { recursive: true });
+    // Every name that was made must outlive a loss of power, or all that is flushed below it would go with it.
+    if (first !== undefined && this.directorySync) {
+      for (let made = this.#path; ; made = dirname(made)) {
+        await flushDirectory(dirname(made));
+        if (made === first || made === dirname(made)) break;
+      }
+    }
+    const root = await this.#findRoot();
+    if (root === null) throw errnoError("ENOENT", "mkdir", this.#path);
+    return root;
+  }
+}
+
+async function flushDirectory(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
