@@ -37,8 +37,7 @@ export function check(root) {
   const everything = filesUnder(root, ".", texts);
   for (const name of everything) {
     if (name.endsWith("package-lock.json")) {
-      if (/"resolved": "https?:/.test(readFileSync(join(root, name), "utf8")))
-        problems.push(`${name}: names a registry's host (npm's omit-lockfile-registry-resolved leaves it out)`);
+      problems.push(...lockProblems(name, readFileSync(join(root, name), "utf8")));
       continue;
     }
     readFileSync(join(root, name), "utf8")
@@ -49,6 +48,20 @@ export function check(root) {
       });
   }
   return { problems, notes, saw: `${sources.length} sources, ${everything.length} texts` };
+}
+
+function lockProblems(name, text) {
+  const problems = [];
+  if (/"resolved": "https?:/.test(text))
+    problems.push(`${name}: names a registry's host (npm's omit-lockfile-registry-resolved leaves it out)`);
+  const { packages = {} } = JSON.parse(text);
+  const locked = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)));
+  for (const [path, { optionalDependencies = {} }] of Object.entries(packages)) {
+    // A registry that lacks another platform's binary makes npm leave it out of the lock, and then refuse the lock: `npm ci` fails.
+    for (const other of Object.keys(optionalDependencies))
+      if (!locked.has(other)) problems.push(`${name}: ${path} may need ${other}, which is not locked`);
+  }
+  return problems;
 }
 
 /** Lines of awaits outside every function. */

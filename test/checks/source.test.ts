@@ -19,6 +19,12 @@ const offenders: readonly Offender[] = [
   ["a value through api", "src/api/through.ts", `/** x. */\nexport { Engine } from "../engine/engine.ts";\n`, ":2: api holds types alone"],
   ["a path of one machine", "docs/path.md", `Look into ${home}/data.\n`, `:1: "${home}" belongs to one machine`],
   ["a registry's host", "test/host.ts", `export const host = "https://${host}/x";\n`, "belongs to one machine"],
+  [
+    "a lock that npm ci refuses",
+    "bench/package-lock.json",
+    '{ "packages": { "node_modules/a": { "optionalDependencies": { "a-win32": "1.0.0" } } } }\n',
+    "node_modules/a may need a-win32, which is not locked",
+  ],
   ["a lock file that names a host", "package-lock.json", `{ "resolved": "https://${host}/x" }\n`, "names a registry's host"],
 ];
 
