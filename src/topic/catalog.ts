@@ -14,6 +14,7 @@ import {
   encodeCatalog,
   isPartitionCount,
 } from "./catalog-file.ts";
+import { validateConfig } from "./topic-config.ts";
 import { isTopicId } from "./topic-id.ts";
 
 export { CATALOG_FILE, type CatalogTopic } from "./catalog-file.ts";
@@ -160,6 +161,7 @@ function refuseBad(topic: NewCatalogTopic, contents: CatalogContents): void {
   if (!isTopicName(name)) throw new UsageError("INVALID_TOPIC_EXCEPTION", `${JSON.stringify(name)} is not a topic's name`);
   if (!isTopicId(topicId))
     throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64, found ${JSON.stringify(topicId)}`);
+  validateConfig(topic.overrides); // together: two changes, each legal, may contradict each other
   if (!isPartitionCount(partitions)) throw new UsageError("INVALID_PARTITIONS", `topic "${name}": ${partitions} partitions are not legal`);
 }
 

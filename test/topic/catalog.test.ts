@@ -296,6 +296,12 @@ describe("the catalogue", () => {
     await catalog.addTopic(good);
     await expect(catalog.addTopic({ ...good, name: "b" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await expect(catalog.changeTopic("a", { partitions: 0 })).rejects.toMatchObject({ code: "INVALID_PARTITIONS" });
+    await catalog.changeTopic("a", { overrides: { minCompactionLagMs: 100 } });
+    await expect(catalog.changeTopic("a", { overrides: { minCompactionLagMs: 100, maxCompactionLagMs: 10 } })).rejects.toMatchObject({
+      name: "UsageError",
+      code: "INVALID_CONFIG",
+    });
+    await catalog.changeTopic("a", { overrides: {} });
     expect(validateConfig(catalog.topics().get("a")!.overrides)).toEqual({});
   });
 });
