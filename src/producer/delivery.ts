@@ -73,11 +73,12 @@ export class Delivery {
     );
   }
 
-  exhausted(place: string): UsageError {
-    return new UsageError(
-      "BUFFER_EXHAUSTED",
-      `${place}: expected room within maxBlockMs (${this.maxBlockMs}); found ${this.memory.usedByteLength} of ${this.memory.byteLengthMax} bytes of bufferMemory in use all the while`,
-    );
+  /** `isAsking`: it was the broker's answer about the topic that did not come. */
+  exhausted(place: string, isAsking: boolean): UsageError {
+    const found = isAsking
+      ? "no answer about the topic all the while"
+      : `${this.memory.usedByteLength} of ${this.memory.byteLengthMax} bytes of bufferMemory in use all the while`;
+    return new UsageError("BUFFER_EXHAUSTED", `${place}: expected to be let in within maxBlockMs (${this.maxBlockMs}); found ${found}`);
   }
 
   /** The batch is lent until this returns. Never throws. */

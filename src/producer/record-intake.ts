@@ -27,6 +27,8 @@ export class RecordIntake<K, V> {
   headers: WireHeaders | null = null;
   timestamp = -1;
   partition = ANY_PARTITION;
+  /** A serializer (or getter) itself sent something, through this producer or another. */
+  wasInterrupted = false;
 
   readonly #keySerializer: Serializer<K>;
   readonly #lendKey: (key: K, context: SerdeContext, role: Role) => Uint8Array;
@@ -69,7 +71,8 @@ export class RecordIntake<K, V> {
     let value: Uint8Array | null = null;
     if (givenKey !== undefined && givenKey !== null) key = bytesOf(this.#lendKey, givenKey, context, KEY, index);
     if (givenValue !== null) value = bytesOf(this.#lendValue, givenValue, context, VALUE, index);
-    if (intakes !== mine && key !== null && this.#keyIsLent) {
+    this.wasInterrupted = intakes !== mine;
+    if (this.wasInterrupted && key !== null && this.#keyIsLent) {
       if (value !== null) value = new Uint8Array(value);
       key = new Uint8Array(this.#keySerializer.serialize(givenKey as K, context));
     }

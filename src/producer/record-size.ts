@@ -6,6 +6,8 @@ export type WireHeaders = readonly (readonly [name: Uint8Array, value: Uint8Arra
 /** `null` is announced as a length of -1, in one byte. */
 const NULL_LENGTH = -1;
 const ATTRIBUTES_BYTE_LENGTH = 1;
+/** The record's length, attributes, both deltas, the lengths of key and value. */
+const FRAME_BYTE_LENGTH_MAX: number = 5 + ATTRIBUTES_BYTE_LENGTH + 10 + 5 + 5 + 5;
 
 /** Zigzag: a sign and seven bits to a byte. For any whole number that is safe. */
 export function varintByteLength(value: number): number {
@@ -48,6 +50,11 @@ export function recordByteLength(
     fieldByteLength(valueLength) +
     headerBytes;
   return varintByteLength(body) + body;
+}
+
+/** No less than `recordByteLength`, whatever the deltas; quicker, and up to 30 bytes more. */
+export function recordByteLengthMax(keyLength: number, valueLength: number, headerBytes: number): number {
+  return FRAME_BYTE_LENGTH_MAX + keyLength + valueLength + headerBytes;
 }
 
 /** A batch of this record alone: the least that must be under the topic's `maxMessageBytes`. */

@@ -5,17 +5,13 @@
 import type { ProduceResponse } from "../api/broker.ts";
 import type { ProducerRecord } from "../api/producer.ts";
 import { UsageError } from "../base/errors.ts";
-import { HEADER_BYTE_LENGTH } from "../base/record-batch.ts";
-import type { BatchWriter } from "../core/core.ts";
 import { sendBatchError } from "./batch-outcome.ts";
 import { acknowledged, unacknowledged } from "./delivery.ts";
 import type { Answer } from "./pending-batch.ts";
 import { ANY_PARTITION, type RecordIntake } from "./record-intake.ts";
-import { headersByteLength, recordByteLength } from "./record-size.ts";
+import { headersByteLength, recordByteLengthMax } from "./record-size.ts";
 import type { TopicEntry } from "./topic-directory.ts";
 import type { SendParts } from "./waiting-send.ts";
-
-const NULL_LENGTH = -1;
 
 export class StraightBatch<K, V> {
   readonly #parts: SendParts<K, V>;
@@ -77,27 +73,20 @@ export class StraightBatch<K, V> {
     const intake = this.#intake;
     const limit = delivery.batchByteLengthMax(topic);
     const writer = delivery.begin();
-    let byteLength = HEADER_BYTE_LENGTH;
+    let byteLength: number = writer.byteLength;
     let timestamps: number[] | null = null;
-    let baseTimestamp = nowMs;
     const count = records.length;
     for (let index = 0; index < count; index += 1) {
       intake.take(records[index] as ProducerRecord<K, V>, nowMs, index);
       const { key, value, headers, timestamp } = intake;
-      if (intake.topic !== topic.name || !this.#goesTo(partition, topic)) return undefined;
+      if (intake.wasInterrupted || intake.topic !== topic.name || !this.#goesTo(partition, topic)) return undefined;
       if (timestamp !== nowMs && timestamps === null) timestamps = new Array<number>(index).fill(nowMs);
       if (timestamps !== null) timestamps.push(timestamp);
-      if (index === 0) baseTimestamp = timestamp;
-      byteLength += recordByteLength(
-        index,
-        timestamp - baseTimestamp,
-        key === null ? NULL_LENGTH : key.length,
-        value === null ? NULL_LENGTH : value.length,
-        headersByteLength(headers),
-      );
-      if (byteLength > limit || !this.#isOurs(writer, index)) return undefined;
+      const most = recordByteLengthMax(key === null ? 0 : key.length, value === null ? 0 : value.length, headersByteLength(headers));
+      // The last bytes of a batch are cut to measure on the other way. A serializer that itself used the log may have taken the writer.
+      if (byteLength + most > limit || writer.recordCount !== index || writer.byteLength !== byteLength) return undefined;
       writer.append(key, value, headers, timestamp);
-      if (writer.byteLength !== byteLength) return undefined;
+      byteLength = writer.byteLength;
     }
     return timestamps;
   }
@@ -106,11 +95,6 @@ export class StraightBatch<K, V> {
     const { partition: named, key } = this.#intake;
     if (named !== ANY_PARTITION) return named === partition;
     return topic.partitionCount === 1 || (key === null && topic.sticky.current(topic.partitionCount) === partition);
-  }
-
-  /** A serializer that itself sent has taken the writer for a batch of its own. */
-  #isOurs(writer: BatchWriter, index: number): boolean {
-    return writer.recordCount === index;
   }
 }
 

@@ -63,7 +63,7 @@ export class WaitingBatch<K, V> implements WaitingCall {
   }
 
   expire(): void {
-    const error = this.#parts.delivery.exhausted("sendBatch()");
+    const error = this.#parts.delivery.exhausted("sendBatch()", this.#isAsking);
     if (this.#handedOverCount === 0) this.#outcome.refuse(error);
     else for (const batch of (this.#plan ?? []).slice(this.#handedOverCount)) this.#outcome.failed(batch, error);
     this.#stage.release();
@@ -74,7 +74,10 @@ export class WaitingBatch<K, V> implements WaitingCall {
     const { topics, choice, delivery } = this.#parts;
     const entries = new Map<string, TopicEntry>();
     const toAsk = new Set<string>();
-    for (const name of new Set(this.#topicNames)) {
+    let seen: string | undefined;
+    for (const name of this.#topicNames) {
+      if (name === seen || entries.has(name) || toAsk.has(name)) continue;
+      seen = name;
       const entry = topics.recent(name);
       if (entry === null) toAsk.add(name);
       else entries.set(name, entry);

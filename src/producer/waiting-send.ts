@@ -64,7 +64,7 @@ export class WaitingSend<K, V> implements WaitingCall {
   }
 
   expire(): void {
-    this.#reject(this.#parts.delivery.exhausted("send()"));
+    this.#reject(this.#parts.delivery.exhausted("send()", this.#isAsking));
     this.#epoch.end();
   }
 
