@@ -90,7 +90,6 @@ function checkAtRest({ coordinator }: World, agents: readonly Agent[]): void {
     expect(running).toEqual([]);
     return;
   }
-  // A member that takes 30 s to let go may have others come and go around it; it still rests in between.
   expect(group.state).toBe(group.members.length > 0 ? "Stable" : "Empty");
   expect(group.members.length).toBeGreaterThanOrEqual(running.length);
   for (const agent of running) {
