@@ -274,17 +274,19 @@ export class LogWriter {
     while (this.#busy === null && this.#failure === null) {
       const next = this.#queue.peek();
       if (next === undefined) return;
-      const obstacle = this.#obstacle(next.batch, next.verdict);
-      if (obstacle === "room") return this.#flusher.request();
-      if (obstacle === "epoch") return this.#begin(this.#beginEpoch());
-      if (obstacle === "roll") return this.#begin(this.#roll());
-      this.#queue.take();
       try {
+        const obstacle = this.#obstacle(next.batch, next.verdict);
+        if (obstacle === "room") return this.#flusher.request();
+        if (obstacle === "epoch") return this.#begin(this.#beginEpoch());
+        if (obstacle === "roll") return this.#begin(this.#roll());
+        this.#queue.take();
         const appended = this.#write(next.batch, next.verdict);
         if (appended instanceof Promise) appended.catch(next.reject);
         else next.resolve(appended);
       } catch (error) {
-        next.reject(error);
+        // A read that the roll rule needed may fail as well: the one it was for is told, and the next tries again.
+        if (this.#queue.peek() === next) this.#queue.take();
+        next.reject(error instanceof UsageError ? error : retriable(error, this.#log.spec.directory));
       }
     }
   }
