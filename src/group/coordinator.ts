@@ -8,15 +8,13 @@ import type {
   MemberIdentity,
   SyncGroupRequest,
 } from "../api/broker.ts";
-import type { Bytes, TopicPartition } from "../api/bytes.ts";
+import type { Bytes } from "../api/bytes.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { GroupError, UsageError } from "../base/errors.ts";
 import { Group } from "./group.ts";
 import type { GroupEnvironment, JoinOptions } from "./group-environment.ts";
 import type { GroupMetadata } from "./group-metadata.ts";
 import { newMemberId } from "./member-id.ts";
-import type { ExpiryFacts } from "./offset-expiry.ts";
-import { subscribedTopics } from "./subscribed-topics.ts";
 
 const INITIAL_REBALANCE_DELAY_MS = 3000;
 const SESSION_TIMEOUT_MS_MIN = 6000;
@@ -110,23 +108,9 @@ export class GroupCoordinator {
     return this.#groups.get(groupId)?.describe() ?? null;
   }
 
-  /** For `OffsetStore.expire`; null: no such group here. */
-  expiryFacts(groupId: string): ExpiryFacts | null {
-    const group = this.#groups.get(groupId);
-    if (group === undefined) return null;
-    const { state, protocolType, stateTimestamp } = group.facts;
-    return { state, protocolType, stateTimestamp, subscribedTopics: subscribedTopics(group.describe()) };
-  }
-
-  /** Throws `GROUP_SUBSCRIBED_TO_TOPIC` while a member reads one of these topics, or may. */
-  checkNotSubscribed(groupId: string, partitions: readonly TopicPartition[]): void {
-    const group = this.#groups.get(groupId);
-    if (group === undefined || group.memberCount === 0) return;
-    const subscribed = subscribedTopics(group.describe());
-    const read = partitions.find(({ topic }) => subscribed === null || subscribed.has(topic));
-    if (read === undefined) return;
-    const message = `group "${groupId}" has members that subscribe to "${read.topic}": its offsets there stay until they leave`;
-    throw new GroupError("GROUP_SUBSCRIBED_TO_TOPIC", message);
+  /** When the group came into its state, ms since 1970; null: no such group here. */
+  stateTimestamp(groupId: string): number | null {
+    return this.#groups.get(groupId)?.facts.stateTimestamp ?? null;
   }
 
   /** Throws `NON_EMPTY_GROUP`. A group that is not there may go too. */
@@ -134,11 +118,6 @@ export class GroupCoordinator {
     this.checkEmpty(groupId);
     this.#groups.get(groupId)?.close(new GroupError("GROUP_ID_NOT_FOUND", `group "${groupId}" was deleted`));
     this.#groups.delete(groupId);
-  }
-
-  /** After `OffsetStore.expire`: lets go of a group of which nothing is kept, unless someone has joined meanwhile. */
-  forget(groupId: string): void {
-    if (this.#groups.get(groupId)?.facts.state === "Empty") this.remove(groupId);
   }
 
   checkEmpty(groupId: string): void {

@@ -47,7 +47,7 @@ export class OffsetStore {
   }
 
   /**
-   * Takes one partition's records as they stand, oldest first; call it once for each partition, before anything else. Types
+   * Takes records as they stand in a partition, oldest first, in one piece or several; before anything else is asked. Types
    * of record that are not ours are passed over. One that is ours and cannot be read is passed over too and told to
    * `onUnreadable`: a lost commit is a redelivery, and the record stays where it is.
    */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemberIdRequiredError } from "../../src/group/member-id.ts";
+import { subscribedTopics } from "../../src/group/subscribed-topics.ts";
 import { settled } from "../../src/testing/manual-clock.ts";
 import { GROUP, isWaiting, REMOTE, text, untext, World } from "./group-world.ts";
 
@@ -523,32 +524,30 @@ describe("what a group reads", () => {
   const subscription = Uint8Array.from(Buffer.from("0003" + "00000002" + "000161" + "000162" + "ffffffff", "hex"));
   const protocols = [{ name: "range", metadata: subscription }];
 
-  it("is told by its members, and offsets there may not be deleted while they are here", async () => {
+  it("is told by its members, for whom its offsets there must stay", async () => {
     const world = new World();
     const [member] = await world.stable(1, { protocols });
-    expect(world.coordinator.expiryFacts(GROUP)).toMatchObject({ state: "Stable", subscribedTopics: new Set(["a", "b"]) });
-    expect(world.coordinator.expiryFacts("other")).toBeNull();
-    const partitions = [
-      { topic: "c", partition: 0 },
-      { topic: "b", partition: 1 },
-    ];
-    expect(() => world.coordinator.checkNotSubscribed(GROUP, partitions)).toThrow('subscribe to "b"');
-    world.coordinator.checkNotSubscribed(GROUP, partitions.slice(0, 1));
-    world.coordinator.forget(GROUP);
-    expect(world.group.state).toBe("Stable");
+    expect(subscribedTopics(world.group)).toEqual(new Set(["a", "b"]));
     await world.leave(member!.memberId);
-    world.coordinator.checkNotSubscribed(GROUP, partitions);
-    world.coordinator.forget(GROUP);
-    expect(world.coordinator.describe(GROUP)).toBeNull();
+    expect(subscribedTopics(world.group)).toEqual(new Set());
   });
 
-  it("is not known of members that are no consumers, so nothing of theirs may be deleted", async () => {
+  it("is not known of members that are no consumers, or that say nothing readable", async () => {
+    const connect = new World();
+    await connect.stable(1, { protocols, protocolType: "connect" });
+    expect(subscribedTopics(connect.group)).toBeNull();
+    const noise = new World();
+    await noise.stable(1, { protocols: [{ name: "range", metadata: text("topics") }] });
+    expect(subscribedTopics(noise.group)).toBeNull();
+  });
+
+  it("counts its time from when it came into its state", async () => {
     const world = new World();
-    await world.stable(1, { protocols, protocolType: "connect" });
-    expect(world.coordinator.expiryFacts(GROUP)).toMatchObject({ subscribedTopics: null });
-    expect(() => world.coordinator.checkNotSubscribed(GROUP, [{ topic: "z", partition: 0 }])).toThrow(
-      code("GROUP_SUBSCRIBED_TO_TOPIC") as never,
-    );
+    expect(world.coordinator.stateTimestamp(GROUP)).toBeNull();
+    const [member] = await world.stable(1);
+    await world.clock.advance(5000);
+    await world.leave(member!.memberId);
+    expect(world.coordinator.stateTimestamp(GROUP)).toBe(world.clock.now());
   });
 });
 
