@@ -2,35 +2,38 @@
 import type { PartitionState } from "./partition-state.ts";
 
 export class Hand {
-  /** One partition in an iteration, any number after a poll. Each knows from which offset on. */
-  #held: PartitionState[] = [];
+  /** Of an iteration, the one partition; the first of those that a poll took from. Each knows from which offset on. */
+  #first: PartitionState | null = null;
+  #others: PartitionState[] = [];
   #waiting: (() => void)[] = [];
   /** Whether a commit without argument covers it: after a poll, as in Kafka. */
   coversCommit = false;
 
   get isEmpty(): boolean {
-    return this.#held.length === 0;
+    return this.#first === null;
   }
 
   /** `offset` is in hand now; reading goes on at `nextPosition`. */
   take(state: PartitionState, offset: number, nextPosition: number): void {
-    if (state.handFrom === null) {
-      state.handFrom = offset;
-      this.#held.push(state);
-    }
     state.position = nextPosition;
+    if (state.handFrom !== null) return;
+    state.handFrom = offset;
+    if (this.#first === null) this.#first = state;
+    else this.#others.push(state);
   }
 
   /** The next was asked for: what was in hand is moved past. */
   moveOn(): void {
-    if (this.#held.length === 0) return;
-    for (const state of this.#held) state.handFrom = null;
+    if (this.#first === null) return;
+    this.#first.handFrom = null;
+    for (const state of this.#others) state.handFrom = null;
     this.#empty();
   }
 
   /** The iteration was left: what was in hand is delivered again. */
   giveBack(): void {
-    for (const state of this.#held) state.giveBack();
+    this.#first?.giveBack();
+    for (const state of this.#others) state.giveBack();
     this.#empty();
   }
 
@@ -41,9 +44,9 @@ export class Hand {
   }
 
   #empty(): void {
+    this.#first = null;
     this.coversCommit = false;
-    // One array serves all records of an iteration.
-    this.#held.length = 0;
+    if (this.#others.length > 0) this.#others = [];
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];

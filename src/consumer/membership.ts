@@ -132,6 +132,12 @@ export class Membership implements GroupGate, CommitRole {
     }
   }
 
+  async topicIsMissing(): Promise<void> {
+    // Topics are looked at after every heartbeat.
+    this.#beat?.abort();
+    await this.#pause(RETRY_MS);
+  }
+
   async identity(): Promise<CommitIdentity> {
     while (!this.#wasMember && this.#failure === null && !this.#isClosed) await this.#synced.wait();
     if (this.#failure !== null) throw this.#failure;

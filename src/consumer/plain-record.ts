@@ -38,16 +38,21 @@ export class PlainDecoder<K, V> {
     }
     let what = "key";
     try {
-      const keyBytes = cursor.key() as Bytes | null;
+      const keyBytes = view(cursor, cursor.keyStart, cursor.keyLength);
       const key = keyBytes === null ? null : owned(this.#key.deserialize(keyBytes, context), keyBytes);
       what = "value";
-      const valueBytes = cursor.value() as Bytes | null;
+      const valueBytes = view(cursor, cursor.valueStart, cursor.valueLength);
       const value = valueBytes === null ? null : owned(this.#value.deserialize(valueBytes, context), valueBytes);
       return { topic, partition, offset: cursor.offset, timestamp: cursor.timestamp, key, value, headers };
     } catch (cause) {
       throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
     }
   }
+}
+
+/** Quicker than `subarray`, which asks the array for its species. */
+function view({ bytes }: RecordCursor, start: number, length: number): Bytes | null {
+  return length < 0 ? null : new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + start, length);
 }
 
 /** A record as stored, in memory of its own. */

@@ -1,5 +1,5 @@
 /** The one way from fetched batches to the caller, for iterations and polls alike: what comes next, and the wait for it. */
-import { OffsetError, UsageError } from "../base/errors.ts";
+import { OdradekError, OffsetError, UsageError } from "../base/errors.ts";
 import type { RecordCursor } from "../base/record-decoder.ts";
 import type { Assignment } from "./assignment.ts";
 import type { BatchSlice } from "./batch-slice.ts";
@@ -20,6 +20,8 @@ export interface GroupGate {
   readonly isBlocking: boolean;
   /** Resolves to whether no rebalance is pending, having asked the coordinator. */
   isSettled(): Promise<boolean>;
+  /** A topic that is read has gone. Resolves after a while, in which the group takes note. */
+  topicIsMissing(): Promise<void>;
 }
 
 /** How a consumer ends: set by it, obeyed here. */
@@ -127,9 +129,9 @@ export class Reader {
         if (session.isTry) return false;
         await this.#wait();
       } else if (!this.#assignment.hasPositions) {
-        await this.#positions.resolve(this.#assignment.states);
+        await this.#positions.resolve(this.#assignment.states).catch((error) => this.#outlive(error));
       } else if (!session.knowsEnds(this.#assignment)) {
-        await session.learnEnds(this.#assignment, this.#positions);
+        await session.learnEnds(this.#assignment, this.#positions).catch((error) => this.#outlive(error));
       } else {
         if (this.#next(session)) return true;
         if (this.#failed !== null) await this.#resetOrThrow();
@@ -248,8 +250,15 @@ export class Reader {
     const { state, error } = run;
     // A seek since then has mended it.
     if (epoch !== state.epoch || state.revoked) return;
-    if (!(error instanceof OffsetError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
-    await this.#positions.reset(state, error);
+    if (error instanceof OffsetError && error.code === "OFFSET_OUT_OF_RANGE") await this.#positions.reset(state, error);
+    else await this.#outlive(error);
+  }
+
+  /** A topic may be deleted under a group: its partitions go with the next rebalance. Every other error is the caller's to see. */
+  async #outlive(error: unknown): Promise<void> {
+    const isMissing = error instanceof OdradekError && error.code === "UNKNOWN_TOPIC_OR_PARTITION";
+    if (this.group === null || !isMissing) throw error;
+    await this.group.topicIsMissing();
   }
 
   #endSlice(): void {

@@ -25,6 +25,7 @@ export interface RebalancerParts {
 export class Rebalancer implements RebalanceTarget {
   readonly #parts: RebalancerParts;
   listener: RebalanceListener = {};
+  #isTelling = false;
 
   constructor(parts: RebalancerParts) {
     this.#parts = parts;
@@ -74,7 +75,8 @@ export class Rebalancer implements RebalanceTarget {
   async revokeAll(): Promise<void> {
     const partitions = this.assigned();
     if (partitions.length === 0) return;
-    await this.#tell("onPartitionsRevoked", partitions);
+    // A listener that closes its consumer is not told again, as it would wait for itself.
+    if (!this.#isTelling) await this.#tell("onPartitionsRevoked", partitions);
     this.#remove(this.#statesOf(partitions));
   }
 
@@ -94,10 +96,13 @@ export class Rebalancer implements RebalanceTarget {
 
   /** A listener that throws harms nobody but itself: the group would wait for it otherwise. */
   async #tell(name: keyof RebalanceListener, partitions: readonly TopicPartition[]): Promise<void> {
+    this.#isTelling = true;
     try {
       await this.listener[name]?.(partitions);
     } catch (error) {
       this.#parts.emit("listener.failed", { listener: name, error });
+    } finally {
+      this.#isTelling = false;
     }
   }
 }

@@ -245,6 +245,37 @@ describe("a group", () => {
     expect((await iterator.next()).done).toBe(false);
   });
 
+  it("outlives the deletion of a topic that a member reads", async () => {
+    const { broker, consumer } = await bed(1);
+    broker.addTopic("people", 1);
+    broker.appendSingles(orders, 2);
+    broker.appendSingles({ topic: "people", partition: 0 }, 3, 10);
+    const reader = consumer({ groupId: "g" });
+    await reader.subscribe(/./);
+    const iterator = reader.records();
+    await iterator.next();
+    broker.removeTopic("orders");
+    const values: (string | null)[] = [];
+    while (values.length < 3) {
+      const { value } = await iterator.next();
+      if (value.topic === "people") values.push(value.value);
+    }
+    expect(values).toEqual(["10", "11", "12"]);
+    await iterator.return?.();
+    await untilAssigned([reader], [1]);
+    expect(await valuesToEnd(reader)).toEqual(["12"]);
+  });
+
+  it("lets a listener close its consumer", async () => {
+    const { consumer, closed } = await bed(1);
+    const [first, second] = [consumer({ groupId: "g" }), consumer({ groupId: "g" })];
+    await first.subscribe(["orders"], { onPartitionsRevoked: () => first.close() });
+    await untilAssigned([first], [1]);
+    await second.subscribe(["orders"]);
+    await expect.poll(() => closed.length).toBe(1);
+    await untilAssigned([second], [1]);
+  });
+
   it("needs a groupId", async () => {
     const { consumer } = await bed(1);
     await expect(consumer().subscribe(["orders"])).rejects.toMatchObject({ name: "UsageError", code: "NO_GROUP" });
