@@ -7,7 +7,7 @@ import { type GeneratedDirectory, generateDirectory } from "./generated-log.ts";
 import { filesEndingIn, logFiles } from "./partition-files.ts";
 import { SeededRandom } from "./random.ts";
 import { keep, type RawRecord, recordHash } from "./record-hash.ts";
-import { type KafkaDump, KafkaReader } from "./rig.ts";
+import { type KafkaDump, KafkaReader, withoutRolls } from "./rig.ts";
 
 const logCount = 200;
 const directoryCount = 20;
@@ -45,7 +45,7 @@ function asDumped({ offset, timestamp, key, value, headers }: RawRecord): Dumped
 }
 
 function expectNoComplaint({ printed, complained }: KafkaDump): void {
-  expect(complained).toBe("");
+  expect(withoutRolls(complained)).toBe("");
   expect(printed).not.toMatch(/isvalid: false|invalid bytes|Mismatch|out of order|Non-consecutive|Exception/i);
 }
 
@@ -101,7 +101,7 @@ describe(`kafka-dump-log on ${logCount} logs that Odradek wrote (ODRADEK_SEED=${
       const indexes = filesEndingIn(folder, [".index", ".timeindex"]);
       const { printed, complained } = await reader.dump(indexes, ["--index-sanity-check"]);
       expect(complained).toBe("");
-      expect(printed.match(/passed sanity check/g)).toHaveLength(indexes.length);
+      expect(printed.match(/ (?:passed sanity check|is empty)\.$/gm)).toHaveLength(indexes.length);
     }
   });
 

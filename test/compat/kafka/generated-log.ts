@@ -21,7 +21,7 @@ export interface GeneratedDirectory {
 
 function topicConfig(random: SeededRandom): Options<TopicConfig> {
   return {
-    segmentBytes: random.pick([2000, 8000, 100_000, 1_073_741_824]),
+    segmentBytes: random.pick([4000, 10_000, 100_000, 1_073_741_824]),
     indexIntervalBytes: random.pick([0, 100, 500, 4096]),
     segmentIndexBytes: random.pick([120, 1200, 10_485_760]),
     messageTimestampType: random.oneIn(5) ? "LogAppendTime" : "CreateTime",

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../../scripts/run.mjs";
 import { Broker } from "./broker.ts";
 import { filesEndingIn, logFiles } from "./partition-files.ts";
-import { client, KafkaReader } from "./rig.ts";
+import { client, KafkaReader, withoutRolls } from "./rig.ts";
 
 interface Consumed {
   readonly recordCount: number;
@@ -51,6 +51,18 @@ describe("the rig alone, Kafka against Kafka", () => {
     expect(new Map(group.offsets.map(({ partition, nextOffset }) => [partition, nextOffset]))).toEqual(
       new Map(whole.partitions.map(({ partition, nextOffset }) => [partition, nextOffset])),
     );
+  });
+
+  it("hears kafka-dump-log complain of a broker's own rolled segments, of nothing else", async () => {
+    await client(broker.bootstrap, "create", "rolled", 1, "segment.bytes=1048576");
+    await client(broker.bootstrap, "produce", "rolled", 20_000, 8);
+    await broker.stop();
+    const files = filesEndingIn(join(broker.logDirectory, "rolled-0"), [".log", ".index", ".timeindex"]);
+    const { complained } = await reader.dump(files, ["--print-data-log", "--deep-iteration"]);
+    expect(complained).toMatch(/-1 is followed by [1-9]/);
+    expect(withoutRolls(complained)).toBe("");
+    expect(withoutRolls("Non-consecutive offsets in /a/00000000000000000007.log\n  9 is followed by 11\n")).not.toBe("");
+    await broker.start();
   });
 
   it("sees what a broker does to a log that it must mend", async () => {
