@@ -1,35 +1,45 @@
 /** Compiles assembly/ into build/core.{release,debug}.wasm and src/core/core-bytes.ts, and refuses what the core may not be. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const BYTE_LENGTH_MAX = 32 * 1024;
-const CODE_SECTIONS = { data: 11 };
+const DATA_SECTION = 11;
 
 process.chdir(root);
+const config = JSON.parse(readFileSync("asconfig.json", "utf8"));
 mkdirSync("build", { recursive: true });
 for (const target of ["release", "debug"]) {
-  const { error, stderr } = await asc.main(["--config", "asconfig.json", "--target", target]);
+  // As arguments: of an option it does not know asc says nothing in asconfig.json, and gives a warning here.
+  const options = argumentsOf({ ...config.options, ...config.targets[target] });
+  const { error, stderr } = await asc.main([...config.entries, "--config", "none", ...options]);
   const messages = stderr.toString();
-  // A mistyped option is only a warning to asc, and would silently build another core.
   if (error !== null || /WARNING|ERROR|FAILURE/.test(messages)) fail(`asc (${target}) said:\n${messages || error}`);
   const bytes = readFileSync(`build/core.${target}.wasm`);
   const module = new WebAssembly.Module(bytes);
   const imports = WebAssembly.Module.imports(module);
   if (imports.length > 0)
     fail(`the ${target} core imports ${imports.map(({ module, name }) => `${module}.${name}`).join(", ")}; it must import nothing`);
-  if (sectionIds(bytes).includes(CODE_SECTIONS.data)) fail(`the ${target} core has a data section; its memory map leaves no room for one`);
+  if (sectionIds(bytes).includes(DATA_SECTION)) fail(`the ${target} core has a data section; its memory map leaves no room for one`);
   if (target === "release" && bytes.length >= BYTE_LENGTH_MAX)
     fail(`the core is ${bytes.length} bytes; it must stay below ${BYTE_LENGTH_MAX}`);
   console.log(`core.${target}.wasm ${bytes.length} bytes`);
 }
 
 const base64 = readFileSync("build/core.release.wasm").toString("base64");
-writeFileSync(
-  "src/core/core-bytes.ts",
-  `/** The core's binary, in base64. Made by scripts/build-core.mjs from assembly/: do not edit, do not commit. */\nexport const CORE_BASE64: string =\n  "${base64}";\n`,
-);
+const source = `/** The core's binary, in base64. Made by scripts/build-core.mjs from assembly/: do not edit, do not commit. */\nexport const CORE_BASE64: string =\n  "${base64}";\n`;
+// Left alone when it is the same: whoever watches or reads it at this moment is not disturbed.
+if (!existsSync("src/core/core-bytes.ts") || readFileSync("src/core/core-bytes.ts", "utf8") !== source)
+  writeFileSync("src/core/core-bytes.ts", source);
+
+function argumentsOf(options) {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (Array.isArray(value)) return value.length === 0 ? [] : [`--${name}`, value.join(",")];
+    if (typeof value === "boolean") return value ? [`--${name}`] : [];
+    return [`--${name}`, String(value)];
+  });
+}
 
 function sectionIds(bytes) {
   const ids = [];

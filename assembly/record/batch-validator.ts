@@ -65,6 +65,9 @@ let step: i32 = Step.RECORD;
 let recordsSeen: i32 = 0;
 let recordEnd: i32 = 0;
 let headersLeft: i32 = 0;
+/** A wrong offset or timestamp: said at its record's end, if the record is one at all. */
+let pending: i32 = Problem.NONE;
+let recordStart: i32 = 0;
 let maxTimestamp: i64 = -1;
 let hasNullKey: bool = false;
 
@@ -111,6 +114,7 @@ export function beginValidation(at: usize, givenByteLength: i32, wholeByteLength
   checksum = extend(0, at + ATTRIBUTES_AT, <i32>(HEADER_BYTE_LENGTH - ATTRIBUTES_AT));
   checksumEnd = position = <i32>HEADER_BYTE_LENGTH;
   step = Step.RECORD;
+  pending = Problem.NONE;
 
   // A wrong checksum is the more useful thing to say: these are only remembered until it is known.
   const attributes = (<i32>load<u8>(at + ATTRIBUTES_AT) << 8) | <i32>load<u8>(at + ATTRIBUTES_AT + 1);
@@ -132,7 +136,8 @@ export function beginValidation(at: usize, givenByteLength: i32, wholeByteLength
  */
 export function continueValidation(at: usize, start: i32, byteLength: i32): i32 {
   mustBeInMemory(at, byteLength);
-  must(start <= checksumEnd && start <= position && byteLength <= batchByteLength - start, Fault.CHUNK_ORDER);
+  must(start <= checksumEnd && byteLength <= batchByteLength - start, Fault.CHUNK_ORDER);
+  must(start <= position || problem != Problem.NONE, Fault.CHUNK_ORDER);
   const givenEnd = start + byteLength;
   must(givenEnd > checksumEnd || givenEnd == batchByteLength, Fault.CHUNK_ORDER);
   // `base` turns a position in the batch into an address; it may be "negative", and then wraps back.
@@ -178,7 +183,6 @@ function walk(base: usize, givenEnd: i32): void {
         found(Problem.RECORDS, position);
         break;
       }
-      const timestampPosition = position;
       const timestamp = baseTimestamp + timestampDelta;
       const offsetDelta = readVarint(at, end);
       at = varintEnd;
@@ -193,14 +197,11 @@ function walk(base: usize, givenEnd: i32): void {
         found(Problem.RECORDS, position);
         break;
       }
-      if (offsetDelta != seen) {
-        found(Problem.OFFSETS, position);
-        break;
-      }
-      // The base is at most 2^53-1 and no sum of it with a delta in range can wrap into the legal range: |delta| is looked at too.
-      if (timestampDelta > SAFE_INTEGER_MAX + 1 || timestampDelta < -SAFE_INTEGER_MAX - 1 || timestamp < -1 || timestamp > SAFE_INTEGER_MAX) {
-        found(Problem.TIMESTAMP, timestampPosition);
-        break;
+      recordStart = position;
+      // |delta| is looked at too: its sum with a base that is legal cannot wrap then.
+      if (offsetDelta != seen) pending = Problem.OFFSETS;
+      else if (timestampDelta > SAFE_INTEGER_MAX + 1 || timestampDelta < -SAFE_INTEGER_MAX - 1 || timestamp < -1 || timestamp > SAFE_INTEGER_MAX) {
+        pending = Problem.TIMESTAMP;
       }
       if (timestamp > maxTimestamp) maxTimestamp = timestamp;
       if (keyLength < 0) hasNullKey = true;
@@ -252,6 +253,10 @@ function walk(base: usize, givenEnd: i32): void {
     if (step == Step.RECORD) {
       if (position != recordEnd) {
         found(Problem.RECORDS, position);
+        break;
+      }
+      if (pending != Problem.NONE) {
+        found(pending, recordStart);
         break;
       }
       seen++;

@@ -2,8 +2,9 @@
  * Walks the records of one uncompressed batch, telling where each field lies and copying nothing: what lazy views are made from.
  * Every length is believed only as far as the batch has bytes for it; what does not add up is a `RecordFramingError`.
  */
-import { UsageError } from "./errors.ts";
+
 import { readBigInt64, readInt16, readInt32, readInt64 } from "./big-endian.ts";
+import { UsageError } from "./errors.ts";
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
@@ -146,7 +147,10 @@ export class RecordCursor {
     const baseOffset = readInt64(bytes, at + BASE_OFFSET_AT);
     const lastOffsetDelta = readInt32(bytes, at + LAST_OFFSET_DELTA_AT);
     if (!offsetsAreSafe({ baseOffset, lastOffsetDelta, lastOffset: baseOffset + lastOffsetDelta })) {
-      throw new RecordFramingError(at, `a batch's offsets begin at ${baseOffset} and go on for ${lastOffsetDelta}; they must lie in 0 to 2^53-1`);
+      throw new RecordFramingError(
+        at,
+        `a batch's offsets begin at ${baseOffset} and go on for ${lastOffsetDelta}; they must lie in 0 to 2^53-1`,
+      );
     }
     this.bytes = bytes;
     this.end = end;
@@ -266,7 +270,10 @@ export function decodeHeaders(bytes: Uint8Array, headersStart: number, headersCo
     const valueLength = readVarint(bytes, nameEnd, recordEnd);
     const valueStart = varintEnd;
     if (valueLength < -1 || valueLength > recordEnd - valueStart) {
-      throw new RecordFramingError(nameEnd, `a header's value says it is ${valueLength} bytes long; the record has ${recordEnd - valueStart} left`);
+      throw new RecordFramingError(
+        nameEnd,
+        `a header's value says it is ${valueLength} bytes long; the record has ${recordEnd - valueStart} left`,
+      );
     }
     at = valueLength > 0 ? valueStart + valueLength : valueStart;
     headers.push([bytes.subarray(nameStart, nameEnd), valueLength < 0 ? null : bytes.subarray(valueStart, at)]);

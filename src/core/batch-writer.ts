@@ -1,6 +1,7 @@
 /** Writes one record batch: into the core's write window, and from there into a buffer of its own when it outgrows that. */
-import { UsageError } from "../base/errors.ts";
+
 import { writeBigInt64, writeInt16, writeInt32, writeInt64 } from "../base/big-endian.ts";
+import { UsageError } from "../base/errors.ts";
 import {
   ATTRIBUTES_AT,
   attributesOf,
@@ -9,9 +10,9 @@ import {
   CRC_AT,
   HEADER_BYTE_LENGTH,
   LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
   LENGTH_AT,
   LENGTH_OVERHEAD,
-  LEADER_EPOCH_AT,
   MAGIC_AT,
   MAGIC_V2,
   MAX_TIMESTAMP_AT,
@@ -152,7 +153,10 @@ export class WindowBatchWriter implements BatchWriter {
 
   #grow(byteLengthMin: number): void {
     if (byteLengthMin > BATCH_BYTE_LENGTH_MAX) {
-      throw new UsageError("RECORD_LIST_TOO_LARGE", `a batch of ${byteLengthMin} bytes: no batch can be longer than ${BATCH_BYTE_LENGTH_MAX}`);
+      throw new UsageError(
+        "RECORD_LIST_TOO_LARGE",
+        `a batch of ${byteLengthMin} bytes: no batch can be longer than ${BATCH_BYTE_LENGTH_MAX}`,
+      );
     }
     const larger = new Uint8Array(Math.min(BATCH_BYTE_LENGTH_MAX, Math.max(byteLengthMin, this.#target.length * 2)));
     larger.set(this.#target.subarray(0, this.#end));

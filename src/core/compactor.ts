@@ -1,7 +1,8 @@
 /** One pass of compaction in an instance of its own: the offset map stands behind the core's fixed map, the batches behind it. */
+
+import { readInt16, readInt32 } from "../base/big-endian.ts";
 import { UsageError } from "../base/errors.ts";
 import { ATTRIBUTES_AT, codecNumber, codecOf, HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
-import { readInt16, readInt32 } from "../base/big-endian.ts";
 import type { Compactor, CompactorOptions, FilteredBatch, FilterOptions } from "./core.ts";
 import { CoreMemory, coreFault } from "./core-host.ts";
 import { CorruptBatchError } from "./corrupt-batch-error.ts";

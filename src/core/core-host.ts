@@ -112,6 +112,9 @@ export class CoreHost {
 
   /** To be thrown for work that was under way in an instance that has since been replaced. */
   lost(what: string): Error {
-    return new CoreFaultError("CORE_FAULT", `${what} was lost when the core was started anew after a fault; the call that met the fault has said why`);
+    return new CoreFaultError(
+      "CORE_FAULT",
+      `${what} was lost when the core was started anew after a fault; the call that met the fault has said why`,
+    );
   }
 }

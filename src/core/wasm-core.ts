@@ -1,9 +1,10 @@
 /** The core as everyone else sees it: calls into one instance, each one whole within a synchronous turn. */
+
+import { WindowScan } from "./batch-scan.ts";
 import { validateBatch } from "./batch-validation.ts";
 import { WindowBatchWriter } from "./batch-writer.ts";
-import { WindowScan } from "./batch-scan.ts";
-import type { BatchScan, BatchVerdict, BatchWriter, Compactor, CompactorOptions, Core, ScanOptions } from "./core.ts";
 import { InstanceCompactor } from "./compactor.ts";
+import type { BatchScan, BatchVerdict, BatchWriter, Compactor, CompactorOptions, Core, ScanOptions } from "./core.ts";
 import { CoreHost } from "./core-host.ts";
 import { findOffsetEntry, findTimeEntry } from "./index-entries.ts";
 import { murmur2 } from "./murmur2.ts";

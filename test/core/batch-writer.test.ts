@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { BatchOptions, Core } from "../../src/core/core.ts";
+import { anySent, type Sent, slowBatchOf } from "./arbitraries.ts";
+import { BUILDS, coreOf } from "./builds.ts";
+import { slowBatchBytes } from "./twin/batch.ts";
+import { fromHex, isCompressed, toHex, vectors } from "./vectors.ts";
+
+const PLAIN: BatchOptions = { producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false };
+const anyOptions: fc.Arbitrary<BatchOptions> = fc.record({
+  producerId: fc.bigInt({ min: -1n, max: 2n ** 63n - 1n }),
+  producerEpoch: fc.integer({ min: -1, max: 32767 }),
+  baseSequence: fc.integer({ min: -1, max: 2 ** 31 - 1 }),
+  transactional: fc.boolean(),
+  control: fc.boolean(),
+});
+
+function written(core: Core, sent: readonly Sent[], options: BatchOptions): Uint8Array {
+  const { writer } = core;
+  writer.begin(options);
+  for (const { key, value, headers, timestamp } of sent) writer.append(key, value, headers.length === 0 ? null : headers, timestamp);
+  const { byteLength, recordCount } = writer;
+  const batch = writer.finish();
+  expect([batch.length, sent.length]).toEqual([byteLength, recordCount]);
+  return batch;
+}
+
+const twin = (sent: readonly Sent[], options: BatchOptions): Uint8Array =>
+  slowBatchBytes(
+    slowBatchOf(sent, {
+      producerId: options.producerId,
+      producerEpoch: options.producerEpoch,
+      baseSequence: options.baseSequence,
+      attributes: (options.transactional ? 0x10 : 0) | (options.control === true ? 0x20 : 0),
+    }),
+  );
+
+describe.each(BUILDS)("the batch writer (%s)", (build) => {
+  it("writes what Kafka's own builder writes", async () => {
+    const core = await coreOf(build);
+    // Those a producer can make: offsets 0, 1, 2 …, and timestamps that numbers hold.
+    const made = vectors.batches.filter((batch) => !isCompressed(batch) && !/compacted|large-varints/.test(batch.name));
+    expect(made.length).toBeGreaterThan(6);
+    for (const { name, hex, expect: header, records } of made) {
+      const sent = records.map(({ key, value, headers, timestamp }) => ({
+        key: key === null ? null : fromHex(key),
+        value: value === null ? null : fromHex(value),
+        headers: headers.map(([text, bytes]) => [new TextEncoder().encode(text), bytes === null ? null : fromHex(bytes)] as const),
+        timestamp: Number(timestamp),
+      }));
+      const batch = written(core, sent, {
+        producerId: BigInt(header.producerId),
+        producerEpoch: header.producerEpoch,
+        baseSequence: header.baseSequence,
+        transactional: (header.attributes & 0x10) !== 0,
+        control: (header.attributes & 0x20) !== 0,
+      });
+      // Base offset and leader epoch are the log's to stamp, and no checksum covers them.
+      expect(toHex(batch).slice(16, 24), name).toBe(hex.slice(16, 24));
+      expect(toHex(batch).slice(32), name).toBe(hex.slice(32));
+    }
+  });
+
+  it("writes what field after field gives, one batch after the other", async () => {
+    const core = await coreOf(build);
+    fc.assert(
+      fc.property(fc.array(anySent, { minLength: 1, maxLength: 70 }), anyOptions, (sent, options) => {
+        expect(toHex(written(core, sent, options))).toBe(toHex(twin(sent, options)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("goes on past its window, with records smaller and larger than that", async () => {
+    const core = await coreOf(build);
+    const many: Sent[] = Array.from({ length: 30 }, (_, i) => ({
+      key: new Uint8Array([i]),
+      value: new Uint8Array(60_000).fill(i),
+      headers: [],
+      timestamp: 1_700_000_000_000 + i,
+    }));
+    const huge: Sent = {
+      key: null,
+      value: new Uint8Array(1_500_000).fill(9),
+      headers: [[new Uint8Array(3), null]],
+      timestamp: 1_700_000_000_000,
+    };
+    for (const sent of [many, [huge], [...many.slice(0, 3), huge, ...many.slice(0, 3)]]) {
+      const batch = written(core, sent, PLAIN);
+      // As buffers: the assertion would print megabytes.
+      expect(Buffer.from(batch).equals(Buffer.from(twin(sent, PLAIN)))).toBe(true);
+      expect(core.validate(batch)).toMatchObject({ problem: null, recordCount: sent.length });
+    }
+    const small: Sent[] = [{ key: null, value: new Uint8Array(5), headers: [], timestamp: 1 }];
+    expect(toHex(written(core, small, PLAIN)), "the next batch is small again").toBe(toHex(twin(small, PLAIN)));
+  });
+
+  it("forgets a batch that is begun anew", async () => {
+    const core = await coreOf(build);
+    core.writer.begin(PLAIN);
+    core.writer.append(null, new Uint8Array(2_000_000), null, 5);
+    const sent: Sent[] = [{ key: new Uint8Array([1]), value: null, headers: [], timestamp: 7 }];
+    expect(toHex(written(core, sent, PLAIN))).toBe(toHex(twin(sent, PLAIN)));
+  });
+
+  it("refuses a timestamp that is no whole number from -1 to 2^53-1, and leaves the batch as it was", async () => {
+    const core = await coreOf(build);
+    core.writer.begin(PLAIN);
+    core.writer.append(null, null, null, 3);
+    for (const timestamp of [-2, 0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY]) {
+      expect(() => core.writer.append(null, null, null, timestamp)).toThrowError(expect.objectContaining({ code: "INVALID_TIMESTAMP" }));
+    }
+    expect(toHex(core.writer.finish())).toBe(toHex(twin([{ key: null, value: null, headers: [], timestamp: 3 }], PLAIN)));
+  });
+
+  it("is not misused in silence", async () => {
+    const core = await coreOf(build);
+    expect(() => core.writer.finish()).toThrowError(/not begun/);
+    expect(() => core.writer.append(null, null, null, 0)).toThrowError(/not begun/);
+  });
+});

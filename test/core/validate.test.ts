@@ -1,0 +1,165 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { BatchVerdict, Core } from "../../src/core/core.ts";
+import { anyProducedBatch, anySent, slowBatchOf } from "./arbitraries.ts";
+import { BUILDS, coreOf, exportsOf } from "./builds.ts";
+import { slowBatchBytes, slowReadRecords, withChecksum } from "./twin/batch.ts";
+import { slowProblem } from "./twin/verdict.ts";
+import { fromHex, isCompressed, vectors } from "./vectors.ts";
+
+/** The verdict of a batch elsewhere and of the same batch in the core's own memory, which must be one. */
+function verdictOf(core: Core, batch: Uint8Array): BatchVerdict {
+  const verdict = core.validate(batch);
+  core.readWindow().set(batch);
+  expect(core.validate(core.readWindow().subarray(0, batch.length))).toEqual(verdict);
+  return verdict;
+}
+
+/** Bytes changed, put in, taken out or cut off, often with a checksum and a length that know of it. */
+const anyDamage = fc.record({
+  kind: fc.constantFrom("set", "insert", "remove", "cut", "varint" as const),
+  place: fc.nat(1_000_000),
+  byte: fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat(255)),
+  mendsLength: fc.boolean(),
+  mendsChecksum: fc.boolean(),
+  inHeader: fc.boolean(),
+});
+
+function damaged(batch: Uint8Array, damage: typeof anyDamage extends fc.Arbitrary<infer T> ? T : never): Uint8Array<ArrayBuffer> {
+  const bytes = [...batch];
+  const from = damage.inHeader ? 0 : Math.min(61, bytes.length - 1);
+  const to = damage.inHeader ? Math.min(61, bytes.length) : bytes.length;
+  const at = from + (damage.place % (to - from));
+  if (damage.kind === "set") bytes[at] = damage.byte;
+  if (damage.kind === "insert") bytes.splice(at, 0, damage.byte);
+  if (damage.kind === "remove") bytes.splice(at, 1);
+  if (damage.kind === "cut") bytes.length = at;
+  if (damage.kind === "varint") bytes.splice(at, 1, 0x80, 0x80, 0x80, 0x80, 0x80, damage.byte);
+  const result = new Uint8Array(bytes);
+  if (damage.mendsLength && result.length >= 12) new DataView(result.buffer).setInt32(8, result.length - 12);
+  return damage.mendsChecksum ? withChecksum(result) : result;
+}
+
+describe.each(BUILDS)("validation (%s)", (build) => {
+  it("accepts every plain batch of a producer among the vectors and refuses the others by name", async () => {
+    const core = await coreOf(build);
+    for (const batch of vectors.batches) {
+      const { problem, recordCount } = verdictOf(core, fromHex(batch.hex));
+      if (isCompressed(batch) || (batch.expect.attributes & 0x20) !== 0) expect(problem, batch.name).toBe("attributes");
+      else if (/compacted|large-varints/.test(batch.name)) expect(problem, batch.name).toBe("count");
+      else expect([problem, recordCount], batch.name).toEqual([null, batch.expect.recordCount]);
+    }
+  });
+
+  it("accepts what is right, and says how many records, the largest timestamp and whether a key is missing", async () => {
+    const core = await coreOf(build);
+    fc.assert(
+      fc.property(anyProducedBatch, (batch) => {
+        expect(verdictOf(core, slowBatchBytes(batch))).toEqual({
+          problem: null,
+          position: 0,
+          recordCount: batch.records.length,
+          maxTimestamp: Number(batch.maxTimestamp),
+          hasNullKey: batch.records.some(({ key }) => key === null),
+        });
+      }),
+    );
+  });
+
+  it("says of damaged batches, checksum corrected or not, what the rules say one by one", async () => {
+    const core = await coreOf(build);
+    const seen = new Map<string, number>();
+    fc.assert(
+      fc.property(anyProducedBatch, fc.array(anyDamage, { minLength: 1, maxLength: 2 }), (batch, damages) => {
+        const bytes = damages.reduce((before, damage) => (before.length === 0 ? before : damaged(before, damage)), slowBatchBytes(batch));
+        const { problem, position, recordCount } = verdictOf(core, bytes);
+        seen.set(String(problem), (seen.get(String(problem)) ?? 0) + 1);
+        expect(problem).toBe(slowProblem(bytes));
+        expect(position).toBeLessThanOrEqual(bytes.length);
+        if (problem === null) expect(slowReadRecords(bytes, 61, recordCount)).not.toBeNull();
+      }),
+      { numRuns: 4000 },
+    );
+    // Else the damage would not reach what it is meant to reach.
+    for (const problem of ["length", "checksum", "count", "records", "timestamp", "null"]) {
+      expect(seen.get(problem) ?? 0, problem).toBeGreaterThan(0);
+    }
+  });
+
+  it("refuses each broken rule by its name", async () => {
+    const core = await coreOf(build);
+    const sent = [{ key: new Uint8Array([1]), value: new Uint8Array(2), headers: [], timestamp: 50 }];
+    const good = slowBatchOf(sent);
+    const record = good.records[0]!;
+    const cases: [BatchVerdict["problem"], Uint8Array<ArrayBuffer>][] = [
+      ["attributes", slowBatchBytes({ ...good, attributes: 0x20 })],
+      ["attributes", slowBatchBytes({ ...good, attributes: 0x40 })],
+      ["attributes", slowBatchBytes({ ...good, attributes: 0x100 })],
+      ["attributes", slowBatchBytes({ ...good, attributes: 1 })],
+      ["timestamp", slowBatchBytes({ ...good, attributes: 0x08 })],
+      ["timestamp", slowBatchBytes({ ...good, maxTimestamp: 51n })],
+      ["timestamp", slowBatchBytes({ ...good, baseTimestamp: -2n })],
+      ["timestamp", slowBatchBytes({ ...good, records: [{ ...record, timestampDelta: -52n }] })],
+      ["timestamp", slowBatchBytes({ ...good, records: [{ ...record, timestampDelta: 2n ** 63n - 1n }] })],
+      ["timestamp", slowBatchBytes({ ...good, records: [{ ...record, timestampDelta: -(2n ** 63n) }] })],
+      ["offsets", slowBatchBytes({ ...good, records: [{ ...record, offsetDelta: 1 }] })],
+      ["offsets", slowBatchBytes({ ...good, records: [{ ...record, offsetDelta: -1 }] })],
+      ["count", slowBatchBytes({ ...good, records: [] })],
+      ["count", slowBatchBytes({ ...good, lastOffsetDelta: 1 })],
+    ];
+    for (const [problem, bytes] of cases) expect(verdictOf(core, bytes).problem).toBe(problem);
+    const shortened = slowBatchBytes(good).subarray(0, 60);
+    expect(core.validate(shortened).problem).toBe("length");
+    expect(core.validate(new Uint8Array(0)).problem).toBe("length");
+  });
+
+  it("believes a count only as far as there are bytes for it", async () => {
+    const core = await coreOf(build);
+    for (const count of [2 ** 31 - 1, 1_000_000, 2]) {
+      const bytes = slowBatchBytes(slowBatchOf([{ key: null, value: null, headers: [], timestamp: 1 }]));
+      new DataView(bytes.buffer).setInt32(57, count);
+      new DataView(bytes.buffer).setInt32(23, count - 1);
+      expect(verdictOf(core, withChecksum(bytes)).problem).toBe("count");
+    }
+  });
+
+  it("sees the same in a batch longer than its windows, wherever fields straddle their borders", async () => {
+    const core = await coreOf(build);
+    const anyLong = fc.array(fc.tuple(anySent, fc.constantFrom(0, 30, 21_800, 65_500, 140_000), fc.nat(60)), {
+      minLength: 2,
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(anyLong, fc.nat(2), fc.nat(250_000), (drafts, breaks, place) => {
+        const sent = drafts.map(([draft, base, more]) => ({
+          ...draft,
+          value: new Uint8Array(base + more),
+          headers: [...draft.headers, [new Uint8Array(more), new Uint8Array(base)] as const],
+        }));
+        const bytes = slowBatchBytes(slowBatchOf(sent));
+        if (breaks > 0) bytes[61 + (place % (bytes.length - 61))]! ^= 0x55;
+        if (breaks > 1) withChecksum(bytes);
+        const { problem, recordCount } = core.validate(bytes);
+        expect(problem).toBe(slowProblem(bytes));
+        if (problem === null) expect(recordCount).toBe(sent.length);
+      }),
+      { numRuns: build === "release" ? 25 : 8 },
+    );
+  });
+
+  it("reads nothing behind the batch, and nothing behind the end of memory", async () => {
+    const raw = await exportsOf(build);
+    const memory = new Uint8Array(raw.memory.buffer);
+    fc.assert(
+      fc.property(anyProducedBatch, fc.array(anyDamage, { maxLength: 2 }), (batch, damages) => {
+        const bytes = damages.reduce((before, damage) => (before.length === 0 ? before : damaged(before, damage)), slowBatchBytes(batch));
+        const at = memory.length - bytes.length;
+        memory.set(bytes, at);
+        // An access outside traps, and a trap is an exception here.
+        const start = raw.validateHeader(at, bytes.length, bytes.length);
+        if (start > 0) expect(raw.validateRecords(at + start, start, bytes.length - start)).toBe(bytes.length);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
