@@ -16,7 +16,7 @@ export const HEADER_BYTE_LENGTH = 61;
 /** The bytes that `length` does not count: the base offset and itself. */
 export const LENGTH_OVERHEAD = 12;
 
-export const TIMESTAMP_TYPE_BIT = 1 << 3;
+export const TIMESTAMP_TYPE_BIT: number = 1 << 3;
 const TWO_TO_32 = 4294967296;
 
 /** A signed 64-bit number, as the nearest double. */

@@ -24,7 +24,7 @@ export interface PartitionDirectoryName {
 
 /** Kafka's limit, so that a directory name with partition and uuid stays within 255 bytes. */
 export const TOPIC_NAME_LENGTH_MAX = 249;
-export const PARTITION_MAX = 2 ** 31 - 1;
+export const PARTITION_MAX: number = 2 ** 31 - 1;
 
 const OFFSET_DIGITS = 20;
 const SEGMENT_FILE = /^([0-9]{20})\.(log|index|timeindex|txnindex|snapshot|seal)(?:\.(deleted|cleaned|swap))?$/;

@@ -2,7 +2,7 @@
 import type { TopicConfig } from "../api/topic.ts";
 
 /** The recovery point moves at least this often, so that an unclean open reads no more than this (C7). */
-export const RECOVERY_POINT_INTERVAL_BYTES = 64 * 1024 * 1024;
+export const RECOVERY_POINT_INTERVAL_BYTES: number = 64 * 1024 * 1024;
 
 export interface UnflushedFacts {
   readonly byteLength: number;

@@ -14,9 +14,9 @@ export interface RollFacts {
 export type RollReason = "bytes" | "time" | "index" | "offset";
 
 /** Index entries hold an offset as a distance from the base in 31 bits. */
-export const RELATIVE_OFFSET_MAX = 2 ** 31 - 1;
+export const RELATIVE_OFFSET_MAX: number = 2 ** 31 - 1;
 /** A position in an index entry is an int32. */
-export const SEGMENT_BYTE_LENGTH_MAX = 2 ** 31 - 1;
+export const SEGMENT_BYTE_LENGTH_MAX: number = 2 ** 31 - 1;
 
 export function rollReason(
   segment: RollFacts,

@@ -26,7 +26,7 @@ export class RecordIntake<K, V> {
   /** Own memory. null: none. */
   headers: WireHeaders | null = null;
   timestamp = -1;
-  partition = ANY_PARTITION;
+  partition: number = ANY_PARTITION;
   /** A serializer (or getter) itself sent something, through this producer or another. */
   wasInterrupted = false;
 

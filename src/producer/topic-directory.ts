@@ -22,7 +22,7 @@ export class TopicEntry {
   readonly pending: (PendingBatch | undefined)[] = [];
   partitionCount = 0;
   maxMessageBytes = 0;
-  knownAtMs = Number.NEGATIVE_INFINITY;
+  knownAtMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, random: Random) {
     this.name = name;
