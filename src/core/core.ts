@@ -14,7 +14,11 @@ export interface Core {
   readWindow(): Uint8Array;
   /** Walks whole batches in the first `byteLength` bytes of the read window. The answer is valid until the next call of the core. */
   scan(byteLength: number, options: ScanOptions): BatchScan;
-  /** Checks one produced batch wholly: header, checksum, every record's framing, offsets 0, 1, 2 … Any length, any memory. */
+  /**
+   * Checks one produced batch wholly: header, checksum, every record's framing, offsets 0, 1, 2 … Any length, any memory; no
+   * copy is made of one in the core's own. A codec, the control bit and unknown bits are "attributes", LogAppendTime is
+   * "timestamp". Not looked at: base offset and leader epoch (the log stamps them), producer id, epoch and sequence.
+   */
   validate(batch: Uint8Array): BatchVerdict;
   /** CRC-32C of any bytes in any memory; `seed` is the checksum of what came before them. */
   crc32c(bytes: Uint8Array, seed?: number): number;
@@ -40,10 +44,10 @@ export type ScanStop =
   | "end" // every byte was used
   | "zero" // a batch length of 0: unwritten space
   | "partial" // a batch goes on behind the window's bytes
-  | "length" // a length that no batch can have
+  | "length" // a length that no batch can have, or a record count that the batch's bytes cannot hold
   | "magic" // a magic other than 2: Kafka's older formats, or garbage
   | "checksum" // stored and computed CRC differ
-  | "offset"; // an offset above 2^53-1 or below 0
+  | "offset"; // an offset above 2^53-1, below 0, or not above the batch before it in the window
 
 /** The batches that a scan accepted, in order, and where and why it stopped. Valid until the next call of the core. */
 export interface BatchScan {
