@@ -24,7 +24,11 @@ const onDisk = (wrap: (driver: StorageDriver) => StorageDriver) => async (): Pro
 
 storageContract("memory", async () => ({ driver: memory() }), framework);
 storageContract("memory in the fence", async () => ({ driver: fenced(memory()) }), framework);
-storageContract("disk", onDisk((driver) => driver), framework);
+storageContract(
+  "disk",
+  onDisk((driver) => driver),
+  framework,
+);
 storageContract("disk in the fence", onDisk(fenced), framework);
 storageContract("simulated disk", async () => ({ driver: crashStorage() }), framework);
 storageContract("simulated disk in the fence", async () => ({ driver: fenced(crashStorage()) }), framework);
