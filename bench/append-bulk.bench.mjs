@@ -10,7 +10,10 @@ import { quick, race, seconds } from "./harness/race.mjs";
 import { framedByteLength, someRecords } from "./harness/records.mjs";
 
 const BATCH = 1000;
-for (const [label, valueByteLength, total] of [["100 B", 100, quick ? 400_000 : 1_000_000], ["1 KiB", 1024, quick ? 80_000 : 200_000]]) {
+for (const [label, valueByteLength, total] of [
+  ["100 B", 100, quick ? 400_000 : 1_000_000],
+  ["1 KiB", 1024, quick ? 80_000 : 200_000],
+]) {
   await race({
     name: `bulk append, ${label} values`,
     unit: "records/s",

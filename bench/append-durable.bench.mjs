@@ -1,6 +1,7 @@
 /** How fast do records become durable, a flush for every thousand, beside raw write + fdatasync of the same bytes into a growing file? */
-import { open as openFile } from "node:fs/promises";
+
 import { writeSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bytes, open, utf8 } from "odradek";
 import { freshDirectory, remove } from "./harness/places.mjs";
@@ -8,7 +9,10 @@ import { quick, race, seconds } from "./harness/race.mjs";
 import { framedByteLength, someRecords } from "./harness/records.mjs";
 
 const BATCH = 1000;
-for (const [label, valueByteLength, total] of [["100 B", 100, quick ? 100_000 : 400_000], ["1 KiB", 1024, quick ? 30_000 : 100_000]]) {
+for (const [label, valueByteLength, total] of [
+  ["100 B", 100, quick ? 100_000 : 400_000],
+  ["1 KiB", 1024, quick ? 30_000 : 100_000],
+]) {
   await race({
     name: `durable append, ${label} values, 1,000 a flush`,
     unit: "records/s",

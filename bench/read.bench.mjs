@@ -7,7 +7,10 @@ import { quick, race, seconds } from "./harness/race.mjs";
 import { someRecords } from "./harness/records.mjs";
 
 const READS = quick ? 20_000 : 100_000;
-for (const [label, perBatch, total] of [["single-record batches", 1, 20_000], ["batches of 1,000", 1000, 200_000]]) {
+for (const [label, perBatch, total] of [
+  ["single-record batches", 1, 20_000],
+  ["batches of 1,000", 1000, 200_000],
+]) {
   const directory = freshDirectory("read");
   const log = await open(directory);
   await log.createTopic("t", { durability: "os" });

@@ -20,7 +20,10 @@ async function filledLog(total, valueSerde, records) {
   return { directory, log };
 }
 
-for (const [label, valueByteLength, total] of [["100 B", 100, quick ? 400_000 : 1_000_000], ["1 KiB", 1024, quick ? 80_000 : 200_000]]) {
+for (const [label, valueByteLength, total] of [
+  ["100 B", 100, quick ? 400_000 : 1_000_000],
+  ["1 KiB", 1024, quick ? 80_000 : 200_000],
+]) {
   const { directory, log } = await filledLog(total, bytes, someRecords("t", BATCH, valueByteLength));
   const rawDirectory = freshDirectory("raw");
   const framed = framedByteLength(valueByteLength);
@@ -73,7 +76,11 @@ for (const [label, valueByteLength, total] of [["100 B", 100, quick ? 400_000 : 
 const total = quick ? 100_000 : 300_000;
 const value = { orderId: 12345, customer: "u-17", amount: 99.5, items: ["spool", "thread"], express: false };
 const serde = msgpack();
-const { directory, log } = await filledLog(total, serde, Array.from({ length: BATCH }, (_, index) => ({ topic: "t", key: `key-${index}`, value })));
+const { directory, log } = await filledLog(
+  total,
+  serde,
+  Array.from({ length: BATCH }, (_, index) => ({ topic: "t", key: `key-${index}`, value })),
+);
 const context = { topic: "t", headers: [] };
 const encoded = serde.serialize(value, context);
 await race({

@@ -11,7 +11,9 @@ export interface TopicOptions {
   readonly config: { readonly [P in keyof TopicConfig]?: TopicConfig[P] | undefined };
 }
 
-export function splitTopicOptions(options: Options<TopicConfig & { partitions: number; ifNotExists: boolean; topicId: string }>): TopicOptions {
+export function splitTopicOptions(
+  options: Options<TopicConfig & { partitions: number; ifNotExists: boolean; topicId: string }>,
+): TopicOptions {
   if (typeof options !== "object" || options === null) {
     throw new UsageError("INVALID_ARGUMENT", `createTopic(): expected an object of options, found ${describeValue(options)}`);
   }

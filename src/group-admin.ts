@@ -8,7 +8,10 @@ import { decodeAssignment } from "./consumer/assignors/index.ts";
 export async function describeGroup(broker: Broker, groupId: string): Promise<GroupDescription> {
   const group = await broker.describeGroup(groupId);
   const committed = (await broker.offsetFetch({ groupId, partitions: null })).filter((each) => each.nextOffset !== null);
-  const ends = await broker.listOffsets({ partitions: committed.map(({ topic, partition }) => ({ topic, partition, at: "latest" })), isolation: "readCommitted" });
+  const ends = await broker.listOffsets({
+    partitions: committed.map(({ topic, partition }) => ({ topic, partition, at: "latest" })),
+    isolation: "readCommitted",
+  });
   return {
     groupId,
     state: group.state,
@@ -34,7 +37,9 @@ export async function resetOffsets(
   topic: string,
   to: "earliest" | "latest" | { readonly timestamp: number } | readonly NextOffset[],
 ): Promise<NextOffset[]> {
-  const offsets = Array.isArray(to) ? checkOffsets(topic, to as readonly NextOffset[]) : await findOffsets(broker, topic, to as Exclude<typeof to, readonly NextOffset[]>);
+  const offsets = Array.isArray(to)
+    ? checkOffsets(topic, to as readonly NextOffset[])
+    : await findOffsets(broker, topic, to as Exclude<typeof to, readonly NextOffset[]>);
   const answers = await broker.offsetCommit({
     groupId,
     memberId: "",
@@ -49,15 +54,23 @@ export async function resetOffsets(
 
 function checkOffsets(topic: string, offsets: readonly NextOffset[]): NextOffset[] {
   return offsets.map((each) => {
-    if (each.topic !== topic) throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): found an offset of topic "${String(each.topic)}"`);
+    if (each.topic !== topic)
+      throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): found an offset of topic "${String(each.topic)}"`);
     if (!Number.isSafeInteger(each.nextOffset) || each.nextOffset < 0) {
-      throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): nextOffset: expected 0 to 2^53-1, found ${String(each.nextOffset)}`);
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `resetOffsets("${topic}"): nextOffset: expected 0 to 2^53-1, found ${String(each.nextOffset)}`,
+      );
     }
     return { topic, partition: each.partition, nextOffset: each.nextOffset };
   });
 }
 
-async function findOffsets(broker: Broker, topic: string, to: "earliest" | "latest" | { readonly timestamp: number }): Promise<NextOffset[]> {
+async function findOffsets(
+  broker: Broker,
+  topic: string,
+  to: "earliest" | "latest" | { readonly timestamp: number },
+): Promise<NextOffset[]> {
   const at = typeof to === "string" ? to : to?.timestamp;
   if (at !== "earliest" && at !== "latest" && !Number.isSafeInteger(at)) {
     throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): expected "earliest", "latest", a timestamp or offsets`);
@@ -65,7 +78,10 @@ async function findOffsets(broker: Broker, topic: string, to: "earliest" | "late
   // describeConfig fails for a topic that is not there, with the nearest name; metadata would leave it out.
   await broker.describeConfig(topic);
   const [metadata] = await broker.metadata([topic]);
-  const partitions: (TopicPartition & { at: "earliest" | "latest" | number })[] = Array.from({ length: metadata?.partitionCount ?? 0 }, (_, partition) => ({ topic, partition, at }));
+  const partitions: (TopicPartition & { at: "earliest" | "latest" | number })[] = Array.from(
+    { length: metadata?.partitionCount ?? 0 },
+    (_, partition) => ({ topic, partition, at }),
+  );
   const listed = await broker.listOffsets({ partitions, isolation: "readCommitted" });
   return listed.map((each) => {
     if (each.fault !== null) throw errorFromFault(each.fault);

@@ -11,8 +11,8 @@ import { OdradekError, UsageError } from "./base/errors.ts";
 import { msgpack, utf8 } from "./base/serde.ts";
 import { createConsumer } from "./consumer/consumer.ts";
 import { readRecord } from "./consumer/read-record.ts";
-import type { Engine } from "./engine/engine.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
+import type { Engine } from "./engine/engine.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
 import type { Platform } from "./platform.ts";
 import { createProducer } from "./producer/producer.ts";
@@ -187,7 +187,9 @@ export class EmbeddedOdradek implements Odradek {
     return this.#engine.metrics();
   }
 
-  async maintain(options: Options<{ signal: AbortSignal }> = {}): Promise<{ readonly segmentsDeleted: number; readonly bytesReclaimed: number }> {
+  async maintain(
+    options: Options<{ signal: AbortSignal }> = {},
+  ): Promise<{ readonly segmentsDeleted: number; readonly bytesReclaimed: number }> {
     this.#refuseClosed("maintain");
     return this.#engine.maintain(options.signal);
   }
@@ -213,4 +215,3 @@ export class EmbeddedOdradek implements Odradek {
     if (this.#closing !== null) throw new UsageError("LOG_CLOSED", `${call}: the log was closed`);
   }
 }
-

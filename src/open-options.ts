@@ -9,13 +9,24 @@ import {
   customOption,
   functionOption,
   integerOption,
-  objectOption,
   type OptionTable,
+  objectOption,
   signalOption,
 } from "./base/options.ts";
 import { validateConfig } from "./topic/topic-config.ts";
 
-const DRIVER_CALLS = ["open", "list", "createDirectory", "removeDirectory", "replace", "renameDirectory", "remove", "syncDirectory", "lock", "close"];
+const DRIVER_CALLS = [
+  "open",
+  "list",
+  "createDirectory",
+  "removeDirectory",
+  "replace",
+  "renameDirectory",
+  "remove",
+  "syncDirectory",
+  "lock",
+  "close",
+];
 
 type Checked = { [P in keyof OpenOptions]-?: Exclude<OpenOptions[P], undefined> };
 

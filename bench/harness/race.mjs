@@ -27,7 +27,10 @@ export async function race({ name, unit, better = "higher", rounds = quick ? 3 :
   const rawLimit = median(figures.raw);
   const ratio = better === "higher" ? value / rawLimit : rawLimit / value;
   if (json) console.log(JSON.stringify({ name, value, unit, rawLimit, ratio, rounds, machine: machine() }));
-  else console.log(`${name.padEnd(44)} ${short(value).padStart(9)} ${unit.padEnd(10)} raw ${short(rawLimit).padStart(9)}   ${(ratio * 100).toFixed(0).padStart(4)} % of raw, ${rounds} rounds`);
+  else
+    console.log(
+      `${name.padEnd(44)} ${short(value).padStart(9)} ${unit.padEnd(10)} raw ${short(rawLimit).padStart(9)}   ${(ratio * 100).toFixed(0).padStart(4)} % of raw, ${rounds} rounds`,
+    );
   return { value, rawLimit, ratio };
 }
 

@@ -15,6 +15,7 @@ export async function aggregateDelays(log, { members, flightCount, onCounted }) 
     if (counted >= flightCount) stop.abort();
   };
   report(0);
+  if (stop.signal.aborted) return;
   await Promise.all(Array.from({ length: members }, () => runMember(log, counts, report, stop.signal)));
 }
 

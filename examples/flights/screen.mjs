@@ -14,8 +14,12 @@ export class Screen {
   #timer = null;
   #refreshing = Promise.resolve();
 
-  constructor(total) {
+  #pace = "";
+  #show = async () => {};
+
+  constructor(total, recordsPerSecond) {
     this.#total = total;
+    if (recordsPerSecond !== Number.POSITIVE_INFINITY) this.#pace = ` (paced at ${recordsPerSecond}; --rate Infinity lets go)`;
   }
 
   begin(log, topic, groupId) {
@@ -23,15 +27,16 @@ export class Screen {
       this.#bar = progress({ max: this.#total });
       this.#bar.start("flights counted");
     }
-    const show = async () => {
+    this.#show = async () => {
       const line = `${this.#line()} · lag ${await lagOf(log, topic, groupId)}`;
       if (this.#bar === null) console.log(line);
       else this.#bar.advance(this.#counted - this.#shown, line);
       this.#shown = this.#counted;
     };
     const refresh = () => {
-      this.#refreshing = this.#refreshing.then(show).catch(() => {});
+      this.#refreshing = this.#refreshing.then(this.#show).catch(() => {});
     };
+    refresh();
     this.#timer = setInterval(refresh, this.#bar === null ? PLAIN_LINE_MS : REFRESH_MS);
   }
 
@@ -49,20 +54,21 @@ export class Screen {
     clearInterval(this.#timer);
     this.#timer = null;
     await this.#refreshing;
-    if (this.#bar === null) console.log(this.#line());
-    else this.#bar.stop(this.#line());
+    await this.#show();
+    this.#bar?.stop(this.#line());
   }
 
   #line() {
     const seconds = (performance.now() - this.#startedMs) / 1000;
-    return `loaded ${this.#loaded} of ${this.#total} · counted ${this.#counted} · ${Math.round(this.#counted / seconds)} records/s`;
+    return `loaded ${this.#loaded} of ${this.#total} · counted ${this.#counted} · ${Math.round(this.#counted / seconds)} records/s${this.#pace}`;
   }
 }
 
 /** How far the group is behind, partition by partition. */
 async function lagOf(log, topic, groupId) {
   const { partitions } = await log.describeTopic(topic);
-  const { offsets } = await log.describeGroup(groupId);
+  const begun = (await log.listGroups()).includes(groupId);
+  const offsets = begun ? (await log.describeGroup(groupId)).offsets : [];
   return partitions
     .map(({ partition, highWatermark }) => highWatermark - (offsets.find((each) => each.partition === partition)?.nextOffset ?? 0))
     .join(" ");

@@ -1,6 +1,7 @@
 /** The flights as published: a JSON file of the package vega-datasets (US Bureau of Transportation Statistics, 2001). */
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const SETS = {
   // 20,000 flights with origin and destination: counted by the airport they left from.
@@ -13,6 +14,8 @@ const SETS = {
 export async function flightSource(name) {
   const set = SETS[name];
   if (set === undefined) throw new Error(`--flights: expected ${Object.keys(SETS).join(" or ")}, found ${name}`);
-  const path = createRequire(import.meta.url).resolve(`vega-datasets/data/${set.file}`);
+  // The package exports its program alone; the data lie beside it.
+  const program = fileURLToPath(import.meta.resolve("vega-datasets"));
+  const path = join(dirname(program), "..", "data", set.file);
   return { flights: JSON.parse(await readFile(path, "utf8")), key: set.key };
 }

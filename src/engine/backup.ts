@@ -26,7 +26,8 @@ export async function copyTo(house: House, target: StorageDriver): Promise<Backu
   for (const topic of topics) await copyTopic(house, topic, target, count);
   // The catalogue last: a backup cut short is a directory without one, not one that lacks its topics' records.
   for (const name of [CATALOG_FILE]) {
-    if ((await house.context.storage.list("")).some((entry) => entry.name === name)) count(await copyFile(house.context.storage, target, name, null));
+    if ((await house.context.storage.list("")).some((entry) => entry.name === name))
+      count(await copyFile(house.context.storage, target, name, null));
   }
   await target.syncDirectory("");
   return { files, byteLength };

@@ -30,7 +30,13 @@ import type { Events } from "./events.ts";
 import { FetchPath } from "./fetch-path.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
-import { CHECKPOINT_INTERVAL_MS, FIRST_RETENTION_MS, Maintenance, OFFSET_EXPIRY_INTERVAL_MS, RETENTION_INTERVAL_MS } from "./maintenance.ts";
+import {
+  CHECKPOINT_INTERVAL_MS,
+  FIRST_RETENTION_MS,
+  Maintenance,
+  OFFSET_EXPIRY_INTERVAL_MS,
+  RETENTION_INTERVAL_MS,
+} from "./maintenance.ts";
 import { collectMetrics } from "./metrics.ts";
 import { ProducePath } from "./produce-path.ts";
 import { type ConfigChange, describe, describeWhole, TopicAdmin } from "./topic-admin.ts";
@@ -154,7 +160,10 @@ export class Engine implements Broker {
     return this.#groups.offsetCommit(request);
   }
 
-  offsetFetch(request: { readonly groupId: string; readonly partitions: readonly TopicPartition[] | null }): Promise<readonly CommittedOffset[]> {
+  offsetFetch(request: {
+    readonly groupId: string;
+    readonly partitions: readonly TopicPartition[] | null;
+  }): Promise<readonly CommittedOffset[]> {
     return this.#groups.offsetFetch(request);
   }
 
@@ -245,7 +254,12 @@ export class Engine implements Broker {
         intervalMs: CHECKPOINT_INTERVAL_MS,
         run: () => this.#house.checkpoints.write(this.#house.topics.openLogs()),
       },
-      { name: "offset expiry", firstMs: OFFSET_EXPIRY_INTERVAL_MS, intervalMs: OFFSET_EXPIRY_INTERVAL_MS, run: () => this.#groups.expireOffsets() },
+      {
+        name: "offset expiry",
+        firstMs: OFFSET_EXPIRY_INTERVAL_MS,
+        intervalMs: OFFSET_EXPIRY_INTERVAL_MS,
+        run: () => this.#groups.expireOffsets(),
+      },
     ];
   }
 

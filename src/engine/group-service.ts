@@ -108,7 +108,10 @@ export class GroupService {
     const subscribed = subscribedTopics(snapshot);
     const held = partitions.find(({ topic }) => snapshot.members.length > 0 && (subscribed === null || subscribed.has(topic)));
     if (held !== undefined) {
-      throw new GroupError("GROUP_SUBSCRIBED_TO_TOPIC", `group "${groupId}" is subscribed to "${held.topic}"; its members must leave it first`);
+      throw new GroupError(
+        "GROUP_SUBSCRIBED_TO_TOPIC",
+        `group "${groupId}" is subscribed to "${held.topic}"; its members must leave it first`,
+      );
     }
     await this.#store.deleteOffsets(groupId, partitions);
   }
@@ -124,7 +127,12 @@ export class GroupService {
       const group = this.#coordinator.describe(groupId);
       if (group === null) return null;
       const { state, protocolType } = group;
-      return { state, protocolType, stateTimestamp: this.#coordinator.stateTimestamp(groupId) ?? -1, subscribedTopics: subscribedTopics(group) };
+      return {
+        state,
+        protocolType,
+        stateTimestamp: this.#coordinator.stateTimestamp(groupId) ?? -1,
+        subscribedTopics: subscribedTopics(group),
+      };
     });
     for (const groupId of goneGroupIds) {
       if (this.#coordinator.describe(groupId)?.state === "Empty") this.#coordinator.remove(groupId);

@@ -39,7 +39,8 @@ export class InternalTopic {
   /** Resolves when written; durable within `flushMs`, or with `durable` before it resolves. Keeps call order within a partition. */
   async append(partition: number, records: readonly InternalRecord[], durable: boolean): Promise<void> {
     if (records.length === 0) return;
-    if (this.#house.context.readOnly) throw new UsageError("READ_ONLY", `${this.#name} cannot be written: the log was opened with readOnly`);
+    if (this.#house.context.readOnly)
+      throw new UsageError("READ_ONLY", `${this.#name} cannot be written: the log was opened with readOnly`);
     const slot = this.#house.topics.find(this.#name)?.slots[partition];
     const log = slot?.state === "open" ? slot.log : await this.#make(partition);
     const { writer } = this.#house.context.core;
@@ -79,7 +80,8 @@ export class InternalTopic {
         if (isControl(attributes)) continue;
         const cursor = new RecordCursor(batches, position);
         while (cursor.next()) {
-          if (cursor.keyLength >= 0) records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valueOf(batches, cursor) });
+          if (cursor.keyLength >= 0)
+            records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valueOf(batches, cursor) });
         }
       }
       yield records;

@@ -4,7 +4,12 @@ import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
 import type { ProducePath } from "./produce-path.ts";
 
-export function collectMetrics(house: House, produce: ProducePath, fetch: FetchPath, groups: GroupService): Readonly<Record<string, number>> {
+export function collectMetrics(
+  house: House,
+  produce: ProducePath,
+  fetch: FetchPath,
+  groups: GroupService,
+): Readonly<Record<string, number>> {
   const logs = house.topics.openLogs();
   const metrics: Record<string, number> = {
     topics: house.topics.all().length,

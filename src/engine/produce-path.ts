@@ -65,7 +65,10 @@ export class ProducePath {
   #check(topic: OpenTopic, log: PartitionLog, batch: Uint8Array): BatchVerdict {
     const { config } = topic;
     if (topic.frozen) {
-      throw new UsageError("TOPIC_NOT_ADOPTED", `topic "${topic.name}" was left here by another writer: adoptTopic names its settings first`);
+      throw new UsageError(
+        "TOPIC_NOT_ADOPTED",
+        `topic "${topic.name}" was left here by another writer: adoptTopic names its settings first`,
+      );
     }
     if (batch.byteLength > config.maxMessageBytes) {
       throw new UsageError(
@@ -92,7 +95,10 @@ export class ProducePath {
       throw new UsageError("UNSUPPORTED_COMPRESSION_TYPE", `batches compressed with ${codec} cannot be appended to ${log.spec.directory}`);
     }
     if (isControl(attributes) || isLogAppendTime(attributes)) {
-      throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: control and LogAppendTime bits are the broker's`);
+      throw new UsageError(
+        "INVALID_RECORD",
+        `the batch for ${log.spec.directory} is refused: control and LogAppendTime bits are the broker's`,
+      );
     }
     if (baseOffset !== 0) {
       throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: expected base offset 0, found ${baseOffset}`);

@@ -1,6 +1,7 @@
 /** Starting an engine: lock, core, books, logs, groups, in an order that a crash at any step leaves whole. */
-import type { LockHolder, StorageDriver, StorageLock } from "../api/storage-driver.ts";
+
 import type { Logger, OdradekEvent } from "../api/odradek.ts";
+import type { LockHolder, StorageDriver, StorageLock } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { loadCore } from "../core/load-core.ts";

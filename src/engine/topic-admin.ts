@@ -106,7 +106,8 @@ export class TopicAdmin {
       const { catalog, topics, context } = this.#house;
       this.#refuseReadOnly("adoptTopic");
       const frozen = topics.require(name);
-      if (!frozen.frozen) throw new UsageError("INVALID_REQUEST", `topic "${name}" is Odradek's already: alterTopic and createPartitions change it`);
+      if (!frozen.frozen)
+        throw new UsageError("INVALID_REQUEST", `topic "${name}" is Odradek's already: alterTopic and createPartitions change it`);
       checkPartitionCount(name, options.partitions, frozen.slots.length);
       const overrides = validateConfig({ cleanupPolicy: options.cleanupPolicy });
       const metadata = await readPartitionMetadata(context.storage, partitionDirectoryName(name, 0));
@@ -118,7 +119,11 @@ export class TopicAdmin {
       // From here on it is ours; what a crash leaves undone below is done by the next open.
       for (const log of frozen.openLogs()) await log.close(false);
       for (const [index, slot] of made.entries()) topic.slots[missing[index] as number] = slot;
-      await openPartitions(this.#house, topic, range(0, options.partitions).filter((partition) => !missing.includes(partition)));
+      await openPartitions(
+        this.#house,
+        topic,
+        range(0, options.partitions).filter((partition) => !missing.includes(partition)),
+      );
       topics.put(topic);
     });
   }
@@ -130,7 +135,10 @@ export class TopicAdmin {
     this.#refuseFrozen(topic, "deleteRecords");
     const log = topic.log(at.partition);
     if (!topic.config.cleanupPolicy.includes("delete")) {
-      throw new UsageError("POLICY_VIOLATION", `topic "${at.topic}" has cleanupPolicy "${topic.config.cleanupPolicy}": deleteRecords needs "delete" in it`);
+      throw new UsageError(
+        "POLICY_VIOLATION",
+        `topic "${at.topic}" has cleanupPolicy "${topic.config.cleanupPolicy}": deleteRecords needs "delete" in it`,
+      );
     }
     return log === null ? Promise.resolve(0) : log.deleteRecordsBefore(beforeOffset);
   }
@@ -173,7 +181,10 @@ export class TopicAdmin {
 
   #refuseFrozen(topic: OpenTopic, call: string): void {
     if (topic.frozen) {
-      throw new UsageError("TOPIC_NOT_ADOPTED", `${call}: topic "${topic.name}" was left here by another writer; adoptTopic names its settings first`);
+      throw new UsageError(
+        "TOPIC_NOT_ADOPTED",
+        `${call}: topic "${topic.name}" was left here by another writer; adoptTopic names its settings first`,
+      );
     }
   }
 
@@ -211,7 +222,10 @@ export function describeWhole(topic: OpenTopic): TopicDescription {
 
 function checkPartitionCount(topic: string, count: number, least: number): void {
   if (Number.isInteger(count) && count >= least && count <= PARTITION_COUNT_MAX) return;
-  throw new UsageError("INVALID_PARTITIONS", `topic "${topic}": expected ${least} to ${PARTITION_COUNT_MAX} partitions; found ${String(count)}`);
+  throw new UsageError(
+    "INVALID_PARTITIONS",
+    `topic "${topic}": expected ${least} to ${PARTITION_COUNT_MAX} partitions; found ${String(count)}`,
+  );
 }
 
 function range(from: number, until: number): number[] {

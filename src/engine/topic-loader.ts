@@ -63,7 +63,9 @@ async function openSlot(house: House, topic: OpenTopic, partition: number): Prom
     const error =
       cause instanceof OdradekError
         ? cause
-        : new StorageError("STORAGE_FAILED", `${partitionDirectoryName(topic.name, partition)} could not be opened: ${String(cause)}`, { cause });
+        : new StorageError("STORAGE_FAILED", `${partitionDirectoryName(topic.name, partition)} could not be opened: ${String(cause)}`, {
+            cause,
+          });
     house.events.emit("partition.failed", { partition: at, error });
     return { state: "failed", error };
   }
@@ -103,7 +105,11 @@ async function partitionsOnDisk(house: House): Promise<Map<string, ReadonlySet<n
   const found = new Map<string, ReadonlySet<number>>();
   for (const [topic, { partitionCount, present }] of topics) {
     if (partitionCount <= PARTITION_COUNT_MAX) found.set(topic, new Set(present));
-    else house.events.emit("directory.suspicious", { name: `${topic}-${partitionCount - 1}`, reason: "a partition number that no topic here can have" });
+    else
+      house.events.emit("directory.suspicious", {
+        name: `${topic}-${partitionCount - 1}`,
+        reason: "a partition number that no topic here can have",
+      });
   }
   return found;
 }

@@ -47,5 +47,8 @@ export class TopicRegistry {
 function unknownTopic(topic: string, names: Iterable<string>): UsageError {
   const near = nearestName(String(topic), [...names]);
   const hint = near === null ? "" : `; did you mean "${near}"?`;
-  return new UsageError("UNKNOWN_TOPIC_OR_PARTITION", `there is no topic "${String(topic)}"${hint} Topics are made by createTopic, never by use`);
+  return new UsageError(
+    "UNKNOWN_TOPIC_OR_PARTITION",
+    `there is no topic "${String(topic)}"${hint} Topics are made by createTopic, never by use`,
+  );
 }

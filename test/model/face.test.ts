@@ -16,13 +16,38 @@ const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31);
 
 type Command =
   | { readonly do: "create" | "delete" | "maintain" | "reopen"; readonly topic: number; readonly partitions: number }
-  | { readonly do: "send" | "sendBatch"; readonly topic: number; readonly partition: number; readonly values: readonly (string | null)[]; readonly timestamp: number }
-  | { readonly do: "read" | "poll" | "time" | "cut" | "marks"; readonly topic: number; readonly partition: number; readonly at: number; readonly count: number }
-  | { readonly do: "commit" | "committed"; readonly group: number; readonly topic: number; readonly partition: number; readonly at: number };
+  | {
+      readonly do: "send" | "sendBatch";
+      readonly topic: number;
+      readonly partition: number;
+      readonly values: readonly (string | null)[];
+      readonly timestamp: number;
+    }
+  | {
+      readonly do: "read" | "poll" | "time" | "cut" | "marks";
+      readonly topic: number;
+      readonly partition: number;
+      readonly at: number;
+      readonly count: number;
+    }
+  | {
+      readonly do: "commit" | "committed";
+      readonly group: number;
+      readonly topic: number;
+      readonly partition: number;
+      readonly at: number;
+    };
 
 const small = fc.nat({ max: 3 });
 const commands: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("create", "delete", "maintain", "reopen"), topic: small, partitions: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("create", "delete", "maintain", "reopen"),
+      topic: small,
+      partitions: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -43,7 +68,16 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
       count: fc.integer({ min: 1, max: 20 }),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("commit", "committed"), group: small, topic: small, partition: small, at: fc.nat({ max: 60 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom("commit", "committed"),
+      group: small,
+      topic: small,
+      partition: small,
+      at: fc.nat({ max: 60 }),
+    }),
+  },
 ) as fc.Arbitrary<Command>;
 
 let ran = 0;
@@ -57,7 +91,10 @@ class Run {
 
   async open(): Promise<void> {
     // Small segments, so that a program of a few records rolls several times.
-    this.log = await open({ storage: this.storage, topicDefaults: { segmentBytes: 400, indexIntervalBytes: 100, retentionMs: Number.POSITIVE_INFINITY } });
+    this.log = await open({
+      storage: this.storage,
+      topicDefaults: { segmentBytes: 400, indexIntervalBytes: 100, retentionMs: Number.POSITIVE_INFINITY },
+    });
   }
 
   async step(command: Command): Promise<void> {
@@ -114,9 +151,16 @@ class Run {
 
   async #send(command: Extract<Command, { values: unknown }>, topic: string, partition: number, model: ModelPartition): Promise<void> {
     const producer = this.log.producer({ key: utf8, value: utf8 });
-    const records = command.values.map((value, index) => ({ topic, partition, key: index % 2 === 0 ? `k${index}` : null, value, timestamp: command.timestamp + index }));
+    const records = command.values.map((value, index) => ({
+      topic,
+      partition,
+      key: index % 2 === 0 ? `k${index}` : null,
+      value,
+      timestamp: command.timestamp + index,
+    }));
     const base = model.end;
-    const sent = command.do === "send" ? await Promise.all(records.map((record) => producer.send(record))) : await producer.sendBatch(records);
+    const sent =
+      command.do === "send" ? await Promise.all(records.map((record) => producer.send(record))) : await producer.sendBatch(records);
     expect(sent.map(({ offset }) => offset)).toEqual(records.map((_, index) => base + index));
     for (const { key, value, timestamp } of records) model.records.push({ key, value, timestamp });
     await producer.close();
@@ -167,10 +211,22 @@ class Run {
 
   async #marks(topic: string, partition: number, model: ModelPartition): Promise<void> {
     const described = (await this.log.describeTopic(topic)).partitions[partition];
-    expect(described).toMatchObject({ logStartOffset: model.logStart, highWatermark: model.end, logEndOffset: model.end, lastStableOffset: model.end });
+    expect(described).toMatchObject({
+      logStartOffset: model.logStart,
+      highWatermark: model.end,
+      logEndOffset: model.end,
+      lastStableOffset: model.end,
+    });
   }
 
-  async #offsets(what: "commit" | "committed", group: string, topic: string, partition: number, model: ModelPartition, at: number): Promise<void> {
+  async #offsets(
+    what: "commit" | "committed",
+    group: string,
+    topic: string,
+    partition: number,
+    model: ModelPartition,
+    at: number,
+  ): Promise<void> {
     const consumer = this.log.consumer({ groupId: group, key: bytes, value: bytes, enableAutoCommit: false });
     await consumer.assign([{ topic, partition }]);
     if (what === "commit") {
