@@ -96,13 +96,13 @@ export class FencedFile implements StorageFile {
    * than its turn at the door.
    */
   sync(): Promise<void> {
-    if (this.#nextSync !== null) return this.#nextSync;
     try {
       this.#admit("sync");
       if (this.#failure !== null) throw this.#failure;
     } catch (error) {
       return Promise.reject(error);
     }
+    if (this.#nextSync !== null) return this.#nextSync;
     this.#inFlight++;
     if (this.#syncing === null && this.#syncGate.tryEnter()) return this.#runSync();
     const next = this.#waitAndSync();
