@@ -77,6 +77,8 @@ export class FakeBroker implements Broker {
   /** Fetches that wait now. */
   waitingCount = 0;
   readonly #topics: Map<string, FakePartition[]> = new Map();
+  #topicCount = 0;
+  readonly #topicIds: Map<string, string> = new Map();
   #progress: Set<() => void> = new Set();
 
   constructor(core: Core, clock: Clock, random: Random) {
@@ -96,10 +98,12 @@ export class FakeBroker implements Broker {
     const list = this.#topics.get(topic) ?? [];
     while (list.length < partitions) list.push(new FakePartition());
     this.#topics.set(topic, list);
+    if (!this.#topicIds.has(topic)) this.#topicIds.set(topic, `${topic}#${this.#topicCount++}`);
   }
 
   removeTopic(topic: string): void {
     this.#topics.delete(topic);
+    this.#topicIds.delete(topic);
     this.#moved();
   }
 
@@ -324,7 +328,7 @@ export class FakeBroker implements Broker {
       .filter(([name]) => topics === null || topics.includes(name))
       .map(([name, partitions]) => ({
         name,
-        topicId: name,
+        topicId: this.#topicIds.get(name) ?? "",
         internal: name.startsWith("__"),
         partitionCount: partitions.length,
         maxMessageBytes: 1 << 20,
