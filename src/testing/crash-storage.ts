@@ -5,9 +5,10 @@ import { errnoError } from "../storage/errno.ts";
 import { claimInProcess } from "../storage/process-locks.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "../storage/storage-name.ts";
 import { type CrashPolicy, digitChooser, nextDigits, randomChooser, untilTime } from "./crash-choosers.ts";
+import { CrashFile } from "./crash-file.ts";
 import { crashImage } from "./crash-image.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { SimDirectory, type SimNode } from "./sim-directory.ts";
+import { cloneDirectory, SimDirectory, type SimNode } from "./sim-directory.ts";
 import { SimFile } from "./sim-file.ts";
 
 /** How many sectors that files gave back are remembered for stale fills. */
@@ -87,7 +88,7 @@ export class CrashStorage implements StorageDriver {
   /** The power goes (or the process dies): answers the disk as the next one finds it. This one refuses every call from now on. */
   crash(random: Random = new SeededRandom(0), policy: CrashPolicy = {}): CrashStorage {
     this.halt();
-    if (policy.kind === "process") return this.#next(cloneNode(this.#root, new Map()) as SimDirectory);
+    if (policy.kind === "process") return this.#next(cloneDirectory(this.#root));
     return this.#next(crashImage(this.#root, randomChooser(random, policy, this.#time, this.#stale)));
   }
 
@@ -246,7 +247,7 @@ export class CrashStorage implements StorageDriver {
 
   // What files ask for
 
-  /** @internal The file behind a number, whoever opened it. */
+  /** The file behind a number, whoever opened it. */
   at(number: number, call: string, name: string, writes: boolean): SimFile {
     this.#checkRunning(call, name);
     const open = this.#table[number] ?? null;
@@ -365,63 +366,4 @@ export class CrashStorage implements StorageDriver {
   #now(): number {
     return (this.#options.clock ?? systemClock).now();
   }
-}
-
-function cloneNode(node: SimNode, made: Map<SimNode, SimNode>): SimNode {
-  let copy = made.get(node);
-  if (copy === undefined) {
-    copy = node.kind === "file" ? node.clone() : node.map((child) => cloneNode(child, made));
-    made.set(node, copy);
-  }
-  return copy;
-}
-
-/** A number in the storage's table of open files, and nothing else. */
-class CrashFile implements StorageFile {
-  readonly #storage: CrashStorage;
-  readonly #number: number;
-  readonly #name: string;
-  #closing: Promise<void> | null = null;
-
-  constructor(storage: CrashStorage, number: number, name: string) {
-    this.#storage = storage;
-    this.#number = number;
-    this.#name = name;
-  }
-
-  readAt(into: Uint8Array, position: number): number {
-    return this.#storage.at(this.#number, "readAt", this.#name, false).readAt(into, checked(position, "readAt", this.#name));
-  }
-
-  writeAt(bytes: Uint8Array, position: number): number {
-    return this.#storage.write(this.#number, bytes, checked(position, "writeAt", this.#name), this.#name);
-  }
-
-  truncate(byteLength: number): void {
-    this.#storage.truncate(this.#number, checked(byteLength, "truncate", this.#name), this.#name);
-  }
-
-  byteLength(): number {
-    return this.#storage.at(this.#number, "byteLength", this.#name, false).byteLength;
-  }
-
-  modifiedAt(): number {
-    return this.#storage.at(this.#number, "modifiedAt", this.#name, false).modifiedAt;
-  }
-
-  sync(): Promise<void> {
-    return this.#storage.sync(this.#number, this.#name);
-  }
-
-  async readAhead(_position: number, _byteLength: number): Promise<void> {}
-
-  close(): Promise<void> {
-    this.#closing ??= this.#storage.release(this.#number);
-    return this.#closing;
-  }
-}
-
-function checked(position: number, call: string, name: string): number {
-  if (!Number.isSafeInteger(position) || position < 0) throw errnoError("EINVAL", `${call} at ${position}`, name);
-  return position;
 }

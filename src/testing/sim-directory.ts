@@ -81,3 +81,17 @@ function set(entries: Map<string, SimNode>, sets: DirectoryChange["sets"]): void
   for (const [name, node] of sets) if (node === null) entries.delete(name);
   for (const [name, node] of sets) if (node !== null) entries.set(name, node);
 }
+
+/** The directory as a process finds it after another one died: nothing lost, and nothing made durable by it. */
+export function cloneDirectory(root: SimDirectory): SimDirectory {
+  const made = new Map<SimNode, SimNode>();
+  const clone = (node: SimNode): SimNode => {
+    let copy = made.get(node);
+    if (copy === undefined) {
+      copy = node.kind === "file" ? node.clone() : node.map(clone);
+      made.set(node, copy);
+    }
+    return copy;
+  };
+  return root.map(clone);
+}

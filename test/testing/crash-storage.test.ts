@@ -1,9 +1,13 @@
 /** The simulated disk against its own laws: what is flushed outlives every crash, what is not may go in any way there is. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { fenced } from "../../src/storage/fenced.ts";
 import { memory } from "../../src/storage/memory.ts";
+import { nodeStorage } from "../../src/storage/node.ts";
 import type { CrashPolicy } from "../../src/testing/crash-choosers.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
@@ -122,6 +126,25 @@ describe("a disk that never crashes", () => {
         expect(await contents(simulated)).toEqual(await contents(plain));
       }),
       { numRuns: 150 },
+    );
+  });
+});
+
+describe("a disk that never crashes, beside a real one", () => {
+  it("holds what the real one holds, through any history", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const directory = await mkdtemp(join(tmpdir(), "odradek-fidelity-"));
+        try {
+          const [simulated, real] = [await disk(), nodeStorage(directory)];
+          await real.createDirectory("d");
+          for (const one of steps) for (const driver of [simulated, real]) await take(driver, one);
+          expect(sorted(JSON.stringify(await contents(simulated)))).toBe(sorted(JSON.stringify(await contents(real))));
+        } finally {
+          await rm(directory, { recursive: true });
+        }
+      }),
+      { numRuns: 25 },
     );
   });
 });
