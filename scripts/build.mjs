@@ -1,19 +1,18 @@
 /**
- * The build: the core's bytes, the vendored libraries, then TypeScript's own emit. Nothing else turns sources into dist.
+ * The build: the core's bytes, the vendored libraries, then TypeScript. Nothing else turns sources into dist.
  * `--quick` leaves TypeScript out: what the tests of the sources need.
  */
 import { copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { performance } from "node:perf_hooks";
+import { emit } from "./emit.mjs";
 import { projectRoot, runNode } from "./run.mjs";
 
 const dist = join(projectRoot, "dist");
-/** TypeScript by path: two compilers are installed, and both call their program `tsc`. */
-const compiler = join(projectRoot, "node_modules/typescript/bin/tsc");
 
 await step("core", buildCore);
 await step("vendor", () => runNode("scripts/build-vendor.mjs"));
-if (!process.argv.includes("--quick")) await step("types and code", emit);
+if (!process.argv.includes("--quick")) await step("types and code", emitSources);
 
 async function buildCore() {
   const built = await runNode("scripts/build-core.mjs");
@@ -23,18 +22,10 @@ async function buildCore() {
   return built;
 }
 
-async function emit() {
-  const { code, output } = await runNode(compiler, ["-p", "tsconfig.build.json", "--listEmittedFiles", "--pretty", "false"]);
-  const complaints = output.split("\n").filter((line) => !line.startsWith("TSFILE: "));
-  if (code !== 0) return { code, output: complaints.join("\n") };
-  const emitted = new Set(
-    output
-      .split("\n")
-      .filter((line) => line.startsWith("TSFILE: "))
-      .map((line) => line.slice("TSFILE: ".length).trim()),
-  );
-  if (emitted.size === 0) return { code: 1, output: `tsc said nothing was emitted:\n${output}` };
-  removeOthers(emitted);
+function emitSources() {
+  const { files, problems } = emit(projectRoot);
+  if (problems !== "") return { code: 1, output: problems };
+  removeOthers(files);
   return { code: 0, output: "" };
 }
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The face and the broker port as types: no line of this folder runs. */
 export type * from "./broker.ts";
 export type * from "./bytes.ts";
