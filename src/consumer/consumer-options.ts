@@ -91,7 +91,7 @@ export function consumerSettings<K, V>(
     maxPollIntervalMs: options.maxPollIntervalMs ?? 300_000,
     fetchMaxBytes: options.fetchMaxBytes ?? 1 << 20,
     sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
-    clientId: options.clientId ?? "",
+    clientId: options.clientId ?? "consumer",
     signal: options.signal ?? null,
     assignors: typeof strategy === "string" ? [strategy] : [...strategy],
     onDeserializeError: options.onDeserializeError ?? "stop",

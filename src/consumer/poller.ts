@@ -32,7 +32,7 @@ export async function poll<K, V>(parts: IteratorParts<K, V>, clock: Clock, optio
 }
 
 async function gather<K, V>(parts: IteratorParts<K, V>, session: Session, maxRecords: number): Promise<ConsumerRecord<K, V>[]> {
-  const { reader } = parts;
+  const { reader, decoder, policy } = parts;
   const records: ConsumerRecord<K, V>[] = [];
   while (records.length < maxRecords) {
     if (records.length > 0) {
@@ -40,29 +40,20 @@ async function gather<K, V>(parts: IteratorParts<K, V>, session: Session, maxRec
       session.signal?.throwIfAborted();
       if (!reader.isReady(session)) break;
     } else if (!(await reader.advance(session))) break;
-    const record = await next(parts, records.length > 0);
-    if (record === null) break;
-    if (record !== "skipped") records.push(record);
+    const cursor = reader.peek();
+    if (cursor === null || reader.slice === null) continue;
+    try {
+      records.push(decoder.decode(cursor, reader.slice.state));
+      reader.deliver();
+    } catch (error) {
+      if (!(error instanceof SerdeError)) throw error;
+      if (records.length > 0 && !policy.alwaysSkips) {
+        // Given first is what stands before it; the next poll meets it.
+        reader.refuse();
+        break;
+      }
+      await skipOrThrow(parts, error);
+    }
   }
   return records;
-}
-
-/** Null: a record that may not be skipped stands behind others, which are given first. The next poll meets it. */
-async function next<K, V>(parts: IteratorParts<K, V>, hasOthers: boolean): Promise<ConsumerRecord<K, V> | "skipped" | null> {
-  const { reader, decoder, policy } = parts;
-  const cursor = reader.peek();
-  if (cursor === null || reader.slice === null) return "skipped";
-  try {
-    const record = decoder.decode(cursor, reader.slice.state);
-    reader.deliver();
-    return record;
-  } catch (error) {
-    if (!(error instanceof SerdeError)) throw error;
-    if (hasOthers && !policy.alwaysSkips) {
-      reader.refuse();
-      return null;
-    }
-    await skipOrThrow(parts, error);
-    return "skipped";
-  }
 }
