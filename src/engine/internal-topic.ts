@@ -81,7 +81,7 @@ export class InternalTopic {
         const cursor = new RecordCursor(batches, position);
         while (cursor.next()) {
           if (cursor.keyLength >= 0)
-            records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valueOf(batches, cursor) });
+            records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valuePart(batches, cursor) });
         }
       }
       yield records;
@@ -156,5 +156,5 @@ export class InternalTopic {
 
 const part = (batches: Bytes, start: number, byteLength: number): Bytes => batches.subarray(start, start + byteLength);
 
-const valueOf = (batches: Bytes, cursor: RecordCursor): Bytes | null =>
+const valuePart = (batches: Bytes, cursor: RecordCursor): Bytes | null =>
   cursor.valueLength < 0 ? null : part(batches, cursor.valueStart, cursor.valueLength);

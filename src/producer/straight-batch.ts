@@ -5,8 +5,11 @@
 import type { ProduceResponse } from "../api/broker.ts";
 import type { ProducerRecord } from "../api/producer.ts";
 import { UsageError } from "../base/errors.ts";
-import { sendBatchError } from "./batch-outcome.ts";
+import { HEADER_BYTE_LENGTH } from "../base/record-batch.ts";
+import { BatchOutcome, sendBatchError } from "./batch-outcome.ts";
+import type { PlannedBatch } from "./batch-plan.ts";
 import { acknowledged, unacknowledged } from "./delivery.ts";
+import { HeldBatches } from "./held-batches.ts";
 import type { Answer } from "./pending-batch.ts";
 import { ANY_PARTITION, type RecordIntake } from "./record-intake.ts";
 import { headersByteLength, recordByteLengthMax } from "./record-size.ts";
@@ -16,6 +19,9 @@ import type { SendParts } from "./waiting-send.ts";
 export class StraightBatch<K, V> {
   readonly #parts: SendParts<K, V>;
   readonly #intake: RecordIntake<K, V>;
+  /** The batches of a call that is too large for one: nothing may be appended before every record is known to be good. */
+  readonly #held = new HeldBatches();
+  #heldCounts: number[] = [];
 
   constructor(parts: SendParts<K, V>, intake: RecordIntake<K, V>) {
     this.#parts = parts;
@@ -36,16 +42,33 @@ export class StraightBatch<K, V> {
     const partition = this.#parts.choice.choose(topic, named, null, null);
     if (!(partition >= 0)) return null;
 
-    const { delivery, accumulator } = this.#parts;
+    const { accumulator } = this.#parts;
     accumulator.flushPartition(topic, partition);
-    const timestamps = this.#write(records, topic, partition, nowMs);
-    if (timestamps === undefined) return null;
+    try {
+      const timestamps = this.#write(records, topic, partition, nowMs);
+      if (timestamps === undefined) return null;
+      return this.#held.count === 0
+        ? this.#sendOne(topic, partition, records.length, nowMs, timestamps)
+        : this.#sendHeld(topic, partition, records.length, nowMs, timestamps);
+    } finally {
+      this.#held.clear();
+      this.#heldCounts = [];
+    }
+  }
+
+  #sendOne(
+    topic: TopicEntry,
+    partition: number,
+    count: number,
+    nowMs: number,
+    timestamps: readonly number[] | null,
+  ): Promise<Answer[]> | null {
+    const { delivery } = this.#parts;
     const { writer } = delivery;
     const { byteLength } = writer;
     if (!delivery.memory.reserve(byteLength)) return null;
     topic.sticky.moveOn(partition, topic.partitionCount);
     const epoch = delivery.unsettled.begin();
-    const count = records.length;
     const produced = delivery.produce(topic, partition, writer.finish());
     const at = (index: number): number => (timestamps === null ? nowMs : (timestamps[index] as number));
 
@@ -67,13 +90,45 @@ export class StraightBatch<K, V> {
     });
   }
 
-  /** The timestamps, null when all are `nowMs`; undefined when the records are not for this way. The batch stands unfinished in the writer. */
+  #sendHeld(
+    topic: TopicEntry,
+    partition: number,
+    count: number,
+    nowMs: number,
+    timestamps: readonly number[] | null,
+  ): Promise<Answer[]> | null {
+    const { delivery } = this.#parts;
+    const held = this.#held;
+    this.#hold();
+    if (!delivery.memory.reserve(held.byteLength)) return null;
+    topic.sticky.moveOn(partition, topic.partitionCount);
+    let first = 0;
+    const plan = this.#heldCounts.map((length, index): PlannedBatch => {
+      const indices = Array.from({ length }, (_, offsetDelta) => first + offsetDelta);
+      first += length;
+      return { topic, partition, indices, byteLength: held.at(index).length };
+    });
+    const outcome = new BatchOutcome(delivery, timestamps ?? new Array<number>(count).fill(nowMs));
+    outcome.expect(plan);
+    for (const [index, batch] of plan.entries()) outcome.follow(batch, delivery.produce(topic, partition, held.at(index)));
+    outcome.allHandedOver();
+    return outcome.promise;
+  }
+
+  #hold(): void {
+    const { writer } = this.#parts.delivery;
+    this.#heldCounts.push(writer.recordCount);
+    this.#held.hold(writer.finish());
+  }
+
+  /** The timestamps, null when all are `nowMs`; undefined when the records are not for this way. The last batch stands unfinished in the writer. */
   #write(records: readonly ProducerRecord<K, V>[], topic: TopicEntry, partition: number, nowMs: number): number[] | null | undefined {
     const { delivery } = this.#parts;
     const intake = this.#intake;
     const limit = delivery.batchByteLengthMax(topic);
     const writer = delivery.begin();
     let byteLength: number = writer.byteLength;
+    let heldCount = 0;
     let timestamps: number[] | null = null;
     const count = records.length;
     for (let index = 0; index < count; index += 1) {
@@ -83,8 +138,15 @@ export class StraightBatch<K, V> {
       if (timestamp !== nowMs && timestamps === null) timestamps = new Array<number>(index).fill(nowMs);
       if (timestamps !== null) timestamps.push(timestamp);
       const most = recordByteLengthMax(key === null ? 0 : key.length, value === null ? 0 : value.length, headersByteLength(headers));
-      // The last bytes of a batch are cut to measure on the other way. A serializer that itself used the log may have taken the writer.
-      if (byteLength + most > limit || writer.recordCount !== index || writer.byteLength !== byteLength) return undefined;
+      // A serializer that itself used the log may have taken the writer.
+      if (writer.recordCount !== index - heldCount || writer.byteLength !== byteLength) return undefined;
+      if (byteLength + most > limit) {
+        // A record that may be too large for a batch of its own is measured on the other way.
+        if (index === heldCount || HEADER_BYTE_LENGTH + most > limit) return undefined;
+        heldCount = index;
+        this.#hold();
+        delivery.begin();
+      }
       writer.append(key, value, headers, timestamp);
       byteLength = writer.byteLength;
     }

@@ -468,6 +468,21 @@ describe("sendBatch", () => {
     expect(await sender.sendBatch([])).toStrictEqual([]);
   });
 
+  it("appends nothing when a record is bad, though whole batches stood ready before it", async () => {
+    const { broker, producer } = makeWorld();
+    broker.makeTopic("orders", 1, 1000);
+    const sender = producer();
+    await sender.send({ topic: "orders", value: "v" });
+    const records = Array.from({ length: 100 }, (_, i) => ({
+      topic: "orders",
+      value: i === 99 ? (undefined as never) : String(i).padStart(50, "0"),
+    }));
+    await expect(sender.sendBatch(records)).rejects.toMatchObject({ name: "UsageError", message: expect.stringContaining("record 99") });
+    expect(broker.values("orders")).toStrictEqual(["v"]);
+    await sender.sendBatch(records.slice(0, 99));
+    expect(broker.values("orders")).toHaveLength(100);
+  });
+
   it("goes out within the call, in one batch, when partition and room are known", async () => {
     const { broker, producer } = makeWorld();
     broker.makeTopic("orders", 1);
