@@ -5,14 +5,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
-import { fenced } from "../../src/storage/fenced.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { nodeStorage } from "../../src/storage/node.ts";
 import type { CrashPolicy } from "../../src/testing/crash-choosers.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-
-const SECTOR = 16;
+import { FILES, SECTOR, step, take } from "./disk-steps.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array | null): string | null => (bytes === null ? null : new TextDecoder().decode(bytes));
@@ -50,50 +48,6 @@ async function write(driver: StorageDriver, name: string, text: string, position
 function outcomes(storage: CrashStorage, name: string, limit = 10_000): Set<string | null> {
   expect(storage.countCrashes(limit)).toBeLessThanOrEqual(limit);
   return new Set([...storage.enumerateCrashes(limit)].map((after) => textOf(after.peek(name))));
-}
-
-type Step =
-  | { readonly do: "write"; readonly file: number; readonly position: number; readonly byteLength: number; readonly fill: number }
-  | { readonly do: "truncate"; readonly file: number; readonly byteLength: number }
-  | { readonly do: "sync" | "remove" | "syncDirectory"; readonly file: number }
-  | { readonly do: "replace"; readonly file: number; readonly onto: number };
-
-const FILES = ["a", "b", "d/a", "d/b"];
-const file = fc.nat({ max: FILES.length - 1 });
-const position = fc.nat({ max: 5 * SECTOR });
-const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({
-    do: fc.constant("write" as const),
-    file,
-    position,
-    byteLength: fc.integer({ min: 1, max: 3 * SECTOR }),
-    fill: fc.integer({ min: 1, max: 255 }),
-  }),
-  fc.record({ do: fc.constant("truncate" as const), file, byteLength: position }),
-  fc.record({ do: fc.constantFrom("sync" as const, "remove" as const, "syncDirectory" as const), file }),
-  fc.record({ do: fc.constant("replace" as const), file, onto: file }),
-);
-
-/** Does one step; what the rules of names forbid does nothing, on every driver alike. */
-async function take(driver: StorageDriver, one: Step): Promise<void> {
-  const name = FILES[one.file]!;
-  const directory = name.includes("/") ? "d" : "";
-  const exists = (await driver.list(directory)).some((entry) => name.endsWith(entry.name) && entry.kind === "file");
-  if (one.do === "syncDirectory") return driver.syncDirectory(directory);
-  if (one.do === "replace") {
-    const onto = FILES[one.onto]!;
-    if (exists && onto.includes("/") === name.includes("/")) await driver.replace(name, onto);
-    return;
-  }
-  if (one.do === "remove") {
-    if (exists) await driver.remove(name);
-    return;
-  }
-  const handle = await driver.open(name, { create: "if-missing" });
-  if (one.do === "write") handle.writeAt(new Uint8Array(one.byteLength).fill(one.fill), one.position);
-  else if (one.do === "truncate") handle.truncate(one.byteLength);
-  else await handle.sync();
-  await handle.close();
 }
 
 /** Makes everything there is durable. */
@@ -401,103 +355,6 @@ describe("too many ways to crash", () => {
     expect(seen[0]).toBe(null);
     expect(seen[1]).toBe(20 * SECTOR);
     for (let at = 1; at <= 20; at++) expect(seen).toContain(at * SECTOR);
-  });
-});
-
-describe("numbers of closed files", () => {
-  it("are used again at once, so that a late write lands in another file", async () => {
-    const storage = await disk();
-    const first = await storage.open("a", { create: "new" });
-    await first.close();
-    expect(() => first.writeAt(bytesOf("lost"), 0)).toThrow("EBADF");
-    const second = await storage.open("b", { create: "new" });
-    first.writeAt(bytesOf("astray"), 0);
-    expect(textOf(storage.peek("b"))).toBe("astray");
-    expect(storage.peek("a")?.length).toBe(0);
-    await second.close();
-  });
-
-  it("fool no one behind the fence", async () => {
-    const storage = await disk();
-    const driver = fenced(storage);
-    const first = await driver.open("a", { create: "new" });
-    const closing = first.close();
-    const second = await driver.open("b", { create: "new" });
-    expect(() => first.writeAt(bytesOf("astray"), 0)).toThrow("closed");
-    await closing;
-    await expect(first.sync()).rejects.toThrow("closed");
-    expect(storage.peek("b")?.length).toBe(0);
-    await second.close();
-  });
-
-  it("make a flush under a close another file's, except behind the fence", async () => {
-    const latency = async (): Promise<void> => {
-      for (let turn = 0; turn < 3; turn++) await null;
-    };
-    for (const guarded of [false, true]) {
-      const storage = crashStorage({ sectorByteLength: SECTOR, latency });
-      const driver = guarded ? fenced(storage) : storage;
-      const first = await driver.open("a", { create: "new" });
-      await driver.syncDirectory("");
-      first.writeAt(bytesOf("precious"), 0);
-      const syncing = first.sync().catch(() => {});
-      await first.close();
-      await syncing;
-      const after = storage.crash(new SeededRandom(0), { survival: "nothing" });
-      expect(textOf(after.peek("a"))).toBe(guarded ? "precious" : "");
-    }
-  });
-});
-
-describe("a flush that fails", () => {
-  const prepared = async (): Promise<CrashStorage> => {
-    const storage = await disk();
-    await write(storage, "a", "old old old old ", 0, true);
-    await storage.syncDirectory("");
-    return storage;
-  };
-
-  it("as on ext4 shows the new bytes, succeeds the next time, and never writes them", async () => {
-    const storage = await prepared();
-    const handle = await storage.open("a", { create: "no" });
-    handle.writeAt(bytesOf("new new new new "), 0);
-    storage.failSyncs(/^a$/, "ext4");
-    await expect(handle.sync()).rejects.toThrow("EIO");
-    await handle.sync();
-    expect(textOf(storage.peek("a"))).toBe("new new new new ");
-    expect([...outcomes(storage, "a")]).toEqual(["old old old old "]);
-  });
-
-  it("as on ext4 without ordered data tells it one flush late", async () => {
-    const storage = await prepared();
-    const handle = await storage.open("a", { create: "no" });
-    handle.writeAt(bytesOf("new new new new "), 0);
-    storage.failSyncs(/^a$/, "ext4-late");
-    await handle.sync();
-    await expect(handle.sync()).rejects.toThrow("EIO");
-    await handle.sync();
-    expect([...outcomes(storage, "a")]).toEqual(["old old old old "]);
-  });
-
-  it("as on XFS shuts the file system down for changes", async () => {
-    const storage = await prepared();
-    const handle = await storage.open("a", { create: "no" });
-    handle.writeAt(bytesOf("new new new new "), 0);
-    storage.failSyncs(/^a$/, "xfs");
-    await expect(handle.sync()).rejects.toThrow("EIO");
-    await expect(handle.sync()).rejects.toThrow("EIO");
-    expect(() => handle.writeAt(bytesOf("more"), 0)).toThrow("EIO");
-    await expect(storage.remove("a")).rejects.toThrow("EIO");
-    expect(textOf(storage.peek("a"))).toBe("new new new new ");
-  });
-
-  it("as on Btrfs shows the old bytes again", async () => {
-    const storage = await prepared();
-    const handle = await storage.open("a", { create: "no" });
-    handle.writeAt(bytesOf("new new new new and longer"), 0);
-    storage.failSyncs(/^a$/, "btrfs");
-    await expect(handle.sync()).rejects.toThrow("EIO");
-    expect(textOf(storage.peek("a"))).toBe("old old old old ");
   });
 });
 
