@@ -1,0 +1,15 @@
+/** `npm run docs`: docs/CONFIG.md and docs/ERRORS.md, made from the tables in the code. A test holds them to it. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot, runNode } from "./run.mjs";
+
+const build = await runNode("scripts/build.mjs");
+if (build.code !== 0) {
+  process.stderr.write(build.output);
+  process.exit(build.code);
+}
+const { configTable } = await import("../dist/topic/topic-config.js");
+const { ERROR_CODES } = await import("../dist/base/error-codes.js");
+const { configPage, errorsPage } = await import("./docs/pages.mjs");
+writeFileSync(join(projectRoot, "docs/CONFIG.md"), configPage(configTable()));
+writeFileSync(join(projectRoot, "docs/ERRORS.md"), errorsPage(ERROR_CODES));
