@@ -30,6 +30,7 @@ export class FetchedRun {
   readonly #end: number;
   readonly #filter: AbortedFilter | null;
   #at = 0;
+  #givenCount = 0;
 
   constructor(state: PartitionState, answer: FetchedPartition, fetchOffset: number, readCommitted: boolean) {
     this.state = state;
@@ -43,6 +44,11 @@ export class FetchedRun {
   /** Whether it has neither batches nor an error. */
   get isEmpty(): boolean {
     return this.error === null && this.#end === 0;
+  }
+
+  /** Whether its first batch has been followed by another, or was its only one: the time to fetch more. */
+  get isUnderWay(): boolean {
+    return this.#givenCount > 1 || this.#at >= this.#end;
   }
 
   /** Whether a seek, pause or rebalance has made it worthless. */
@@ -71,6 +77,7 @@ export class FetchedRun {
         continue;
       }
       if (codecNumber(attributes) !== 0) throw this.#compressed(attributes, baseOffset, lastOffset);
+      this.#givenCount += 1;
       return { state, epoch: this.epoch, bytes, at, byteLength, baseOffset, lastOffset, recordCount };
     }
     return null;

@@ -64,7 +64,8 @@ export class Fetcher {
           return run;
         }
         if (found !== null) {
-          this.#fetchAhead(finished);
+          // Not before the first batch of a run is read, so that nobody waits for two fetches to get one record.
+          if (run.isUnderWay) this.#fetchAhead(finished);
           return found;
         }
       }

@@ -250,15 +250,19 @@ describe("fetching", () => {
         orders,
         numbers(0, 10).map((value) => ({ value })),
       );
-    const reader = consumer({ fetchMaxBytes: 300 });
+    const reader = consumer({ fetchMaxBytes: 500 });
     await reader.assign([orders]);
     await new Promise((resolve) => setTimeout(resolve, 10));
     expect(broker.fetches.length).toBe(0);
     const iterator = reader.records();
     await iterator.next();
     await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(broker.fetches.length).toBe(1);
+    for (let count = 0; count < 10; count++) await iterator.next();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    // One ahead: the run being read, and the one after it.
     expect(broker.fetches.length).toBe(2);
-    expect(broker.fetches.every(({ maxBytes }) => maxBytes === 300)).toBe(true);
+    expect(broker.fetches.every(({ maxBytes }) => maxBytes === 500)).toBe(true);
   });
 
   it("leaves no fetch waiting behind a poll whose time is over", async () => {
