@@ -3,6 +3,7 @@ import type { Options } from "./api/bytes.ts";
 import type { TopicConfig, TopicDescription } from "./api/topic.ts";
 import { UsageError } from "./base/errors.ts";
 import { describeValue } from "./base/options.ts";
+import { validateConfig } from "./topic/topic-config.ts";
 
 export interface TopicOptions {
   readonly partitions: number | undefined;
@@ -33,9 +34,10 @@ export function checkSameSettings(existing: TopicDescription, asked: Omit<TopicO
   const compare = (name: string, has: unknown, wanted: unknown): void => {
     if (wanted !== undefined && wanted !== has) differences.push(`${name} is ${String(has)}, not ${String(wanted)}`);
   };
+  const wantedConfig = validateConfig(asked.config);
   compare("partitions", existing.partitions.length, asked.partitions);
   compare("topicId", existing.topicId, asked.topicId);
-  for (const [name, wanted] of Object.entries(asked.config)) compare(name, existing.config[name as keyof TopicConfig], wanted);
+  for (const [name, wanted] of Object.entries(wantedConfig)) compare(name, existing.config[name as keyof TopicConfig], wanted);
   if (differences.length > 0) {
     throw new UsageError("TOPIC_ALREADY_EXISTS", `topic "${existing.name}" exists with other settings: ${differences.join("; ")}`);
   }

@@ -3,6 +3,7 @@ import type { CreateTopicRequest, TopicMetadata } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { TopicConfig, TopicDescription } from "../api/topic.ts";
 import { UsageError } from "../base/errors.ts";
+import { describeValue } from "../base/options.ts";
 import { partitionDirectoryName } from "../log/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { readPartitionMetadata } from "../log/partition-metadata.ts";
@@ -10,10 +11,12 @@ import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { resolveConfig, validateConfig } from "../topic/topic-config.ts";
 import { isTopicId, newTopicId } from "../topic/topic-id.ts";
 import { checkNewTopicName } from "../topic/topic-name.ts";
-import { type House, makeTopic, partitionSpec } from "./house.ts";
-import { removeLeftover } from "./leftover.ts";
+import { type House, isInternal, makeTopic, OFFSETS_TOPIC, partitionSpec, TRANSACTIONS_TOPIC } from "./house.ts";
+import { removeDirectoryWhole, removeLeftover } from "./leftover.ts";
 import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
 import { openPartitions } from "./topic-loader.ts";
+
+type OpenSlot = Extract<PartitionSlot, { readonly state: "open" }>;
 
 export type ConfigChange = { readonly [P in keyof TopicConfig]?: TopicConfig[P] | null | undefined };
 
@@ -34,7 +37,9 @@ export class TopicAdmin {
       if (topics.find(request.topic) !== undefined) {
         throw new UsageError("TOPIC_ALREADY_EXISTS", `topic "${request.topic}" exists`);
       }
-      checkNewTopicName(request.topic, topics.names());
+      checkNewTopicName(request.topic, [...topics.names(), OFFSETS_TOPIC, TRANSACTIONS_TOPIC]);
+      // Made by the engine, in Kafka's partition count: a group's records are found by its hash over that many.
+      if (isInternal(request.topic)) throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${request.topic}" is internal: it is made by the engine alone`);
       checkPartitionCount(request.topic, request.partitions, 1);
       const overrides = validateConfig(request.config);
       const topicId = request.topicId ?? newTopicId(context.random);
@@ -42,9 +47,10 @@ export class TopicAdmin {
         throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64; found ${JSON.stringify(topicId)}`);
       }
       const topic = makeTopic(this.#house, { name: request.topic, topicId, frozen: false, overrides });
-      topic.slots.push(...(await this.#makePartitions(topic, range(0, request.partitions))));
+      const made = await this.#makePartitions(topic, range(0, request.partitions));
       // The commit point: before it the directories are leftovers, after it they are the topic.
-      await catalog.addTopic({ name: topic.name, topicId, partitions: request.partitions, overrides });
+      await this.#orTakeBack(made, catalog.addTopic({ name: topic.name, topicId, partitions: request.partitions, overrides }));
+      topic.slots.push(...made);
       topics.put(topic);
       return describe(topic);
     });
@@ -78,9 +84,9 @@ export class TopicAdmin {
       this.#refuseInternal(topic, "given partitions");
       this.#refuseFrozen(topic, "createPartitions");
       checkPartitionCount(name, totalCount, topic.slots.length + 1);
-      const slots = await this.#makePartitions(topic, range(topic.slots.length, totalCount));
-      await catalog.changeTopic(name, { partitions: totalCount });
-      topic.slots.push(...slots);
+      const made = await this.#makePartitions(topic, range(topic.slots.length, totalCount));
+      await this.#orTakeBack(made, catalog.changeTopic(name, { partitions: totalCount }));
+      topic.slots.push(...made);
     });
   }
 
@@ -91,6 +97,9 @@ export class TopicAdmin {
       const topic = topics.require(name);
       this.#refuseInternal(topic, "altered");
       this.#refuseFrozen(topic, "alterTopic");
+      if (typeof change !== "object" || change === null || Array.isArray(change)) {
+        throw new UsageError("INVALID_CONFIG", `alterTopic("${name}"): expected an object of settings, found ${describeValue(change)}`);
+      }
       const resets = Object.keys(change).filter((key) => change[key as keyof TopicConfig] === null);
       const sets = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null && value !== undefined));
       const checked = validateConfig(sets);
@@ -115,7 +124,7 @@ export class TopicAdmin {
       const topic = makeTopic(this.#house, { name, topicId, frozen: false, overrides });
       const missing = range(0, options.partitions).filter((partition) => frozen.slots[partition]?.state !== "open");
       const made = await this.#makePartitions(topic, missing);
-      await catalog.addTopic({ name, topicId, partitions: options.partitions, overrides, adopted: true });
+      await this.#orTakeBack(made, catalog.addTopic({ name, topicId, partitions: options.partitions, overrides, adopted: true }));
       // From here on it is ours; what a crash leaves undone below is done by the next open.
       for (const log of frozen.openLogs()) await log.close(false);
       for (const [index, slot] of made.entries()) topic.slots[missing[index] as number] = slot;
@@ -154,21 +163,46 @@ export class TopicAdmin {
   }
 
   /** Makes the logs of these partitions, and takes them back if one cannot be made. */
-  async #makePartitions(topic: OpenTopic, partitions: readonly number[]): Promise<PartitionSlot[]> {
+  async #makePartitions(topic: OpenTopic, partitions: readonly number[]): Promise<OpenSlot[]> {
     const { context } = this.#house;
-    const made: PartitionLog[] = [];
+    const made: OpenSlot[] = [];
     try {
       for (const partition of partitions) {
         const spec = partitionSpec(this.#house, topic, partition, true);
         await removeLeftover(context.storage, spec.directory);
-        made.push(await PartitionLog.create(context, spec));
+        try {
+          made.push({ state: "open", log: await PartitionLog.create(context, spec) });
+        } catch (error) {
+          // What was made of it holds no record. Where it cannot be removed either, the next creation does.
+          await removeDirectoryWhole(context.storage, spec.directory).catch(() => {});
+          throw error;
+        }
       }
       await context.storage.syncDirectory("");
-      return made.map((log) => ({ state: "open", log }));
+      return made;
     } catch (error) {
-      for (const log of made) await log.destroy();
+      await this.#takeBack(made);
       throw error;
     }
+  }
+
+  /**
+   * The catalogue's change for partitions just made. Where it was refused their directories go; where the storage failed they
+   * stay, closed, since the file may hold the change all the same: an entry without directories would be a topic lost.
+   */
+  async #orTakeBack(made: readonly OpenSlot[], change: Promise<void>): Promise<void> {
+    try {
+      await change;
+    } catch (error) {
+      if (error instanceof UsageError) await this.#takeBack(made);
+      else for (const { log } of made) await log.close(false).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Best effort: the error that led here is the one to be told, and a directory without records is nobody's loss. */
+  async #takeBack(made: readonly OpenSlot[]): Promise<void> {
+    for (const { log } of made) await log.destroy().catch(() => {});
   }
 
   #refuseReadOnly(call: string): void {

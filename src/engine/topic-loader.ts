@@ -88,11 +88,11 @@ async function leftByAnother(house: House, name: string, present: ReadonlySet<nu
   return topic;
 }
 
-/** Our own directories carry `odradek.state`; one of those without a record is what a crash left of a `createTopic`. */
+/** Our own directories carry `odradek.state` before anything else; one of those without a record is what a crash left of a `createTopic`. */
 async function anyForeign(house: House, directories: readonly string[]): Promise<boolean> {
   for (const directory of directories) {
     const entries = await house.context.storage.list(directory);
-    const ours = entries.some((entry) => entry.name === "odradek.state");
+    const ours = entries.length === 0 || entries.some((entry) => entry.name === "odradek.state");
     if (!ours || (await holdsRecords(house.context.storage, directory))) return true;
   }
   return false;

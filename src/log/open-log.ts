@@ -19,12 +19,28 @@ export async function createLog(context: LogContext, spec: PartitionSpec): Promi
   const { storage } = context;
   const { directory } = spec;
   await storage.createDirectory(directory);
+  // First of all files, and there before any other can be: by its name alone a creation cut short by a crash is known as ours,
+  // and not taken for an empty partition that another writer left.
+  const state = await PartitionState.load(context, directory, identityOf(spec, false));
+  const segments: Segment[] = [];
+  try {
+    await storage.syncDirectory(directory);
+    return await createFiles(context, spec, state, segments);
+  } catch (error) {
+    await closeAll(segments, state);
+    throw error;
+  }
+}
+
+async function createFiles(context: LogContext, spec: PartitionSpec, state: PartitionState, segments: Segment[]): Promise<OpenedLog> {
+  const { storage } = context;
+  const { directory } = spec;
   await writePartitionMetadata(storage, directory, spec.topicId);
   const epochs = await LeaderEpochs.load(storage, directory);
   if (epochs.latest() === null) await epochs.assign(0, 0);
   const active = await Segment.create(context, directory, 0);
+  segments.push(active);
   await active.files?.log.sync();
-  const state = await PartitionState.load(context, directory, identityOf(spec, false));
   const log = { context, spec, segments: new SegmentList([active]), epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
   const opened: OpenedLog = { ...log, endProblem: null, unreadableFrom: null };
   await state.writeDurably(durableFacts(opened, { segment: active, position: 0, offset: 0 }, 0));

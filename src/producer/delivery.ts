@@ -61,7 +61,7 @@ export class Delivery {
     return Math.min(topic.maxMessageBytes, this.memory.byteLengthMax);
   }
 
-  /** `place`: the call, as its author wrote it. */
+  /** `place`: the call, as its author wrote it. What is known of the topic may be old: ask again before this is told. */
   tooLarge(topic: TopicEntry, byteLength: number, place: string): UsageError {
     const limit =
       topic.maxMessageBytes <= this.memory.byteLengthMax
@@ -120,4 +120,9 @@ export function acknowledged(topic: string, partition: number, response: Produce
     timestamp: response.logAppendTime === -1 ? timestamp : response.logAppendTime,
     durability: response.durability,
   } as Answer;
+}
+
+/** Whether this is what `tooLarge` makes. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof UsageError && error.code === "MESSAGE_TOO_LARGE";
 }

@@ -6,7 +6,7 @@ import type { Clock, Random } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import { Accumulator } from "./accumulator.ts";
-import { Delivery, type DeliveryWiring, unacknowledged } from "./delivery.ts";
+import { Delivery, type DeliveryWiring, isTooLarge, unacknowledged } from "./delivery.ts";
 import { PartitionChoice } from "./partition-choice.ts";
 import type { Answer } from "./pending-batch.ts";
 import { checkProducerOptions, type ProducerSettings } from "./producer-options.ts";
@@ -123,7 +123,13 @@ class LogProducer<K, V> implements Producer<K, V, Acks> {
     if (topic === null) return null;
     const partition = choice.choose(topic, named, key, null);
     if (partition < 0) return null;
-    const batch = this.#accumulator.add(topic, partition, key, value, headers, timestamp);
+    let batch: ReturnType<Accumulator["add"]>;
+    try {
+      batch = this.#accumulator.add(topic, partition, key, value, headers, timestamp);
+    } catch (error) {
+      if (isTooLarge(error)) return null; // perhaps no longer: the topic is asked for again
+      throw error;
+    }
     if (batch === null) return null;
     if (this.#delivery.acks !== 0) return batch.promise();
     const answer = unacknowledged(name, partition, timestamp);

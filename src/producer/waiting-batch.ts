@@ -4,6 +4,7 @@ import type { ProducerRecord } from "../api/producer.ts";
 import { CoreFaultError } from "../base/errors.ts";
 import { BatchOutcome } from "./batch-outcome.ts";
 import { type PlannedBatch, planBatches } from "./batch-plan.ts";
+import { isTooLarge } from "./delivery.ts";
 import { NOT_KNOWN, noSuchPartition } from "./partition-choice.ts";
 import type { Answer } from "./pending-batch.ts";
 import type { RecordStage } from "./record-stage.ts";
@@ -96,7 +97,13 @@ export class WaitingBatch<K, V> implements WaitingCall {
       destinations.partitions.push(partition);
     }
     if (toAsk.size > 0) return this.#refresh(toAsk);
-    return planBatches(this.#stage, destinations, delivery);
+    try {
+      return planBatches(this.#stage, destinations, delivery);
+    } catch (error) {
+      // maxMessageBytes may have been raised since the topics were last asked for.
+      if (!this.#wasRefreshed && isTooLarge(error)) return this.#refresh(new Set(entries.keys()));
+      throw error;
+    }
   }
 
   #handOver(plan: readonly PlannedBatch[]): boolean {

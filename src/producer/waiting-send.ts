@@ -1,7 +1,7 @@
 /** A `send` that could not be taken in at once: it waits in line with bytes of its own. */
 import type { ProducerRecord } from "../api/producer.ts";
 import type { Accumulator } from "./accumulator.ts";
-import { type Delivery, unacknowledged } from "./delivery.ts";
+import { type Delivery, isTooLarge, unacknowledged } from "./delivery.ts";
 import { NOT_KNOWN, noSuchPartition, type PartitionChoice } from "./partition-choice.ts";
 import type { Answer } from "./pending-batch.ts";
 import type { RecordIntake } from "./record-intake.ts";
@@ -57,6 +57,8 @@ export class WaitingSend<K, V> implements WaitingCall {
       if (this.#error !== null) throw this.#error.is;
       return this.#takeIn();
     } catch (error) {
+      // maxMessageBytes may have been raised since the topic was last asked for.
+      if (!this.#wasRefreshed && isTooLarge(error)) return this.#refresh();
       this.#reject(error);
       this.#epoch.end();
       return true;
