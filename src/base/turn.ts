@@ -4,6 +4,11 @@ import type { Clock } from "./clock.ts";
 /** Longer than this, and timers, sockets and the screen wait for a loop over records. */
 const TURN_MS_MAX = 2;
 
+/** The clock is looked at for every so many questions at most, and only while they pass quickly. */
+const STRIDE_MAX = 8;
+/** Passing quickly: at this pace even the longest stride ends well within the 2 ms. */
+const QUICK_STRIDE_MS = 0.25;
+
 /** Calls once, from a macrotask. */
 export type Later = (call: () => void) => void;
 
@@ -27,14 +32,18 @@ export function macrotask(clock: Clock): Later {
 }
 
 /**
- * One serves all producers and consumers of a clock, since their microtasks share one loop. A macrotask is asked for at the
- * first look in each turn and marks its end: so a loop that waits for real I/O anyway is never made to wait again.
+ * One serves all producers and consumers of a clock, since their microtasks share one loop. A macrotask is asked for at the first look in
+ * each turn and marks its end: so a loop that waits for real I/O anyway is never made to wait again.
  */
 export class Turn {
   readonly #clock: Clock;
   readonly #later: Later;
   #over = true;
   #beganMs = 0;
+  #lookedMs = 0;
+  /** Questions until the clock is looked at again, and how many there were between the last two looks. */
+  #left = 0;
+  #stride = 1;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(clock: Clock, later: Later = macrotask(clock)) {
@@ -44,16 +53,28 @@ export class Turn {
 
   /** Whether this turn has lasted long enough: then await `next()` before going on. */
   isSpent(): boolean {
+    if (!this.#over && --this.#left > 0) return false;
     const nowMs = this.#clock.monotonic();
-    if (!this.#over) return nowMs - this.#beganMs > TURN_MS_MAX;
+    if (!this.#over) return this.#look(nowMs);
     this.#over = false;
     this.#beganMs = nowMs;
+    this.#lookedMs = nowMs;
+    this.#left = this.#stride = 1;
     this.#ended = new Promise((resolve) => {
       this.#later(() => {
         this.#over = true;
         resolve();
       });
     });
+    return false;
+  }
+
+  #look(nowMs: number): boolean {
+    if (nowMs - this.#beganMs > TURN_MS_MAX) return true;
+    const isQuick = nowMs - this.#lookedMs < QUICK_STRIDE_MS / 2;
+    this.#stride = isQuick ? Math.min(STRIDE_MAX, this.#stride * 2) : 1;
+    this.#left = this.#stride;
+    this.#lookedMs = nowMs;
     return false;
   }
 

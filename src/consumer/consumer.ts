@@ -6,6 +6,7 @@ import type { Deserializer } from "../api/serde.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { GroupError, OdradekError, UsageError } from "../base/errors.ts";
 import { booleanOption, checkOptions, choiceOption, describeValue, functionOption, integerOption, signalOption } from "../base/options.ts";
+import { turnOf } from "../base/turn.ts";
 import { Assignment, checkPartition } from "./assignment.ts";
 import { BatchIterator } from "./batch-iterator.ts";
 import { commitRequest } from "./commit-request.ts";
@@ -24,7 +25,6 @@ import { type IteratorParts, RecordIterator } from "./record-iterator.ts";
 import { Session } from "./session.ts";
 import { checkAssigned } from "./standing-partitions.ts";
 import { Subscription } from "./subscription.ts";
-import { turnOf } from "./turn.ts";
 import { Wakeup } from "./wakeup.ts";
 
 export interface ConsumerWiring {

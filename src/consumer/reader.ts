@@ -1,6 +1,7 @@
 /** The one way from fetched batches to the caller, for iterations and polls alike: what comes next, and the wait for it. */
 import { OdradekError, OffsetError, UsageError } from "../base/errors.ts";
 import type { RecordCursor } from "../base/record-decoder.ts";
+import type { Turn } from "../base/turn.ts";
 import type { Assignment } from "./assignment.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { advance, openCursor } from "./batch-view.ts";
@@ -9,7 +10,6 @@ import type { Fetcher } from "./fetcher.ts";
 import type { Hand } from "./hand.ts";
 import type { Positions } from "./positions.ts";
 import type { Session } from "./session.ts";
-import type { Turn } from "./turn.ts";
 import type { Wakeup } from "./wakeup.ts";
 
 /** What a reader must know of the group it reads for. */

@@ -1,7 +1,7 @@
 /** The 2 ms rule: no loop over records keeps timers, sockets and the screen waiting. */
 import { describe, expect, it } from "vitest";
 import { bytes } from "../../src/base/serdes/bytes.ts";
-import { macrotask, Turn } from "../../src/consumer/turn.ts";
+import { macrotask, Turn } from "../../src/base/turn.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { bed, orders } from "./bed.ts";
 
