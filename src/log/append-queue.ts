@@ -1,6 +1,7 @@
 /** Batches that wait their turn to be appended, in call order: for room (C7), for a roll, for a leader epoch. */
-import type { BatchVerdict } from "../core/core.ts";
+
 import { StorageError } from "../base/errors.ts";
+import type { BatchVerdict } from "../core/core.ts";
 
 export type AppendVerdict = Pick<BatchVerdict, "recordCount" | "maxTimestamp">;
 

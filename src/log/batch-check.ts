@@ -30,7 +30,8 @@ export function checkBatches(rules: BatchCheckRules, bytes: Uint8Array, expected
     if (nextOffset !== null && (contiguous ? baseOffset !== nextOffset : baseOffset < nextOffset)) {
       return bad(position, "order", `expected offset ${nextOffset}, found ${baseOffset}`);
     }
-    if (lastOffset < baseOffset || baseOffset < 0 || !Number.isSafeInteger(lastOffset)) return bad(position, "offset", `offsets ${baseOffset} to ${lastOffset}`);
+    if (lastOffset < baseOffset || baseOffset < 0 || !Number.isSafeInteger(lastOffset))
+      return bad(position, "offset", `offsets ${baseOffset} to ${lastOffset}`);
     const epoch = rules.epochFor(baseOffset);
     const found = view.getInt32(position + EPOCH_AT);
     if (epoch !== null && epoch !== found) return bad(position, "epoch", `expected leader epoch ${epoch}, found ${found}`);

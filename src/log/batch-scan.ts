@@ -9,8 +9,8 @@ import {
   lastOffsetAt,
   MAGIC_AT,
   MAX_TIMESTAMP_AT,
-  readInt64,
   RECORD_COUNT_AT,
+  readInt64,
   viewOf,
 } from "./batch-header.ts";
 import { isOlderMessage } from "./older-message.ts";
@@ -54,7 +54,7 @@ export async function scanBatches(
   file: StorageFile,
   range: readonly [start: number, end: number],
   expectation: ScanExpectation,
-  onBatch: (batch: ScannedBatch) => "stop" | void,
+  onBatch: (batch: ScannedBatch) => unknown,
 ): Promise<ScanEnd> {
   const [start, end] = range;
   let position = start;
@@ -158,4 +158,3 @@ const PIECE_BYTE_LENGTH = 256 * 1024;
 function hex(checksum: number): string {
   return (checksum >>> 0).toString(16).padStart(8, "0");
 }
-

@@ -5,10 +5,11 @@ import { batchByteLengthAt, HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, vie
 import { type ScannedBatch, scanBatches } from "./batch-scan.ts";
 import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
+import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
-import { locate, readFrom, type ReadChecks, type ReadLimit } from "./segment-reader.ts";
+import { locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 
@@ -174,14 +175,26 @@ export class LogReader {
     segment.checksums = null;
     if (seal === "absent") return;
     const { topic, partition } = spec;
-    const report = (problem: string): void => context.emit("seal.ignored", { partition: { topic, partition }, file: segment.logName, problem });
+    const report = (problem: string): void =>
+      context.emit("seal.ignored", { partition: { topic, partition }, file: segment.logName, problem });
     if ("problem" in seal) return report(seal.problem);
     const isOurs = seal.baseOffset === segment.baseOffset && seal.partition === spec.partition && seal.topicId === spec.topicId;
     if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
-    if (files.log.byteLength() !== seal.logByteLength) return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
+    if (files.log.byteLength() !== seal.logByteLength)
+      return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
     segment.checksums = { byteLength: seal.logByteLength, checksums: seal.logChecksums };
     segment.maxTimestamp = seal.maxTimestamp;
     segment.nextOffset = seal.nextOffset;
+    const { offsetIndex, timeIndex } = files;
+    const isAsSealed =
+      offsetIndex?.byteLength === seal.indexByteLength &&
+      timeIndex?.byteLength === seal.timeIndexByteLength &&
+      offsetIndex.checksum() === seal.indexChecksum &&
+      timeIndex.checksum() === seal.timeIndexChecksum;
+    if (isAsSealed) return;
+    // Made again where that may be; else a search goes without: an index never changes an answer.
+    if (context.readOnly || spec.frozen) segment.indexIsBelieved = false;
+    else await rebuildIndexes(context, spec, segment, files, "it is not what was sealed");
   }
 
   #corruption(segment: Segment, files: SegmentFiles, offset: number, damage: Damage): CorruptionError {

@@ -1,16 +1,16 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
 import type { Durability } from "../api/bytes.ts";
+import type { Timer } from "../base/clock.ts";
 import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
 import { errnoOf } from "../storage/errno.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
 import { stampAppendTime, stampPlace } from "./batch-header.ts";
-import { flushIsDue, RECOVERY_POINT_INTERVAL_BYTES } from "./flush-policy.ts";
+import { flushIsDue } from "./flush-policy.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { rollReason } from "./roll-policy.ts";
-import { sealSegment } from "./sealing.ts";
 import { Segment } from "./segment.ts";
-import { durableFacts } from "./state-facts.ts";
+import { Settling } from "./settling.ts";
 
 export interface Appended {
   readonly baseOffset: number;
@@ -38,13 +38,11 @@ export class LogWriter {
   #byteTotal = 0;
   #unflushedRecordCount = 0;
   #unflushedSinceMs = 0;
-  #recoveryPointByteTotal = 0;
+  #flushTimer: Timer | null = null;
   #epoch: number;
   /** A roll, an epoch or a cut is under way: whoever comes waits. */
   #busy: Promise<void> | null = null;
-  /** Sealing of the segment before the active one, or a recovery point on its way. */
-  #settling: Promise<void> = Promise.resolve();
-  #isSettling = false;
+  readonly settling: Settling;
   #failure: OdradekError | null;
 
   /** `notify`: the high watermark has moved, or the log has failed. */
@@ -56,6 +54,15 @@ export class LogWriter {
     const { active } = log.segments;
     this.#durable = { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: 0 };
     this.#visible = this.#durable;
+    this.settling = new Settling({
+      log,
+      durable: () => this.#durable,
+      highWatermark: () => this.#visible.offset,
+      flushed: (offset) => this.#flusher.flushed(offset),
+      failure: () => this.#failure,
+      fail: (error) => this.fail(error),
+      emit: (type, fields) => this.#emit(type, fields),
+    });
     this.#flusher = new Flusher<WrittenMark>(
       {
         written: () => this.#written(),
@@ -114,7 +121,7 @@ export class LogWriter {
     this.#begin(this.#roll());
     await this.#busy;
     this.#throwIfFailed();
-    await this.#settling;
+    await this.settling.done();
   }
 
   /** Everything that waits is done or has failed, nothing is under way, and what was written is durable unless the log has failed. */
@@ -125,12 +132,13 @@ export class LogWriter {
     }
     if (this.#failure === null) await this.flush().catch(() => {});
     await this.#flusher.idle();
-    while (this.#isSettling) await this.#settling;
+    await this.settling.done();
   }
 
   /** Whoever still waits is told `error`; nothing is written from now on. */
   stop(error: OdradekError): void {
     this.#failure ??= error;
+    this.#flushTimer?.cancel();
     this.#flusher.fail(error);
     this.#queue.rejectAll(error);
   }
@@ -146,20 +154,6 @@ export class LogWriter {
     this.#queue.rejectAll(this.#failure);
     this.#emit("storage.failed", { error: this.#failure });
     this.#notify();
-  }
-
-  /** Writes the facts without a flush: lost in a crash at worst. */
-  noteState(): void {
-    try {
-      this.#log.state.write(durableFacts(this.#log, this.#durable, this.#visible.offset));
-    } catch (error) {
-      // The note is advice for recovery: an older one costs a longer look, and a full disk must not fail what is durable already.
-      this.#emit("storage.failed", { error });
-    }
-  }
-
-  async saveState(): Promise<void> {
-    await this.#log.state.writeDurably(durableFacts(this.#log, this.#durable, this.#visible.offset));
   }
 
   #assertWritable(batch: Uint8Array): void {
@@ -198,7 +192,8 @@ export class LogWriter {
     const config = spec.config();
     const baseOffset = active.nextOffset;
     const lastOffset = baseOffset + verdict.recordCount - 1;
-    if (lastOffset > Number.MAX_SAFE_INTEGER - 1) throw new UsageError("INVALID_RECORD", `${spec.directory}: offsets end at 2^53-1, the log at ${baseOffset}`);
+    if (lastOffset > Number.MAX_SAFE_INTEGER - 1)
+      throw new UsageError("INVALID_RECORD", `${spec.directory}: offsets end at 2^53-1, the log at ${baseOffset}`);
     let { maxTimestamp } = verdict;
     let logAppendTime = -1;
     stampPlace(batch, baseOffset, this.#epoch);
@@ -228,7 +223,14 @@ export class LogWriter {
       recordCount: this.#unflushedRecordCount,
       ageMs: context.clock.monotonic() - this.#unflushedSinceMs,
     };
-    if (flushIsDue(unflushed, spec.config())) this.#flusher.request();
+    const config = spec.config();
+    if (flushIsDue(unflushed, config)) this.#flusher.request();
+    else if (this.#flushTimer === null && config.flushMs !== Number.POSITIVE_INFINITY) {
+      this.#flushTimer = context.clock.after(config.flushMs - unflushed.ageMs, () => {
+        this.#flushTimer = null;
+        if (this.#failure === null) this.#flusher.request();
+      });
+    }
   }
 
   /** Cuts what part of a batch was written. A full disk is routine: the partition lives if the cut is durable. */
@@ -276,9 +278,11 @@ export class LogWriter {
       if (next === undefined) return;
       try {
         const obstacle = this.#obstacle(next.batch, next.verdict);
-        if (obstacle === "room") return this.#flusher.request();
-        if (obstacle === "epoch") return this.#begin(this.#beginEpoch());
-        if (obstacle === "roll") return this.#begin(this.#roll());
+        if (obstacle !== null) {
+          if (obstacle === "room") this.#flusher.request();
+          else this.#begin(obstacle === "epoch" ? this.#beginEpoch() : this.#roll());
+          return;
+        }
         this.#queue.take();
         const appended = this.#write(next.batch, next.verdict);
         if (appended instanceof Promise) appended.catch(next.reject);
@@ -302,7 +306,7 @@ export class LogWriter {
 
   async #roll(): Promise<void> {
     // At most one segment behind the active one is not sealed yet.
-    await this.#settling;
+    await this.settling.done();
     this.#throwIfFailed();
     const { context, spec, segments } = this.#log;
     const old = segments.active;
@@ -320,56 +324,7 @@ export class LogWriter {
     segments.add(next);
     if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };
     if (this.#visible.offset === next.baseOffset) this.#visible = { segment: next, position: 0, offset: next.baseOffset };
-    this.#settle(() => this.#sealBefore(old, next));
-  }
-
-  async #sealBefore(old: Segment, next: Segment): Promise<void> {
-    const { context, spec } = this.#log;
-    try {
-      await this.#flusher.flushed(next.baseOffset);
-      await this.#syncIndexes(old);
-      // Before the recovery point: a segment behind it always has its seal.
-      await sealSegment(context, spec, old);
-      this.#moveRecoveryPoint(next.baseOffset);
-      await this.saveState();
-    } finally {
-      old.release();
-    }
-    await old.closeIdle();
-    this.#emit("segment.rolled", { baseOffset: old.baseOffset, nextOffset: next.baseOffset, byteLength: old.byteLength });
-  }
-
-  async #advanceRecoveryPoint(): Promise<void> {
-    const { offset, segment } = this.#durable;
-    segment.files?.offsetIndex?.flush();
-    segment.files?.timeIndex?.flush();
-    await this.#syncIndexes(segment);
-    this.#moveRecoveryPoint(offset);
-    await this.saveState();
-  }
-
-  /** Whatever else is settling comes first. A flush that fails is final for the partition; a full disk is not: the next roll tries again. */
-  #settle(work: () => Promise<void>): void {
-    const before = this.#settling;
-    this.#isSettling = true;
-    const settling = before.then(work).catch((error: unknown) => {
-      if (this.#failure === null && isRoutine(error)) this.#emit("storage.failed", { error });
-      else this.fail(error);
-    });
-    this.#settling = settling;
-    void settling.then(() => {
-      if (this.#settling === settling) this.#isSettling = false;
-    });
-  }
-
-  #moveRecoveryPoint(offset: number): void {
-    this.#log.recoveryPoint = offset;
-    this.#recoveryPointByteTotal = this.#byteTotal;
-  }
-
-  async #syncIndexes(segment: Segment): Promise<void> {
-    const files = segment.files;
-    if (files !== null) await all([files.offsetIndex?.sync(), files.timeIndex?.sync()]);
+    this.settling.seal(old, next);
   }
 
   #written(): WrittenMark {
@@ -397,14 +352,13 @@ export class LogWriter {
     // The mark may name a segment that was rolled meanwhile and ends there.
     const { active } = this.#log.segments;
     const moved = mark.segment !== active && mark.offset === active.baseOffset ? { ...mark, segment: active, position: 0 } : mark;
+    const flushedByteLength = mark.byteTotal - this.#durable.byteTotal;
     this.#durable = moved;
     this.#unflushedRecordCount = 0;
     this.#unflushedSinceMs = this.#log.context.clock.monotonic();
-    this.noteState();
-    if (moved.offset > this.#visible.offset || (moved.offset === this.#visible.offset && moved.segment !== this.#visible.segment)) this.#show(moved);
-    if (moved.byteTotal - this.#recoveryPointByteTotal >= RECOVERY_POINT_INTERVAL_BYTES && !this.#isSettling) {
-      this.#settle(() => this.#advanceRecoveryPoint());
-    }
+    this.settling.noteDurable(flushedByteLength);
+    if (moved.offset > this.#visible.offset || (moved.offset === this.#visible.offset && moved.segment !== this.#visible.segment))
+      this.#show(moved);
     if (this.#queue.length > 0) this.#pump();
   }
 
@@ -423,12 +377,6 @@ export class LogWriter {
 async function all(works: readonly (Promise<void> | undefined)[]): Promise<void> {
   const results = await Promise.allSettled(works);
   for (const result of results) if (result.status === "rejected") throw result.reason;
-}
-
-const ROUTINE_ERRNOS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE"]);
-
-function isRoutine(error: unknown): boolean {
-  return ROUTINE_ERRNOS.has(errnoOf(error) ?? "");
 }
 
 /** What the sender is told when nothing was kept of its batch: the same call may succeed later. */

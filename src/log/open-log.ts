@@ -1,6 +1,8 @@
 /** Opens a partition's directory, or makes one: decides whether it was left in order, and hands what was not to recovery. */
 import { CorruptionError, OdradekError } from "../base/errors.ts";
 import { scanBatches } from "./batch-scan.ts";
+import { segmentFileName } from "./file-names.ts";
+import { rebuildIndexes } from "./index-rebuild.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import type { OpenedLog } from "./opened-log.ts";
@@ -54,7 +56,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
   const { storage } = context;
   const { directory } = spec;
   const readOnly = spec.frozen || context.readOnly;
-  if (!readOnly) await tidyPartitionFiles(storage, directory, (name, baseOffset) => endOfLog(context, inDirectory(directory, name), baseOffset));
+  if (!readOnly)
+    await tidyPartitionFiles(storage, directory, (name, baseOffset) => endOfLog(context, inDirectory(directory, name), baseOffset));
   const epochs = await LeaderEpochs.load(storage, directory);
   const state = await PartitionState.load(context, directory, identityOf(spec, readOnly));
   const segments: Segment[] = [];
@@ -73,19 +76,36 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       }
       segments.push(await existingSegment(context, spec, baseOffset, next ?? null, facts !== null, readOnly));
     }
-    if (segments.length === 0) segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
+    if (segments.length === 0)
+      segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
     else await (segments.at(-1) as Segment).acquire();
-    if (spec.cleanShutdown && (await takeCleanEnd(context, spec, segments.at(-1) as Segment, facts, epochs))) {
+    const lacksIndex = (segment: Segment): boolean =>
+      (["index", "timeindex"] as const).some((kind) => !files.names.has(segmentFileName(segment.baseOffset, kind)));
+    if (!readOnly) await rebuildMissing(context, spec, segments.slice(0, -1).filter(lacksIndex));
+    const activeLacksIndex = !readOnly && files.baseOffsets.length > 0 && lacksIndex(segments.at(-1) as Segment);
+    if (activeLacksIndex) report(context, spec, "index.rebuilt", { file: segments.at(-1)?.logName, why: "it was missing" });
+    if (spec.cleanShutdown && !activeLacksIndex && (await takeCleanEnd(context, spec, segments.at(-1) as Segment, facts, epochs))) {
       const active = segments.at(-1) as Segment;
       const nextEpoch = epochs.latest() === null ? 0 : null;
-      const log = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, recoveryPoint: active.nextOffset, nextEpoch };
+      const log = {
+        context,
+        spec,
+        segments: new SegmentList(segments),
+        epochs,
+        state,
+        logStartOffset,
+        recoveryPoint: active.nextOffset,
+        nextEpoch,
+      };
       return { ...log, endProblem: null, unreadableFrom: null };
     }
     const recovered = await recover({ context, spec, segments, facts, epochs, readOnly });
     const log: OpenedLog = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, ...recovered };
     const active = segments.at(-1) as Segment;
     if (!readOnly && recovered.endProblem === null) {
-      await state.writeDurably(durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset));
+      await state.writeDurably(
+        durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset),
+      );
     }
     return log;
   } catch (error) {
@@ -109,7 +129,13 @@ function identityOf(spec: PartitionSpec, readOnly: boolean): Parameters<typeof P
 
 function foreign(spec: PartitionSpec, problem: string | null): CorruptionError {
   const message = `${spec.directory}: its files belong to another partition and are neither served nor changed: ${problem ?? "topic ids differ"}`;
-  return new CorruptionError(message, { file: spec.directory, byteRange: [0, 0], offsetRange: [0, 0], nextReadableOffset: null, code: "BOOK_CORRUPT" });
+  return new CorruptionError(message, {
+    file: spec.directory,
+    byteRange: [0, 0],
+    offsetRange: [0, 0],
+    nextReadableOffset: null,
+    code: "BOOK_CORRUPT",
+  });
 }
 
 async function existingSegment(
@@ -136,6 +162,19 @@ async function existingSegment(
   return segment;
 }
 
+/** As Kafka does at once: a search without an index would read a segment from its beginning. */
+async function rebuildMissing(context: LogContext, spec: PartitionSpec, segments: readonly Segment[]): Promise<void> {
+  for (const segment of segments) {
+    const files = await segment.acquire();
+    try {
+      await rebuildIndexes(context, spec, segment, files, "it was missing");
+    } finally {
+      segment.release();
+    }
+    await segment.closeIdle();
+  }
+}
+
 /** There is no segment: an empty one at the log start is legal, and appendable. */
 async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset: number, readOnly: boolean): Promise<Segment> {
   return readOnly ? new Segment(context, spec.directory, baseOffset, true) : await Segment.create(context, spec.directory, baseOffset);
@@ -156,12 +195,15 @@ async function takeCleanEnd(
   active.maxTimestampOffset = lastTime?.offset ?? -1;
   if (facts !== null) {
     const left = facts.activeSegment;
-    if (!facts.cleanlyClosed || facts.durableSegmentBase !== active.baseOffset || facts.durableEndPosition !== active.byteLength) return false;
+    if (!facts.cleanlyClosed || facts.durableSegmentBase !== active.baseOffset || facts.durableEndPosition !== active.byteLength)
+      return false;
     active.nextOffset = facts.durableEndOffset;
     active.warmFrom = active.byteLength;
     if (left === null) return active.byteLength === 0;
     active.checksums = { byteLength: left.logByteLength, checksums: left.logChecksums };
-    return indexesAreAsLeft(active, left);
+    if (indexesAreAsLeft(active, left)) return true;
+    report(context, spec, "index.rebuilt", { file: active.logName, why: "it is not what the clean close left" });
+    return false;
   }
   // Another writer's: the end is found from the last index entry on. What cannot be walked is for recovery to judge.
   const from = files.offsetIndex?.lastEntry()?.position ?? 0;
@@ -205,7 +247,10 @@ async function endOfLog(context: LogContext, name: string, baseOffset: number): 
     const byteLength = file.byteLength();
     const end = await scanBatches(context.core, file, [0, byteLength], expectation, () => {});
     if (end.position === byteLength) return end.nextOffset;
-    throw new OdradekError("UNKNOWN_SERVER_ERROR", `${name}:${end.position}: a rewrite that was to be put in place is not whole: ${end.reason}`);
+    throw new OdradekError(
+      "UNKNOWN_SERVER_ERROR",
+      `${name}:${end.position}: a rewrite that was to be put in place is not whole: ${end.reason}`,
+    );
   } finally {
     await file.close();
   }

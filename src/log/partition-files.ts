@@ -1,6 +1,6 @@
 /** The files of a partition directory: which segments there are, and the tidying that a rewrite cut short by a crash leaves to do. */
 import type { StorageDriver } from "../api/storage-driver.ts";
-import { parseSegmentFileName, type SegmentFileKind, segmentFileName, type SegmentFileName } from "./file-names.ts";
+import { parseSegmentFileName, type SegmentFileKind, type SegmentFileName, segmentFileName } from "./file-names.ts";
 import { inDirectory } from "./replace-file.ts";
 
 /** What belongs to one segment, in the order in which it is removed: without its `.log` a segment is gone. */

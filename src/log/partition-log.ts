@@ -3,14 +3,14 @@ import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { AppendVerdict } from "./append-queue.ts";
 import { leaveInOrder } from "./clean-end.ts";
+import { segmentFileName } from "./file-names.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogReader } from "./log-reader.ts";
 import { type Appended, LogWriter } from "./log-writer.ts";
 import { createLog, openLog } from "./open-log.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
-import { segmentFileName } from "./file-names.ts";
-import { removeExpired, type RetentionResult } from "./segment-removal.ts";
+import { type RetentionResult, removeExpired } from "./segment-removal.ts";
 import { offsetForTime } from "./time-lookup.ts";
 
 export type { Appended } from "./log-writer.ts";
@@ -121,7 +121,7 @@ export class PartitionLog {
       const before = this.#log.logStartOffset;
       this.#log.logStartOffset = offset;
       try {
-        await this.#writer.saveState();
+        await this.#writer.settling.save();
       } catch (error) {
         this.#log.logStartOffset = before;
         throw error;
@@ -220,7 +220,8 @@ export class PartitionLog {
   #assertChangeable(): void {
     this.#assertOpen();
     if (this.#context.readOnly) throw new UsageError("READ_ONLY", `${this.spec.directory}: the log was opened with readOnly`);
-    if (this.spec.frozen) throw new UsageError("TOPIC_NOT_ADOPTED", `${this.spec.directory}: another writer left it; adoptTopic names its settings first`);
+    if (this.spec.frozen)
+      throw new UsageError("TOPIC_NOT_ADOPTED", `${this.spec.directory}: another writer left it; adoptTopic names its settings first`);
   }
 
   #notify(): void {

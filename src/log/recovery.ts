@@ -2,7 +2,7 @@
 import type { StorageFile } from "../api/storage-driver.ts";
 import { CorruptionError, type OdradekError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
-import { hasBytesBeyond, scanBatches, type ScanEnd } from "./batch-scan.ts";
+import { hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import { removeSegmentFiles } from "./partition-files.ts";
@@ -39,11 +39,14 @@ interface BadBatch {
 const REWRITE_BYTE_LENGTH = 1024 * 1024;
 
 export async function recover(input: RecoveryInput): Promise<Recovered> {
-  const { context, spec, segments, facts, epochs, readOnly } = input;
+  const { spec, segments, facts, epochs, readOnly } = input;
   const firstBase = (segments[0] as Segment).baseOffset;
   const recoveryPoint = Math.max(firstBase, facts?.recoveryPoint ?? spec.checkpoint.recoveryPoint ?? 0);
   const durable = durableEnd(input, recoveryPoint);
-  const start = Math.max(0, segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint));
+  const start = Math.max(
+    0,
+    segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint),
+  );
   const walk = new Walk(input, recoveryPoint, durable);
   let bad: BadBatch | null = null;
   let problem: OdradekError | null = durable.missing;
@@ -81,7 +84,8 @@ interface DurableEnd {
 }
 
 function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: number): DurableEnd {
-  if (facts === null || facts.durableEndOffset < recoveryPoint) return { offset: recoveryPoint, segmentBase: -1, position: 0, missing: null };
+  if (facts === null || facts.durableEndOffset < recoveryPoint)
+    return { offset: recoveryPoint, segmentBase: -1, position: 0, missing: null };
   const { durableSegmentBase: segmentBase, durableEndPosition: position, durableEndOffset: offset } = facts;
   const isThere = segments.some((segment) => segment.baseOffset === segmentBase);
   const firstBase = (segments[0] as Segment).baseOffset;
@@ -92,7 +96,12 @@ function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: num
   if (isThere) return { offset, segmentBase, position, missing: null };
   if (isEmptyRoll || isBehindUs) return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
   const file = `${spec.directory}/${String(segmentBase).padStart(20, "0")}.log`;
-  return { offset, segmentBase, position, missing: damage(file, [0, position], [segmentBase, offset - 1], `${file}: expected ${position} durable bytes, found no such file`) };
+  return {
+    offset,
+    segmentBase,
+    position,
+    missing: damage(file, [0, position], [segmentBase, offset - 1], `${file}: expected ${position} durable bytes, found no such file`),
+  };
 }
 
 /** Walks segments from the recovery point on, counts their batches in and rebuilds their indexes. */
@@ -140,7 +149,8 @@ class Walk {
       const begin = from;
       const order = isExact ? "exact" : "rising";
       const end = await scanBatches(context.core, files.log, [from, fileByteLength], { nextOffset, order, epochFor }, (batch) => {
-        if (batch.lastOffset >= this.#durable.offset && !this.rewriteFrom.has(segment.baseOffset)) this.rewriteFrom.set(segment.baseOffset, batch.position);
+        if (batch.lastOffset >= this.#durable.offset && !this.rewriteFrom.has(segment.baseOffset))
+          this.rewriteFrom.set(segment.baseOffset, batch.position);
         this.lastEpoch = Math.max(this.lastEpoch, batch.leaderEpoch);
         segment.admit(into, batch.byteLength, batch.lastOffset, batch.maxTimestamp, indexIntervalBytes);
       });
@@ -195,10 +205,15 @@ function headerAt(log: StorageFile, position: number): DataView {
 }
 
 /** null: a torn tail, which may be cut. Else why the end of the log is not certain. */
-async function judge({ context, spec, segments, facts }: RecoveryInput, { segment, index, end }: BadBatch, durable: DurableEnd): Promise<OdradekError | null> {
+async function judge(
+  { context, spec, segments, facts }: RecoveryInput,
+  { segment, index, end }: BadBatch,
+  durable: DurableEnd,
+): Promise<OdradekError | null> {
   const what = `batch at ${segment.logName}:${end.position}: ${end.reason}${end.detail === "" ? "" : `: ${end.detail}`}`;
   const bytes = [end.position, segment.files?.log.byteLength() ?? end.position] as const;
-  if (end.reason === "older") return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], `${what}; messages of magic 0 and 1 are not read here`, true);
+  if (end.reason === "older")
+    return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], `${what}; messages of magic 0 and 1 are not read here`, true);
   if (end.nextOffset < durable.offset) {
     return damage(segment.logName, bytes, [end.nextOffset, durable.offset - 1], `${what}; offsets up to ${durable.offset} were durable`);
   }
@@ -229,16 +244,31 @@ function shorter(segment: Segment, end: ScanEnd, durable: DurableEnd): OdradekEr
   return damage(segment.logName, [byteLength, durable.position], [end.nextOffset, durable.offset - 1], message);
 }
 
-function damage(file: string, byteRange: readonly [number, number], offsetRange: readonly [number, number], message: string, older = false): CorruptionError {
+function damage(
+  file: string,
+  byteRange: readonly [number, number],
+  offsetRange: readonly [number, number],
+  message: string,
+  older = false,
+): CorruptionError {
   const code = older ? "UNSUPPORTED_MAGIC" : "CORRUPT_MESSAGE";
-  return new CorruptionError(`${message}; nothing is appended until it is repaired`, { file, byteRange, offsetRange, nextReadableOffset: null, code });
+  return new CorruptionError(`${message}; nothing is appended until it is repaired`, {
+    file,
+    byteRange,
+    offsetRange,
+    nextReadableOffset: null,
+    code,
+  });
 }
 
 /** Ends the log before the bad batch. Later segments go first, the newest before the others: a crash on the way leaves the same question. */
 async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segment, index, end }: BadBatch): Promise<void> {
   const { storage } = context;
   let byteLength = 0;
-  while (segments.length > index + 1 || (segments.length > 1 && end.position === 0 && segments.at(-1) === segment && isOutOfLine(segment, end))) {
+  while (
+    segments.length > index + 1 ||
+    (segments.length > 1 && end.position === 0 && segments.at(-1) === segment && isOutOfLine(segment, end))
+  ) {
     const later = segments.pop() as Segment;
     byteLength += later.files?.log.byteLength() ?? later.byteLength;
     while (later.isHeld) later.release();

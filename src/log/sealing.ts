@@ -7,7 +7,7 @@ import { segmentFileName } from "./file-names.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import { inDirectory, openIfPresent, readWholeFile, replaceFile } from "./replace-file.ts";
-import { decodeSeal, encodeSeal, type Seal, SEAL_BYTE_LENGTH_MAX } from "./seal.ts";
+import { decodeSeal, encodeSeal, SEAL_BYTE_LENGTH_MAX, type Seal } from "./seal.ts";
 import type { Segment } from "./segment.ts";
 
 /** Between two pauses for others: 1 MiB. */

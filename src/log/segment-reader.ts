@@ -2,8 +2,8 @@
 import type { Bytes } from "../api/bytes.ts";
 import type { StorageFile } from "../api/storage-driver.ts";
 import type { Core } from "../core/core.ts";
-import { batchByteLengthAt, HEADER_BYTE_LENGTH, lastOffsetAt, MAGIC_AT, readInt64, viewOf } from "./batch-header.ts";
 import { checkBatches } from "./batch-check.ts";
+import { batchByteLengthAt, HEADER_BYTE_LENGTH, lastOffsetAt, MAGIC_AT, readInt64, viewOf } from "./batch-header.ts";
 import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
@@ -29,7 +29,7 @@ const scratchView = viewOf(scratch);
 export function locate(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): number {
   const hinted = segment.hints.positionOf(offset);
   if (hinted >= 0 && hinted < limit.position) return hinted;
-  const from = files.offsetIndex?.lookup(offset) ?? 0;
+  const from = segment.indexIsBelieved ? (files.offsetIndex?.lookup(offset) ?? 0) : 0;
   // An index that points beyond the log is wrong, and never an authority.
   return walkTo(files.log, from < limit.position ? from : 0, offset, limit);
 }
@@ -53,16 +53,20 @@ export function readFrom(
   let byteLength = files.log.readAt(bytes, position);
   let view = viewOf(bytes);
   const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
-  if (!(firstByteLength <= available)) throw new Damage(position, limit.position, `length: it says ${firstByteLength} bytes, ${available} are left`);
-  if (view.getUint8(MAGIC_AT) !== 2) throw new Damage(position, limit.position, `magic ${view.getUint8(MAGIC_AT)}`, view.getUint8(MAGIC_AT) < 2);
+  if (!(firstByteLength <= available))
+    throw new Damage(position, limit.position, `length: it says ${firstByteLength} bytes, ${available} are left`);
+  if (view.getUint8(MAGIC_AT) !== 2)
+    throw new Damage(position, limit.position, `magic ${view.getUint8(MAGIC_AT)}`, view.getUint8(MAGIC_AT) < 2);
   if (firstByteLength > byteLength) {
     bytes = new Uint8Array(firstByteLength);
     byteLength = files.log.readAt(bytes, position);
     view = viewOf(bytes);
-    if (byteLength < firstByteLength) throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
+    if (byteLength < firstByteLength)
+      throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
   }
   // Where no offset may be missing, a batch that begins behind what was asked for means that one before it was passed over.
-  if (segment.contiguous && readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.offsetAt(position) === null) return "unanchored";
+  if (segment.contiguous && readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.offsetAt(position) === null)
+    return "unanchored";
   let end = wholeBatchesEnd(view, byteLength);
   if (!segment.verified.covers(position, position + end)) {
     const checked = check(segment, files.log, bytes.subarray(0, end), position, limit, checks);
@@ -141,12 +145,14 @@ function walkTo(log: StorageFile, from: number, offset: number, limit: ReadLimit
     if (position < loadedFrom || position + HEADER_BYTE_LENGTH > loadedTo) {
       loadedFrom = position;
       loadedTo = position + log.readAt(scratch.subarray(0, Math.min(SCRATCH_BYTE_LENGTH, limit.position - position)), position);
-      if (loadedTo - loadedFrom < HEADER_BYTE_LENGTH) throw new Damage(position, limit.position, `length: the file ends within a batch's header`);
+      if (loadedTo - loadedFrom < HEADER_BYTE_LENGTH)
+        throw new Damage(position, limit.position, `length: the file ends within a batch's header`);
     }
     const at = position - loadedFrom;
     const byteLength = batchByteLengthAt(scratchView, at);
     if (!(position + byteLength <= limit.position)) throw new Damage(position, limit.position, `length: it says ${byteLength} bytes`);
-    if (scratchView.getUint8(at + MAGIC_AT) !== 2) throw new Damage(position, limit.position, `magic ${scratchView.getUint8(at + MAGIC_AT)}`, scratchView.getUint8(at + MAGIC_AT) < 2);
+    if (scratchView.getUint8(at + MAGIC_AT) !== 2)
+      throw new Damage(position, limit.position, `magic ${scratchView.getUint8(at + MAGIC_AT)}`, scratchView.getUint8(at + MAGIC_AT) < 2);
     const lastOffset = lastOffsetAt(scratchView, at);
     if (lastOffset >= offset) return position;
     position += byteLength;

@@ -26,12 +26,15 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
   if (decision.count === 0) return { segmentsDeleted: 0, bytesReclaimed: 0 };
   if (decision.rollActive) await writer.rollNow();
   // What was appended to the active segment since is not expired.
-  const count = decision.rollActive && (facts.at(-1)?.nextOffset ?? 0) !== segments.all()[decision.count - 1]?.nextOffset ? decision.count - 1 : decision.count;
+  const count =
+    decision.rollActive && (facts.at(-1)?.nextOffset ?? 0) !== segments.all()[decision.count - 1]?.nextOffset
+      ? decision.count - 1
+      : decision.count;
   const first = segments.all()[count];
   if (count === 0 || first === undefined) return { segmentsDeleted: 0, bytesReclaimed: 0 };
   if (first.baseOffset > log.logStartOffset) {
     log.logStartOffset = first.baseOffset;
-    await writer.saveState();
+    await writer.settling.save();
     await log.epochs.truncateFromStart(first.baseOffset);
   }
   let bytesReclaimed = 0;
@@ -40,7 +43,12 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
     await removeSegmentFiles(context.storage, spec.directory, segment.baseOffset);
     bytesReclaimed += segment.byteLength;
     const { topic, partition } = spec;
-    context.emit("segment.deleted", { partition: { topic, partition }, baseOffset: segment.baseOffset, byteLength: segment.byteLength, reason: decision.reasons[index] });
+    context.emit("segment.deleted", {
+      partition: { topic, partition },
+      baseOffset: segment.baseOffset,
+      byteLength: segment.byteLength,
+      reason: decision.reasons[index],
+    });
   }
   await context.storage.syncDirectory(spec.directory);
   return { segmentsDeleted: count, bytesReclaimed };

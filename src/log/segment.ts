@@ -46,6 +46,8 @@ export class Segment {
   directoryUnflushed = false;
   /** Whether every offset from the base on is there: written by us alone, never compacted. */
   contiguous = true;
+  /** Whether the indexes are those that were sealed, or of a segment without a seal. */
+  indexIsBelieved = true;
   /** Checksums of blocks that must match before a byte is believed; null: there are none; "unread": the seal was not looked at yet. */
   checksums: SealedBlocks | null | "unread" = null;
   readonly verified: VerifiedRanges = new VerifiedRanges();

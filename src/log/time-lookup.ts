@@ -30,7 +30,7 @@ export async function offsetForTime(log: OpenedLog, reader: LogReader, marks: Wa
 function startOfSearch(segment: Segment, files: SegmentFiles, timestamp: number): number | null {
   if (segment.maxTimestamp >= 0 && segment.maxTimestamp < timestamp) return null;
   // The entry's own batch is the first that reached its timestamp, and may be the one wanted.
-  const entry = files.timeIndex?.lookup(timestamp - 1) ?? null;
+  const entry = segment.indexIsBelieved ? (files.timeIndex?.lookup(timestamp - 1) ?? null) : null;
   return entry === null ? segment.baseOffset : entry.offset;
 }
 
@@ -59,8 +59,12 @@ function searchBatch(bytes: Uint8Array, view: DataView, position: number, logSta
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     // A compressed batch is not opened here: its beginning is the answer, at most one batch too early.
-    return { offset: Math.max(logStartOffset, readInt64(view, position)), timestamp: Math.max(timestamp, readInt64(view, position + BASE_TIMESTAMP_AT)) };
+    return {
+      offset: Math.max(logStartOffset, readInt64(view, position)),
+      timestamp: Math.max(timestamp, readInt64(view, position + BASE_TIMESTAMP_AT)),
+    };
   }
-  while (cursor.next()) if (cursor.timestamp >= timestamp && cursor.offset >= logStartOffset) return { offset: cursor.offset, timestamp: cursor.timestamp };
+  while (cursor.next())
+    if (cursor.timestamp >= timestamp && cursor.offset >= logStartOffset) return { offset: cursor.offset, timestamp: cursor.timestamp };
   return null;
 }

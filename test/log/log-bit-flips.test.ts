@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { CorruptionError } from "../../src/base/errors.ts";
 import { memory } from "../../src/storage/memory.ts";
-import { created, opened, recordsIn, type RigOptions, send } from "./log-rig.ts";
+import { created, opened, type RigOptions, recordsIn, send } from "./log-rig.ts";
 
 const OPTIONS: RigOptions = { cleanShutdown: true, config: { segmentBytes: 500, indexIntervalBytes: 100 } };
 const COUNT = 14;
@@ -28,7 +28,9 @@ async function flip(storage: StorageDriver, name: string, bit: number): Promise<
 describe("a flipped bit in a cleanly closed partition", () => {
   it("is never given out as good data and never shortens the log", async () => {
     const storage = await partition();
-    const names = (await storage.list("orders-0")).map((entry) => entry.name).filter((name) => /\.(log|index|timeindex|seal)$|leader-epoch/.test(name));
+    const names = (await storage.list("orders-0"))
+      .map((entry) => entry.name)
+      .filter((name) => /\.(log|index|timeindex|seal)$|leader-epoch/.test(name));
     let damagedReads = 0;
     for (const name of names) {
       const path = `orders-0/${name}`;

@@ -4,7 +4,7 @@ import { OdradekError } from "../../src/base/errors.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
-import { append, NOW_MS, opened, readAll, type RigOptions, rig, send } from "./log-rig.ts";
+import { append, NOW_MS, opened, type RigOptions, readAll, rig, send } from "./log-rig.ts";
 
 const OPTIONS: RigOptions = { config: { segmentBytes: 400, indexIntervalBytes: 100, maxMessageBytes: 300 } };
 
@@ -75,7 +75,10 @@ describe("a full disk (C8)", () => {
     await send(log, "a");
     for (const shortBy of [1, 30, 10_000]) {
       faulty.fail({ call: "writeAt", name: /\.log$/, errno: "ENOSPC", shortBy });
-      await expect(async () => await append(log, [{ value: "lost", timestamp: NOW_MS }])).rejects.toMatchObject({ code: "STORAGE_FULL", retriable: true });
+      await expect(async () => await append(log, [{ value: "lost", timestamp: NOW_MS }])).rejects.toMatchObject({
+        code: "STORAGE_FULL",
+        retriable: true,
+      });
       faulty.mend();
       expect(log.failure).toBeNull();
       await send(log, "kept");
@@ -93,9 +96,13 @@ describe("a full disk (C8)", () => {
       await send(log, "a");
       faulty.fail({ call: "writeAt", name: /\.log$/, errno: "ENOSPC" });
       faulty.fail({ call, name: /\.log$/, errno: "ENOSPC" });
-      await expect(async () => await append(log, [{ value: "lost", timestamp: NOW_MS }])).rejects.toMatchObject({ code: "PARTITION_FAILED" });
+      await expect(async () => await append(log, [{ value: "lost", timestamp: NOW_MS }])).rejects.toMatchObject({
+        code: "PARTITION_FAILED",
+      });
       expect(log.failure).toMatchObject({ code: "PARTITION_FAILED" });
-      await expect(async () => await append(log, [{ value: "lost", timestamp: NOW_MS }])).rejects.toMatchObject({ code: "PARTITION_FAILED" });
+      await expect(async () => await append(log, [{ value: "lost", timestamp: NOW_MS }])).rejects.toMatchObject({
+        code: "PARTITION_FAILED",
+      });
       expect((await readAll(log)).map((record) => record.value)).toEqual(["a"]);
       await log.reopen();
       await send(log, "b");
@@ -123,7 +130,9 @@ describe("back-pressure (C7)", () => {
     const { context, spec } = rig(memory(), { maxUnflushedBytes: 300 });
     const log = await PartitionLog.create(context, spec);
     const abort = new AbortController();
-    const sent = Array.from({ length: 10 }, (_, index) => Promise.resolve(append(log, [{ value: `value ${index}`, timestamp: NOW_MS }], index === 7 ? abort.signal : undefined)));
+    const sent = Array.from({ length: 10 }, (_, index) =>
+      Promise.resolve(append(log, [{ value: `value ${index}`, timestamp: NOW_MS }], index === 7 ? abort.signal : undefined)),
+    );
     expect(log.byteLength).toBeLessThanOrEqual(300);
     abort.abort(new Error("not any more"));
     const results = await Promise.allSettled(sent);

@@ -47,7 +47,10 @@ function kafkas(files: ReadonlyMap<string, Uint8Array>): [string, Uint8Array][] 
 }
 
 /** First and last offset of every batch, read from `from` on. */
-async function batches(log: { read(offset: number, maxBytes: number): Promise<Uint8Array>; watermarks: { logEndOffset: number } }): Promise<[number, number][]> {
+async function batches(log: {
+  read(offset: number, maxBytes: number): Promise<Uint8Array>;
+  watermarks: { logEndOffset: number };
+}): Promise<[number, number][]> {
   const found: [number, number][] = [];
   for (let offset = 0; offset < log.watermarks.logEndOffset; ) {
     const view = viewOf(await log.read(offset, 1));
@@ -101,7 +104,8 @@ describe("a partition that Kafka closed cleanly", () => {
 
   it("opens with sidecars missing and leftovers about, which it tidies as Kafka does; what it does not know it leaves", async () => {
     const storage = await load("data-clean");
-    for (const name of ["00000000000000000000.index", "00000000000000000016.timeindex", "00000000000000000016.index"]) await storage.remove(`orders-0/${name}`);
+    for (const name of ["00000000000000000000.index", "00000000000000000016.timeindex", "00000000000000000016.index"])
+      await storage.remove(`orders-0/${name}`);
     await put(storage, "00000000000000000007.log.deleted", new Uint8Array([1]));
     await put(storage, "00000000000000000000.log.cleaned", new Uint8Array([1]));
     await put(storage, "00000000000000000005.index", new Uint8Array([1]));

@@ -2,9 +2,9 @@
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import type { TopicConfig } from "../../src/api/topic.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
-import { batchByteLengthAt, viewOf } from "../../src/log/batch-header.ts";
 import type { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load-core.ts";
+import { batchByteLengthAt, viewOf } from "../../src/log/batch-header.ts";
 import type { LogContext } from "../../src/log/log-context.ts";
 import { type Appended, PartitionLog, type PartitionSpec } from "../../src/log/partition-log.ts";
 import { fenced } from "../../src/storage/fenced.ts";

@@ -1,7 +1,11 @@
 /** What a partition's log promises to the engine above it. */
 import { describe, expect, it } from "vitest";
+import { PartitionLog } from "../../src/log/partition-log.ts";
 import { memory } from "../../src/storage/memory.ts";
-import { append, created, NOW_MS, opened, readAll, recordsIn, send } from "./log-rig.ts";
+import { crashStorage } from "../../src/testing/crash-storage.ts";
+import { faultyStorage } from "../../src/testing/faulty-storage.ts";
+import { ManualClock, settled } from "../../src/testing/manual-clock.ts";
+import { append, created, NOW_MS, opened, readAll, recordsIn, rig, send } from "./log-rig.ts";
 
 describe("a partition's log", () => {
   it("gives back what was appended, under the offsets it told", async () => {
@@ -67,4 +71,87 @@ describe("a partition's log", () => {
     for (const [offset, value] of values.entries()) expect(recordsIn(await again.log.read(offset, 1))).toMatchObject([{ offset, value }]);
     await again.log.close(true);
   });
+
+  it("flushes an os topic by flushMessages and flushMs, and says that it outlives the process alone (C10)", async () => {
+    const { log, clock } = await created(crashStorage(), { config: { durability: "os", flushMs: 1000, flushMessages: 3 } });
+    expect(append(log, [{ value: "a", timestamp: NOW_MS }])).toMatchObject({ baseOffset: 0 });
+    expect(await log.flushed(1)).toBe("process");
+    expect(log.watermarks.highWatermark).toBe(1);
+    expect(durableEnd(log)).toBe(0);
+    await clock.advance(1000);
+    await settled();
+    expect(durableEnd(log)).toBeGreaterThan(0);
+    const before = durableEnd(log);
+    await append(
+      log,
+      [1, 2, 3].map((value) => ({ value: `${value}`, timestamp: NOW_MS })),
+    );
+    await settled();
+    expect(durableEnd(log)).toBeGreaterThan(before);
+    await log.close(true);
+  });
+
+  it("stamps the time of the append where the topic says so", async () => {
+    const { log } = await created(memory(), { config: { messageTimestampType: "LogAppendTime" } });
+    const appended = await append(log, [
+      { value: "a", timestamp: 5 },
+      { value: "b", timestamp: 7 },
+    ]);
+    expect(appended.logAppendTime).toBe(NOW_MS);
+    await log.flushed(2);
+    expect(await readAll(log)).toMatchObject([{ timestamp: NOW_MS }, { timestamp: NOW_MS }]);
+    expect(await log.offsetForTime(NOW_MS)).toEqual({ offset: 0, timestamp: NOW_MS });
+    await log.close(true);
+  });
+
+  it("serves one flush to all who wait for it (C1)", async () => {
+    const storage = memory();
+    let syncs = 0;
+    const counting = faultyStorage(storage, {
+      clock: new ManualClock(),
+      latencyMs: (call, name) => {
+        if (call === "sync" && name.endsWith(".log")) syncs += 1;
+        return 0;
+      },
+    });
+    const { log } = await created(counting);
+    syncs = 0;
+    await Promise.all(Array.from({ length: 64 }, (_, index) => send(log, `value ${index}`)));
+    expect(syncs).toBeLessThanOrEqual(2);
+    await log.close(true);
+  });
+
+  it("lets a reader in the middle of a segment that retention deletes go on", async () => {
+    const { log, clock } = await created(memory(), { config: { segmentBytes: 300, retentionMs: 1000 } });
+    for (let index = 0; index < 20; index += 1) await send(log, `value ${index}`);
+    clock.jump(10_000);
+    const reads = [0, 5, 10].map((offset) => log.read(offset, 1));
+    const retention = log.applyRetention();
+    const read = await Promise.all(reads);
+    expect(read.map((bytes) => recordsIn(bytes)[0]?.value)).toEqual(["value 0", "value 5", "value 10"]);
+    expect((await retention).segmentsDeleted).toBeGreaterThan(2);
+    expect(log.watermarks).toMatchObject({ logStartOffset: 20, logEndOffset: 20 });
+    await expect(log.read(5, 1)).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE" });
+    await send(log, "next");
+    expect(await readAll(log)).toMatchObject([{ offset: 20, value: "next" }]);
+    await log.close(true);
+  });
+
+  it("opens a cleanly closed partition without reading its log", async () => {
+    const storage = memory();
+    const first = await created(storage, { config: { segmentBytes: 2000 } });
+    for (let index = 0; index < 100; index += 1) await send(first.log, `value ${index}`);
+    await first.log.close(true);
+    const faulty = faultyStorage(storage);
+    faulty.fail({ call: "readAt", name: /\.log$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
+    const { context, spec } = rig(faulty, { cleanShutdown: true, config: { segmentBytes: 2000 } });
+    const log = await PartitionLog.open(context, spec);
+    expect(log.watermarks).toMatchObject({ logStartOffset: 0, logEndOffset: 100 });
+    await log.close(false);
+  });
 });
+
+/** How many bytes of the log are durable: what a backup may copy. */
+function durableEnd(log: PartitionLog): number {
+  return log.snapshotFiles().reduce((total, file) => total + file.byteLength, 0);
+}

@@ -166,7 +166,9 @@ async function same(model: Model, real: Real): Promise<void> {
     logEndOffset: model.records.length,
   });
   const read = (await readAll(real.log)).filter((record) => record.offset >= model.logStartOffset);
-  expect(read).toEqual(model.records.slice(model.logStartOffset).map((record, index) => ({ offset: model.logStartOffset + index, ...record })));
+  expect(read).toEqual(
+    model.records.slice(model.logStartOffset).map((record, index) => ({ offset: model.logStartOffset + index, ...record })),
+  );
 }
 
 const share = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
@@ -177,8 +179,12 @@ describe("a partition's log against an array", () => {
       fc.asyncProperty(
         fc.commands(
           [
-            fc.tuple(fc.array(fc.integer({ min: 1, max: 120 }), { minLength: 1, maxLength: 5 }), fc.integer({ min: 0, max: 400 })).map(([lengths, ms]) => new Append(lengths, ms)),
-            fc.tuple(fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 2 }), fc.integer({ min: 0, max: 50 })).map(([lengths, ms]) => new Append(lengths, ms)),
+            fc
+              .tuple(fc.array(fc.integer({ min: 1, max: 120 }), { minLength: 1, maxLength: 5 }), fc.integer({ min: 0, max: 400 }))
+              .map(([lengths, ms]) => new Append(lengths, ms)),
+            fc
+              .tuple(fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 2 }), fc.integer({ min: 0, max: 50 }))
+              .map(([lengths, ms]) => new Append(lengths, ms)),
             fc.tuple(share, fc.integer({ min: 1, max: 1500 })).map(([at, maxBytes]) => new Read(at, maxBytes)),
             fc.boolean().map((clean) => new Reopen(clean)),
             share.map((at) => new DeleteRecords(at)),

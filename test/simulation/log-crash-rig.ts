@@ -2,7 +2,7 @@
 import type { StorageDriver, StorageFile } from "../../src/api/storage-driver.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import type { CrashStorage } from "../../src/testing/crash-storage.ts";
-import { type PlainRecord, type ReadRecord, append, readAll } from "../log/log-rig.ts";
+import { append, type PlainRecord, type ReadRecord, readAll } from "../log/log-rig.ts";
 
 /** Halts `storage` just before its `callCount`-th call, counted over files and names alike. */
 export class DyingStorage implements StorageDriver {
@@ -118,19 +118,22 @@ export class Oracle {
     const marks = log.watermarks;
     if (log.failure !== null) return `C9: a crash was taken for damage: ${log.failure.message}`;
     const records: ReadRecord[] = await readAll(log, marks.logStartOffset, 700);
-    if (marks.logStartOffset < this.deletedBefore) return `deleteRecords: start ${marks.logStartOffset} is below the confirmed ${this.deletedBefore}`;
+    if (marks.logStartOffset < this.deletedBefore)
+      return `deleteRecords: start ${marks.logStartOffset} is below the confirmed ${this.deletedBefore}`;
     if (marks.logStartOffset > Math.max(this.deletedBefore, this.deletionAsked)) return `start ${marks.logStartOffset} was never asked for`;
     const end = records.length === 0 ? marks.logStartOffset : (records.at(-1) as ReadRecord).offset + 1;
     if (marks.highWatermark !== marks.logEndOffset) return `recovered bytes are not all visible: ${JSON.stringify(marks)}`;
     if (end !== marks.logEndOffset) return `the log ends at ${marks.logEndOffset}, its records at ${end}`;
-    if (marks.logEndOffset < this.acknowledgedEnd) return `C1: ${this.acknowledgedEnd} were acknowledged, the log ends at ${marks.logEndOffset}`;
+    if (marks.logEndOffset < this.acknowledgedEnd)
+      return `C1: ${this.acknowledgedEnd} were acknowledged, the log ends at ${marks.logEndOffset}`;
     if (marks.logEndOffset < this.seenEnd) return `C4: ${this.seenEnd} were seen, the log ends at ${marks.logEndOffset}`;
     let offset = marks.logStartOffset;
     for (const record of records) {
       if (record.offset < marks.logStartOffset) continue;
       if (record.offset !== offset) return `C2: expected offset ${offset}, found ${record.offset}`;
       const expected = this.history[offset];
-      if (expected !== undefined && expected.value !== record.value) return `C3: at ${offset} expected ${expected.value}, found ${record.value}`;
+      if (expected !== undefined && expected.value !== record.value)
+        return `C3: at ${offset} expected ${expected.value}, found ${record.value}`;
       if (expected === undefined) this.history[offset] = record; // written, but its sender never heard of it
       offset += 1;
     }

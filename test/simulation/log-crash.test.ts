@@ -143,5 +143,3 @@ describe("a log that loses power at any call of its storage", () => {
     );
   }, 300_000);
 });
-
-

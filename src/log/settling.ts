@@ -1,0 +1,116 @@
+/** What follows appends at leisure: the segment before the active one is sealed, the recovery point moves, the facts are noted. */
+import type { OdradekError } from "../base/errors.ts";
+import { errnoOf } from "../storage/errno.ts";
+import { RECOVERY_POINT_INTERVAL_BYTES } from "./flush-policy.ts";
+import type { LogPosition, OpenedLog } from "./opened-log.ts";
+import { sealSegment } from "./sealing.ts";
+import type { Segment } from "./segment.ts";
+import { durableFacts } from "./state-facts.ts";
+
+export interface SettlingHost {
+  readonly log: OpenedLog;
+  readonly durable: () => LogPosition;
+  readonly highWatermark: () => number;
+  /** Resolves once everything below the offset is durable. */
+  readonly flushed: (offset: number) => Promise<void>;
+  readonly failure: () => OdradekError | null;
+  readonly fail: (error: unknown) => void;
+  readonly emit: (type: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+const ROUTINE_ERRNOS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE"]);
+
+export class Settling {
+  readonly #host: SettlingHost;
+  #bytesSinceRecoveryPoint = 0;
+  #current: Promise<void> = Promise.resolve();
+  #isRunning = false;
+
+  constructor(host: SettlingHost) {
+    this.#host = host;
+  }
+
+  /** Resolves when nothing is under way, whatever came of it. */
+  async done(): Promise<void> {
+    while (this.#isRunning) await this.#current;
+  }
+
+  /** After a roll. Gives back the hold on the old segment's handles. */
+  seal(old: Segment, next: Segment): void {
+    this.#run(() => this.#seal(old, next));
+  }
+
+  /** After a flush: notes how far it came, and moves the recovery point when enough has passed it (C7). */
+  noteDurable(byteLength: number): void {
+    this.note();
+    this.#bytesSinceRecoveryPoint += byteLength;
+    if (this.#bytesSinceRecoveryPoint >= RECOVERY_POINT_INTERVAL_BYTES && !this.#isRunning) this.#run(() => this.#advance());
+  }
+
+  /** Durable when it resolves. */
+  async save(): Promise<void> {
+    const { log, durable, highWatermark } = this.#host;
+    await log.state.writeDurably(durableFacts(log, durable(), highWatermark()));
+  }
+
+  /** Without a flush: lost in a crash at worst. */
+  note(): void {
+    const { log, durable, highWatermark, emit } = this.#host;
+    try {
+      log.state.write(durableFacts(log, durable(), highWatermark()));
+    } catch (error) {
+      // The note is advice for recovery: an older one costs a longer look, and a full disk must not fail what is durable already.
+      emit("storage.failed", { error });
+    }
+  }
+
+  async #seal(old: Segment, next: Segment): Promise<void> {
+    const { log, flushed, emit } = this.#host;
+    try {
+      await flushed(next.baseOffset);
+      await syncIndexes(old);
+      // Before the recovery point: a segment behind it always has its seal.
+      await sealSegment(log.context, log.spec, old);
+      this.#moveRecoveryPoint(next.baseOffset);
+      await this.save();
+    } finally {
+      old.release();
+    }
+    await old.closeIdle();
+    emit("segment.rolled", { baseOffset: old.baseOffset, nextOffset: next.baseOffset, byteLength: old.byteLength });
+  }
+
+  async #advance(): Promise<void> {
+    const { offset, segment } = this.#host.durable();
+    segment.files?.offsetIndex?.flush();
+    segment.files?.timeIndex?.flush();
+    await syncIndexes(segment);
+    this.#moveRecoveryPoint(offset);
+    await this.save();
+  }
+
+  #moveRecoveryPoint(offset: number): void {
+    this.#host.log.recoveryPoint = offset;
+    this.#bytesSinceRecoveryPoint = 0;
+  }
+
+  /** One after another. A flush that fails is final for the partition; a full disk is not: the next roll tries again. */
+  #run(work: () => Promise<void>): void {
+    this.#isRunning = true;
+    const current = this.#current.then(work).catch((error: unknown) => {
+      const { failure, fail, emit } = this.#host;
+      if (failure() === null && ROUTINE_ERRNOS.has(errnoOf(error) ?? "")) emit("storage.failed", { error });
+      else fail(error);
+    });
+    this.#current = current;
+    void current.then(() => {
+      if (this.#current === current) this.#isRunning = false;
+    });
+  }
+}
+
+/** Waits for all, then throws the first failure: no flush is left in flight behind an error. */
+async function syncIndexes({ files }: Segment): Promise<void> {
+  const results = await Promise.allSettled([files?.offsetIndex?.sync(), files?.timeIndex?.sync()]);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
