@@ -16,6 +16,7 @@ export interface GeneratedTopic {
 
 export interface GeneratedDirectory {
   readonly directory: string;
+  readonly openCount: number;
   readonly topics: readonly GeneratedTopic[];
 }
 
@@ -49,8 +50,13 @@ function record(random: SeededRandom, topic: string, partition: number): Produce
   };
 }
 
-/** Writes `partitionCount` logs under `directory` and closes it cleanly. */
-export async function generateDirectory(random: SeededRandom, directory: string, partitionCount: number): Promise<GeneratedDirectory> {
+/** Writes `partitionCount` logs under `directory`, opened and closed `openCount` times. */
+export async function generateDirectory(
+  random: SeededRandom,
+  directory: string,
+  partitionCount: number,
+  openCount: number,
+): Promise<GeneratedDirectory> {
   rmSync(directory, { recursive: true, force: true });
   const topics: GeneratedTopic[] = [];
   let log = await open(directory);
@@ -66,17 +72,17 @@ export async function generateDirectory(random: SeededRandom, directory: string,
       topics.push(topic);
       left -= count;
     }
-    for (let round = 1 + random.below(3); round > 0; round--) {
-      await write(random, log, topics);
+    await write(random, log, topics);
+    for (let opened = 1; opened < openCount; opened++) {
       await log.close();
       log = await open(directory);
+      await write(random, log, topics);
     }
-    await write(random, log, topics);
   } finally {
     await log.close();
   }
   for (const { partitions } of topics) for (const records of partitions) records.sort((a, b) => a.offset - b.offset);
-  return { directory, topics };
+  return { directory, openCount, topics };
 }
 
 async function write(random: SeededRandom, log: Odradek, topics: readonly GeneratedTopic[]): Promise<void> {
@@ -88,7 +94,7 @@ async function write(random: SeededRandom, log: Odradek, topics: readonly Genera
     acks: "all" as const,
   });
   for (const topic of topics) {
-    for (let step = 2 + random.below(4); step > 0; step--) {
+    for (let step = 4 + random.below(6); step > 0; step--) {
       const records = Array.from({ length: 1 + random.below(60) }, () => record(random, topic.name, random.below(topic.partitions.length)));
       await send(producer, topic, records, random.oneIn(2));
     }

@@ -77,6 +77,13 @@ export class KafkaReader {
     return { printed: decode(printed), complained: decode(complained) };
   }
 
+  /** Makes a segment's indexes anew, as a broker's recovery does. */
+  async reindex(directory: string, baseOffset: number, indexIntervalBytes: number, segmentIndexBytes: number): Promise<void> {
+    const words = ["reindex", directory, String(baseOffset), String(indexIntervalBytes), String(segmentIndexBytes)];
+    const { invalidByteLength } = (await this.#ask(words)) as { invalidByteLength: number };
+    if (invalidByteLength !== 0) throw new Error(`Kafka finds ${invalidByteLength} bytes of ${baseOffset} in ${directory} not valid`);
+  }
+
   async close(): Promise<void> {
     this.#process.stdin.end();
     if (this.#process.exitCode === null) await once(this.#process, "exit");

@@ -7,20 +7,37 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.record.internal.FileRecords;
 import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.record.internal.RecordBatch;
+import org.apache.kafka.common.utils.Time;
+import org.apache.kafka.server.util.KafkaScheduler;
+import org.apache.kafka.storage.internals.epoch.LeaderEpochFileCache;
+import org.apache.kafka.storage.internals.log.LogConfig;
+import org.apache.kafka.storage.internals.log.LogDirFailureChannel;
+import org.apache.kafka.storage.internals.log.LogSegment;
+import org.apache.kafka.storage.internals.log.ProducerStateManager;
+import org.apache.kafka.storage.internals.log.ProducerStateManagerConfig;
+import org.apache.kafka.storage.internals.log.UnifiedLog;
 import org.apache.kafka.tools.DumpLogSegments;
 
 /**
  * Reads lines from standard input and answers each with one JSON line, in one JVM, because a JVM starts slowly:
  * "records FILE...": Kafka's record classes over these .log files in order: every checksum checked, one hash over all records.
  * "dump ARGUMENT...": kafka-dump-log with these arguments; what it printed and what it complained of, as base64.
+ * "reindex DIRECTORY BASE_OFFSET INDEX_INTERVAL_BYTES SEGMENT_INDEX_BYTES": makes the segment's indexes anew as a broker's recovery does,
+ * and closes it; how many bytes were not valid.
  * Arguments are separated by tabs.
  */
 public final class Dump {
+    private static final KafkaScheduler SCHEDULER = new KafkaScheduler(1, true, "epochs");
+
     public static void main(String[] arguments) throws Exception {
+        SCHEDULER.startup();
         PrintStream answers = System.out;
         PrintStream complaints = System.err;
         BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -29,7 +46,12 @@ public final class Dump {
             String[] rest = List.of(words).subList(1, words.length).toArray(new String[0]);
             String answer;
             try {
-                answer = words[0].equals("records") ? records(rest) : dump(rest);
+                answer = switch (words[0]) {
+                    case "records" -> records(rest);
+                    case "dump" -> dump(rest);
+                    case "reindex" -> reindex(new File(rest[0]), Long.parseLong(rest[1]), rest[2], rest[3]);
+                    default -> throw new IllegalArgumentException(words[0]);
+                };
             } catch (Throwable problem) {
                 answer = "{\"error\":" + Json.string(problem.toString()) + "}";
             } finally {
@@ -79,6 +101,19 @@ public final class Dump {
             DumpLogSegments.main(arguments);
         }
         return "{\"printed\":\"" + base64(printed) + "\",\"complained\":\"" + base64(complained) + "\"}";
+    }
+
+    private static String reindex(File directory, long baseOffset, String indexIntervalBytes, String segmentIndexBytes) throws Exception {
+        LogConfig config = new LogConfig(Map.of("index.interval.bytes", indexIntervalBytes, "segment.index.bytes", segmentIndexBytes));
+        TopicPartition partition = new TopicPartition("reindexed", 0);
+        ProducerStateManager producers =
+            new ProducerStateManager(partition, directory, 60_000, new ProducerStateManagerConfig(86_400_000, false), Time.SYSTEM);
+        LeaderEpochFileCache epochs =
+            UnifiedLog.createLeaderEpochCache(directory, partition, new LogDirFailureChannel(1), Optional.empty(), SCHEDULER);
+        LogSegment segment = LogSegment.open(directory, baseOffset, config, Time.SYSTEM, true, 0, false, "");
+        int invalidByteLength = segment.recover(producers, epochs);
+        segment.close();
+        return "{\"invalidByteLength\":" + invalidByteLength + "}";
     }
 
     private static String base64(ByteArrayOutputStream bytes) {
