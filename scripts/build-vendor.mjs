@@ -1,6 +1,6 @@
 /**
- * Bundles the libraries that ship inside the package, so that it has no dependency: msgpackr's own modules, patched, with its
- * licence beside it. Written to src/vendor (for the tests, and for the compiler's resolution beside the committed .d.ts) and to
+ * Bundles the libraries that ship inside the package, so that it has no dependency: msgpackr's own modules, patched, and
+ * commander for the command line, each with its licence beside it. Written to src/vendor (for the tests, and for the compiler's resolution beside the committed .d.ts) and to
  * dist/vendor (what ships); both are made anew, neither is committed.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -55,6 +55,35 @@ for (const folder of ["src/vendor", "dist/vendor"]) {
   writeFileSync(join(projectRoot, folder, "msgpackr.js"), code);
 }
 copyFileSync(join(from, "LICENSE"), join(projectRoot, "dist/vendor/msgpackr.LICENSE"));
+await bundleCommander();
+
+/** The command line's parser, for Node alone: as published, one file. */
+async function bundleCommander() {
+  const folder = join(projectRoot, "node_modules/commander");
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const { outputFiles } = await build({
+    stdin: { contents: 'export { Command, CommanderError, InvalidArgumentError, Option } from "commander";', resolveDir: projectRoot },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    charset: "utf8",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    banner: {
+      js: `// commander ${version}, https://github.com/tj/commander.js; MIT, see cli.LICENSE. Made by scripts/build-vendor.mjs.
+// biome-ignore-all lint: not written here
+// biome-ignore-all format: not written here
+// biome-ignore-all assist: not written here
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);`,
+    },
+    logLevel: "error",
+  });
+  for (const folder of ["src/vendor", "dist/vendor"]) writeFileSync(join(projectRoot, folder, "cli.js"), outputFiles[0].text);
+  copyFileSync(join(folder, "LICENSE"), join(projectRoot, "dist/vendor/cli.LICENSE"));
+}
 
 function load({ path }) {
   const name = path.endsWith("unpack.js") ? "unpack.js" : "pack.js";

@@ -1,18 +1,69 @@
 /**
  * The build: the core's bytes, the vendored libraries, then TypeScript. Nothing else turns sources into dist.
- * `--quick` leaves TypeScript out: what the tests of the sources need.
+ * `--quick` leaves TypeScript out: what the tests of the sources need. When nothing that it reads has changed since the last whole
+ * build, and all that it wrote still stands, it does nothing; `--force` builds all the same.
  */
-import { copyFileSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { performance } from "node:perf_hooks";
 import { emit } from "./emit.mjs";
+import { filesUnder } from "./files.mjs";
 import { projectRoot, runNode } from "./run.mjs";
 
 const dist = join(projectRoot, "dist");
+/** What the build itself writes into src, and needs beside dist. */
+const generated = ["src/core/core-bytes.ts", "src/vendor/msgpackr.js", "src/vendor/cli.js"];
+const builtBeside = [...generated, "build/core.release.wasm", "build/core.debug.wasm"];
+
+const stampFile = join(projectRoot, "build/built.json");
+const inputs = inputsHash();
+if (!process.argv.includes("--force") && stands()) {
+  process.stdout.write("build: nothing has changed\n");
+  process.exit(0);
+}
+rmSync(stampFile, { force: true });
 
 await step("core", buildCore);
 await step("vendor", () => runNode("scripts/build-vendor.mjs"));
-if (!process.argv.includes("--quick")) await step("types and code", emitSources);
+if (!process.argv.includes("--quick")) {
+  await step("types and code", emitSources);
+  writeStamp();
+}
+
+/** Everything that decides what dist holds. */
+function inputsHash() {
+  const hash = createHash("sha256").update(process.version);
+  const files = ["src", "assembly", "scripts"].flatMap((folder) => filesUnder(projectRoot, folder));
+  for (const file of [...files, "package-lock.json", "asconfig.json", "tsconfig.json", "tsconfig.build.json"]) {
+    if (!generated.includes(file)) hash.update(`${file}\0`).update(readFileSync(join(projectRoot, file)));
+  }
+  return hash.digest("hex");
+}
+
+function stands() {
+  if (!existsSync(stampFile)) return false;
+  const { inputs: before, outputs } = JSON.parse(readFileSync(stampFile, "utf8"));
+  return (
+    before === inputs && Object.entries(outputs).every(([file, hash]) => existsSync(join(projectRoot, file)) && contentHash(file) === hash)
+  );
+}
+
+function contentHash(file) {
+  return createHash("sha256")
+    .update(readFileSync(join(projectRoot, file)))
+    .digest("hex");
+}
+
+function writeStamp() {
+  // Changed under our hands: the next build begins anew.
+  if (inputsHash() !== inputs) return;
+  const inDist = readdirSync(dist, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(projectRoot, join(entry.parentPath, entry.name)));
+  const outputs = [...inDist, ...builtBeside.filter((file) => existsSync(join(projectRoot, file)))];
+  writeFileSync(stampFile, JSON.stringify({ inputs, outputs: Object.fromEntries(outputs.map((file) => [file, contentHash(file)])) }));
+}
 
 async function buildCore() {
   const built = await runNode("scripts/build-core.mjs");

@@ -51,7 +51,7 @@ export const portableEntries = ["^src/index\\.(browser|workerd|edge)\\.ts$", "^s
 
 /** Packages that are bundled into dist/vendor, and the only files that may name them. */
 export const packages = [
-  { name: "citty", from: "^src/cli(/|\\.ts$)" },
+  { name: "commander", from: "^src/cli(/|\\.ts$)" },
   { name: "@clack/prompts", from: "^src/cli(/|\\.ts$)" },
 ];
 
