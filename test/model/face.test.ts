@@ -99,28 +99,19 @@ class Run {
 
   async step(command: Command): Promise<void> {
     const topic = TOPICS[command.topic % TOPICS.length] as string;
+    if ("partitions" in command) return this.#upkeep(command.do, topic, command.partitions);
     const partitions = this.model.topics.get(topic);
-    if (command.do === "create") return this.#create(topic, command.partitions);
-    if (command.do === "maintain") return void (await this.log.maintain());
-    if (command.do === "reopen") {
-      await this.log.close();
-      return this.open();
-    }
     if (partitions === undefined) {
       await expect(this.log.describeTopic(topic)).rejects.toMatchObject({ name: "UsageError", code: "UNKNOWN_TOPIC_OR_PARTITION" });
       return;
     }
-    if (command.do === "delete") {
-      await this.log.deleteTopic(topic);
-      this.model.forget(topic);
-      return;
-    }
     const partition = command.partition % partitions.length;
     const model = this.model.partition(topic, partition);
+    if ("group" in command) {
+      return this.#offsets(command.do, GROUPS[command.group % GROUPS.length] as string, topic, partition, model, command.at);
+    }
+    if ("values" in command) return this.#send(command, topic, partition, model);
     switch (command.do) {
-      case "send":
-      case "sendBatch":
-        return this.#send(command, topic, partition, model);
       case "read":
         return this.#read(topic, partition, model, command.at);
       case "poll":
@@ -131,8 +122,26 @@ class Run {
         return this.#cut(topic, partition, model, command.at);
       case "marks":
         return this.#marks(topic, partition, model);
-      default:
-        return this.#offsets(command.do, GROUPS[command.group % GROUPS.length] as string, topic, partition, model, command.at);
+    }
+  }
+
+  async #upkeep(what: "create" | "delete" | "maintain" | "reopen", topic: string, partitions: number): Promise<void> {
+    switch (what) {
+      case "create":
+        return this.#create(topic, partitions);
+      case "maintain":
+        await this.log.maintain();
+        return;
+      case "reopen":
+        await this.log.close();
+        return this.open();
+      case "delete":
+        if (!this.model.topics.has(topic)) {
+          await expect(this.log.deleteTopic(topic)).rejects.toMatchObject({ code: "UNKNOWN_TOPIC_OR_PARTITION" });
+          return;
+        }
+        await this.log.deleteTopic(topic);
+        this.model.forget(topic);
     }
   }
 
