@@ -1,5 +1,5 @@
 /** The rules of scripts/layers.mjs in dependency-cruiser's words. */
-import { filesOf, layers, lowerThan, nodeFiles, outside, packages, portableEntries } from "./scripts/layers.mjs";
+import { filesOf, layers, lowerThan, nodeFiles, outside, portableEntries, vendored } from "./scripts/layers.mjs";
 
 const everyFolder = [...layers.flat(), ...outside];
 
@@ -31,19 +31,16 @@ export default {
     {
       name: "no-packages",
       severity: "error",
-      comment: "no runtime dependencies: a package is bundled into dist/vendor and named in scripts/layers.mjs",
+      comment: "no runtime dependencies: a package is bundled into src/vendor by scripts/build-vendor.mjs",
       from: { path: "^src/" },
-      to: {
-        dependencyTypes: ["npm", "npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown"],
-        pathNot: packages.map(({ name }) => `node_modules/${name}/`),
-      },
+      to: { dependencyTypes: ["npm", "npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown"] },
     },
-    ...packages.map(({ name, from }) => ({
-      name: `package-${name.replace(/\W+/g, "-")}`,
+    ...vendored.map(({ file, from }) => ({
+      name: `vendor-${file}`,
       severity: "error",
-      comment: `${name} is for ${from} alone`,
-      from: { path: "^src/", pathNot: from },
-      to: { path: `node_modules/${name}/` },
+      comment: `src/vendor/${file} is for ${from} alone`,
+      from: { path: "^src/", pathNot: [from, "^src/vendor/"] },
+      to: { path: `^src/vendor/${file}\\.` },
     })),
     {
       name: "resolves",

@@ -43,16 +43,17 @@ export const nodeFiles = [
   "^src/engine/node-diagnostics\\.ts$",
   "^src/cli\\.ts$",
   "^src/cli/",
+  "^src/vendor/cli\\.js$",
   "^src/index\\.ts$",
 ];
 
 /** Entries that run without Node. */
 export const portableEntries = ["^src/index\\.(browser|workerd|edge)\\.ts$", "^src/testing/index\\.ts$"];
 
-/** Packages that are bundled into dist/vendor, and the only files that may name them. */
-export const packages = [
-  { name: "commander", from: "^src/cli(/|\\.ts$)" },
-  { name: "@clack/prompts", from: "^src/cli(/|\\.ts$)" },
+/** Other people's code, bundled by scripts/build-vendor.mjs, and the only files that may use each. No package is imported by name. */
+export const vendored = [
+  { file: "cli", from: "^src/cli(/|\\.ts$)" },
+  { file: "msgpackr", from: "^src/base/" },
 ];
 
 /** The folder of src that a path belongs to, as the lines above call it. */
