@@ -2,9 +2,9 @@
 import type { Durability } from "../api/bytes.ts";
 import type { Timer } from "../base/clock.ts";
 import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
+import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
 import { errnoOf } from "../storage/errno.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
-import { stampAppendTime, stampPlace } from "./batch-header.ts";
 import { flushIsDue } from "./flush-policy.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
@@ -196,11 +196,12 @@ export class LogWriter {
       throw new UsageError("INVALID_RECORD", `${spec.directory}: offsets end at 2^53-1, the log at ${baseOffset}`);
     let { maxTimestamp } = verdict;
     let logAppendTime = -1;
-    stampPlace(batch, baseOffset, this.#epoch);
+    stampBatch(batch, baseOffset, this.#epoch);
     if (config.messageTimestampType === "LogAppendTime") {
       logAppendTime = context.clock.now();
       maxTimestamp = logAppendTime;
-      stampAppendTime(context.core, batch, logAppendTime);
+      stampLogAppendTime(batch, logAppendTime);
+      stampChecksum(batch, context.core);
     }
     try {
       active.write(files.log, batch);

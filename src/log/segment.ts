@@ -59,6 +59,7 @@ export class Segment {
   #files: SegmentFiles | null = null;
   #opening: Promise<SegmentFiles> | null = null;
   #holderCount = 0;
+  #isGivenUp = false;
   #onDrained: (() => void) | null = null;
 
   constructor(context: LogContext, directory: string, baseOffset: number, readOnly: boolean) {
@@ -98,7 +99,10 @@ export class Segment {
 
   release(): void {
     this.#holderCount -= 1;
-    if (this.#holderCount === 0) this.#onDrained?.();
+    if (this.#holderCount > 0) return;
+    this.#onDrained?.();
+    // Someone read a segment that was given up meanwhile: nobody else will close it, and nothing was written through it.
+    if (this.#isGivenUp) this.closeIdle().catch(() => {});
   }
 
   /** The handles if they are open: for this turn only. */
@@ -110,10 +114,11 @@ export class Segment {
     return this.#holderCount > 0;
   }
 
-  /** Waits until nobody holds the handles, then closes them. They may be opened again. */
+  /** Waits until nobody holds the handles, then closes them, for good. */
   async close(): Promise<void> {
     if (this.#holderCount > 0) await new Promise<void>((resolve) => (this.#onDrained = resolve));
     this.#onDrained = null;
+    this.#isGivenUp = true;
     await this.closeIdle();
   }
 
