@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+/** The program `odradek`. */
+import { main } from "./cli/main.ts";
+
+main(process.argv.slice(2)).then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    process.stderr.write(`odradek: UNKNOWN_SERVER_ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);
