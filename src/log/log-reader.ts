@@ -7,7 +7,7 @@ import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
-import { readSeal } from "./sealing.ts";
+import { checksumsOf, readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 import { locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
 
@@ -140,8 +140,10 @@ export class LogReader {
     let damage: Damage | null = null;
     let from = 0;
     let nextOffset = segment.baseOffset;
+    // Gaps are legal in a segment that is, to the last bit, what was sealed.
+    const isExact = segment.contiguous && !(await this.#isAsSealed(segment, files));
     while (from < limit.position && found === null) {
-      const order = segment.contiguous && damage === null ? "exact" : "rising";
+      const order = isExact && damage === null ? "exact" : "rising";
       const expectation = { nextOffset, order, epochFor: this.#checks.epochFor } as const;
       const end = await scanBatches(this.#checks.core, files.log, [from, limit.position], expectation, (batch) => {
         if (batch.lastOffset < offset) return undefined;
@@ -167,12 +169,21 @@ export class LogReader {
     return batch.position;
   }
 
+  async #isAsSealed({ checksums, byteLength }: Segment, { log }: SegmentFiles): Promise<boolean> {
+    if (checksums === null || checksums === "unread" || checksums.byteLength < byteLength) return false;
+    const found = await checksumsOf(this.#checks.core, log, checksums.byteLength);
+    return found.length === checksums.checksums.length && found.every((checksum, index) => checksum === checksums.checksums[index]);
+  }
+
   /** A seal that cannot be believed or is not of this file is passed over: batches are then checked one by one. */
   async #loadSeal(segment: Segment, files: SegmentFiles): Promise<void> {
     const { context, spec } = this.#log;
     const seal = await readSeal(context, segment);
     if (segment.checksums !== "unread") return;
     segment.checksums = null;
+    const { contiguous } = segment;
+    // What we did not seal another writer left, perhaps with gaps.
+    segment.contiguous = false;
     if (seal === "absent") return;
     const { topic, partition } = spec;
     const report = (problem: string): void =>
@@ -182,6 +193,7 @@ export class LogReader {
     if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
     if (files.log.byteLength() !== seal.logByteLength)
       return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
+    segment.contiguous = contiguous;
     segment.checksums = { byteLength: seal.logByteLength, checksums: seal.logChecksums };
     segment.maxTimestamp = seal.maxTimestamp;
     segment.nextOffset = seal.nextOffset;
