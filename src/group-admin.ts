@@ -3,6 +3,7 @@ import type { Broker } from "./api/broker.ts";
 import type { NextOffset, TopicPartition } from "./api/bytes.ts";
 import type { GroupDescription } from "./api/group.ts";
 import { errorFromFault, UsageError } from "./base/errors.ts";
+import { describeValue } from "./base/options.ts";
 import { decodeAssignment } from "./consumer/assignors/index.ts";
 
 export async function describeGroup(broker: Broker, groupId: string): Promise<GroupDescription> {
@@ -53,13 +54,14 @@ export async function resetOffsets(
 }
 
 function checkOffsets(topic: string, offsets: readonly NextOffset[]): NextOffset[] {
-  return offsets.map((each) => {
+  return offsets.map((each: NextOffset | null | undefined) => {
+    if (each === null || each === undefined) throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): expected { topic, partition, nextOffset }, found ${String(each)}`);
     if (each.topic !== topic)
-      throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): found an offset of topic "${String(each.topic)}"`);
+      throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): found an offset of topic ${describeValue(each.topic)}`);
     if (!Number.isSafeInteger(each.nextOffset) || each.nextOffset < 0) {
       throw new UsageError(
         "INVALID_ARGUMENT",
-        `resetOffsets("${topic}"): nextOffset: expected 0 to 2^53-1, found ${String(each.nextOffset)}`,
+        `resetOffsets("${topic}"): nextOffset: expected 0 to 2^53-1, found ${describeValue(each.nextOffset)}`,
       );
     }
     return { topic, partition: each.partition, nextOffset: each.nextOffset };

@@ -11,6 +11,7 @@ import { OdradekError, UsageError } from "./base/errors.ts";
 import { msgpack, utf8 } from "./base/serde.ts";
 import { createConsumer } from "./consumer/consumer.ts";
 import { readRecord } from "./consumer/read-record.ts";
+import { checkAdopt, checkDeleteTopic, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
 import type { Engine } from "./engine/engine.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
@@ -27,6 +28,7 @@ export class EmbeddedOdradek implements Odradek {
   readonly #engine: Engine;
   readonly #platform: Platform;
   readonly #open: Set<Closable> = new Set();
+  #readOptions: unknown = undefined;
   #closing: Promise<void> | null = null;
 
   constructor(engine: Engine, platform: Platform) {
@@ -51,7 +53,7 @@ export class EmbeddedOdradek implements Odradek {
 
   async deleteTopic(topic: string, options: Options<{ ifExists: boolean }> = {}): Promise<void> {
     this.#refuseClosed("deleteTopic");
-    if (options.ifExists === true && !this.#engine.hasTopic(topic)) return;
+    if (checkDeleteTopic(options).ifExists === true && !this.#engine.hasTopic(topic)) return;
     await this.#engine.deleteTopic(topic);
   }
 
@@ -75,7 +77,7 @@ export class EmbeddedOdradek implements Odradek {
     options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] },
   ): Promise<TopicDescription> {
     this.#refuseClosed("adoptTopic");
-    await this.#engine.adoptTopic(topic, options);
+    await this.#engine.adoptTopic(topic, checkAdopt(options));
     return this.#engine.describeTopic(topic);
   }
 
@@ -86,7 +88,7 @@ export class EmbeddedOdradek implements Odradek {
 
   async deleteRecords(partition: TopicPartition, beforeOffset: number): Promise<number> {
     this.#refuseClosed("deleteRecords");
-    return this.#engine.deleteRecords(partition, beforeOffset);
+    return this.#engine.deleteRecords(checkTopicPartition(partition, "deleteRecords"), checkOffset(beforeOffset, "deleteRecords"));
   }
 
   producer<K = string, V = unknown, const A extends Acks = "all">(options?: Options<ProducerOptions<K, V, A>>): Producer<K, V, A> {
@@ -135,15 +137,20 @@ export class EmbeddedOdradek implements Odradek {
 
   async read<K = string, V = unknown>(
     at: TopicPartition & { readonly offset: number },
-    options: Options<{ key: Deserializer<K>; value: Deserializer<V> }> = {},
+    options?: Options<{ key: Deserializer<K>; value: Deserializer<V> }>,
   ): Promise<ConsumerRecord<K, V> | null> {
     this.#refuseClosed("read");
-    return readRecord(this.#engine, at, options.key ?? (utf8 as never), options.value ?? (DEFAULT_VALUE as never));
+    // Looked at once where a loop gives the same object again and again: a read takes some microseconds.
+    if (options !== this.#readOptions) {
+      checkRead(options);
+      this.#readOptions = options;
+    }
+    return readRecord(this.#engine, at, options?.key ?? (utf8 as never), options?.value ?? (DEFAULT_VALUE as never));
   }
 
   async reopenPartition(partition: TopicPartition): Promise<void> {
     this.#refuseClosed("reopenPartition");
-    await this.#engine.reopenPartition(partition);
+    await this.#engine.reopenPartition(checkTopicPartition(partition, "reopenPartition"));
   }
 
   async backup(directory: string | URL): Promise<{ readonly files: number; readonly byteLength: number }> {
@@ -176,10 +183,12 @@ export class EmbeddedOdradek implements Odradek {
   }
 
   async alterClientQuotas(_clientId: string | null, _quota: Options<Record<QuotaKey, number | null>>): Promise<void> {
+    this.#refuseClosed("alterClientQuotas");
     throw new UsageError("UNSUPPORTED_VERSION", "alterClientQuotas: quotas are not there yet");
   }
 
   async describeClientQuotas(): Promise<[]> {
+    this.#refuseClosed("describeClientQuotas");
     return [];
   }
 
@@ -191,7 +200,7 @@ export class EmbeddedOdradek implements Odradek {
     options: Options<{ signal: AbortSignal }> = {},
   ): Promise<{ readonly segmentsDeleted: number; readonly bytesReclaimed: number }> {
     this.#refuseClosed("maintain");
-    return this.#engine.maintain(options.signal);
+    return this.#engine.maintain(checkMaintain(options).signal);
   }
 
   /** Closes what was made of it first: producers flush, consumers commit and leave. */

@@ -40,10 +40,12 @@ export interface EngineOptions {
 export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
   const events = new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
   const core = await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm });
-  const lock = options.readOnly ? null : await takeLock(driver, wiring.holder, options);
   const storage = fenced(driver, { readOnly: options.readOnly });
   const topics = new TopicRegistry();
+  let lock: StorageLock | null = null;
   try {
+    // Through the fence, so that a path that cannot be a directory is refused by name.
+    if (!options.readOnly) lock = await takeLock(storage, wiring.holder, options);
     const context: LogContext = {
       storage,
       core,

@@ -20,6 +20,9 @@ const OPEN_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
  * to be written there; what only reads finds no files. A path that is a file is refused with `NOT_A_DIRECTORY`.
  */
 export function nodeStorage(path: string | URL): StorageDriver {
+  if (path instanceof URL && path.protocol !== "file:") {
+    throw new UsageError("INVALID_ARGUMENT", `nodeStorage: expected a file: URL, found ${path.protocol}//${path.host}`);
+  }
   const text = path instanceof URL ? fileURLToPath(path) : path;
   if (typeof text !== "string" || text === "" || text.includes("\0")) {
     throw new UsageError("INVALID_ARGUMENT", `nodeStorage: expected the path of a directory, found ${JSON.stringify(text) ?? typeof text}`);
