@@ -6,7 +6,7 @@
  */
 import type { Broker } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { GroupError, OdradekError } from "../base/errors.ts";
 import {
   assignorByName,
@@ -318,13 +318,31 @@ export class Membership implements GroupGate, CommitRole {
     this.#failure = error;
   }
 
-  /** While a record is in hand the others wait, at most `maxPollIntervalMs`; who waited so long asks whether it is still a member. */
+  /**
+   * While a record is in hand the others wait, at most this member's own `maxPollIntervalMs`: then it leaves, as Kafka's clients
+   * do, since the coordinator waits for the longest that any member allows itself. Who comes in time asks whether it still is one.
+   */
   async #whenIdle(): Promise<void> {
-    await this.#target.whenIdle();
+    const isInTime = await this.#isIdleInTime();
     this.#throwIfClosed();
+    if (!isInTime) {
+      await this.leave();
+      const { groupId, maxPollIntervalMs } = this.#options;
+      throw new GroupError("UNKNOWN_MEMBER_ID", `group "${groupId}": a record was in hand for more than ${maxPollIntervalMs} ms while a rebalance was due`);
+    }
     if (this.#memberId !== "" && this.#generation >= 0 && this.#target.assigned().length > 0) {
       await this.#broker.heartbeat({ ...this.#identity(), maxWaitMs: 0 }, this.#closing.signal);
     }
+  }
+
+  async #isIdleInTime(): Promise<boolean> {
+    const idle = this.#target.whenIdle().then(() => true);
+    if (this.#memberId === "") return idle;
+    let timer: Timer | null = null;
+    const late = new Promise<boolean>((resolve) => {
+      timer = this.#clock.after(this.#options.maxPollIntervalMs, () => resolve(false));
+    });
+    return Promise.race([idle, late]).finally(() => timer?.cancel());
   }
 
   async #revoke(partitions: readonly TopicPartition[]): Promise<void> {
