@@ -235,7 +235,7 @@ export class Engine implements Broker {
         const frozenUnclean = !cleanShutdown && topics.all().some((topic) => topic.frozen);
         const allClosed = outcomes.every((outcome) => outcome.status === "fulfilled");
         await checkpoints.write(topics.openLogs());
-        if (allOpen && allClosed && !frozenUnclean) await writeCleanShutdown(context.storage);
+        if (allOpen && allClosed && !frozenUnclean) await writeCleanShutdown(context.storage, this.#house.cleanShutdownContents);
       }
       const failed = outcomes.find((outcome) => outcome.status === "rejected");
       if (failed !== undefined) throw failed.reason;

@@ -36,6 +36,8 @@ export interface House {
   readonly defaults: Readonly<Partial<TopicConfig>>;
   /** Whether the last one to close this directory, Odradek or a broker, did so in order. */
   readonly cleanShutdown: boolean;
+  /** What its marker said; null where it said nothing. */
+  readonly cleanShutdownContents: Uint8Array | null;
 }
 
 export function isInternal(topic: string): boolean {

@@ -5,11 +5,12 @@ import type { LockHolder, StorageDriver, StorageLock } from "../api/storage-driv
 import type { TopicConfig } from "../api/topic.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { loadCore } from "../core/load-core.ts";
-import { readCleanShutdown, removeCleanShutdown } from "../log/clean-shutdown.ts";
+import { cleanShutdownContents, readCleanShutdown, removeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { LogContext } from "../log/log-context.ts";
 import { fenced } from "../storage/fenced.ts";
 import { Catalog } from "../topic/catalog.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { finishDeletions } from "./deletion.ts";
 import { Engine } from "./engine.ts";
 import { type DiagnosticsPublisher, Events } from "./events.ts";
 import { GroupService } from "./group-service.ts";
@@ -56,20 +57,27 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
       readOnly: options.readOnly,
     };
     const cleanShutdown = await readCleanShutdown(storage);
+    const markerContents = await cleanShutdownContents(storage);
+    // Before anything is changed: a catalogue that cannot be believed leaves the directory as it was found.
+    const catalog = await Catalog.load(storage, core);
     // Gone, durably, before the first write: whatever happens from here on, the next open looks for itself.
     if (cleanShutdown && !options.readOnly) await removeCleanShutdown(storage);
+    // After a death of the process the books may stand in the cache alone: what is built on them must not outlive them.
+    if (!cleanShutdown && !options.readOnly) await storage.syncDirectory("");
     const house: House = {
       context,
-      catalog: await Catalog.load(storage, core),
+      catalog,
       topics,
-      checkpoints: await Checkpoints.load(storage, events),
+      checkpoints: await Checkpoints.load(storage, events, options.readOnly),
       events,
       defaults: options.topicDefaults,
       cleanShutdown,
+      cleanShutdownContents: markerContents,
     };
     await loadTopics(house);
     options.signal?.throwIfAborted();
     const groups = await GroupService.start(house, { offsetsFlushMs: options.offsetsFlushMs });
+    if (!options.readOnly) await finishDeletions(house, (topic) => groups.topicDeleted(topic));
     return new Engine(house, groups, lock);
   } catch (error) {
     // Closed without a promise: the next open recovers.
