@@ -11,7 +11,7 @@ import { ModelLog, ModelPartition } from "./face-model.ts";
 
 const TOPICS = ["alpha", "beta"] as const;
 const GROUPS = ["g1", "g2"] as const;
-const COMMANDS_MIN = 100_000;
+const COMMANDS_MIN = 200_000;
 const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31);
 
 type Command =
