@@ -251,7 +251,7 @@ class Run {
 describe("the face against an array", () => {
   afterAll(() => console.log(`face model: ${ran} commands (seed ${seed}): ${JSON.stringify(ranOf)}`));
 
-  it(`answers as an array does, in at least ${COMMANDS_MIN} commands`, { timeout: 300_000 }, async () => {
+  it(`answers as an array does, in at least ${COMMANDS_MIN} commands`, { timeout: 600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(commands, { minLength: 50, maxLength: 400, size: "max" }), async (program) => {
         const run = new Run();
@@ -264,7 +264,7 @@ describe("the face against an array", () => {
         await run.log.close();
       }),
       // A counterexample is shrunk for so long at most: the smallest found by then is told, with its seed and path.
-      { seed, numRuns: 560, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true },
+      { seed, numRuns: 940, interruptAfterTimeLimit: 540_000, markInterruptAsFailure: true },
     );
     expect(ran).toBeGreaterThanOrEqual(COMMANDS_MIN);
   });
