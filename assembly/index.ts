@@ -10,13 +10,20 @@ import {
   WRITE_WINDOW_AT,
 } from "./memory/arena";
 import { answer32 } from "./memory/mailbox";
+import { readVarint, readVarlong, varintByteLength, varintEnd, varlongByteLength, writeVarint, writeVarlong } from "./memory/varint";
 import { Fault, must, mustBeInMemory } from "./panic/fault";
+import { Status } from "./panic/status";
 import { extend } from "./checksum/crc32c";
+import { murmur2Of } from "./checksum/murmur2";
 import { buildTables } from "./checksum/tables";
 import { filterRecords, mapRecords } from "./compaction/batch-filter";
 import { hashHigh, hashKey, hashLow, setSecret } from "./compaction/key-hash";
 import { mappedKeyCount, openMap } from "./compaction/offset-map";
+import { appendOffset, findOffset } from "./lookup/offset-index";
+import { appendTime, findTime } from "./lookup/time-index";
+import { find } from "./record/batch-reader";
 import { beginValidation, continueValidation } from "./record/batch-validator";
+import * as writer from "./record/batch-writer";
 import { scanWindow } from "./scan/scanner";
 
 /** Builds the tables and says where the windows are. Answers the address of the mailbox. */
@@ -52,6 +59,73 @@ export function validateRecords(at: usize, start: i32, byteLength: i32): i32 {
   return continueValidation(at, start, byteLength);
 }
 
+export function beginBatch(): i32 {
+  writer.beginBatch();
+  return 0;
+}
+
+/** A record without headers. Answers where the key goes; where the value goes is in the mailbox. */
+export function frameRecord(keyLength: i32, valueLength: i32, timestamp: f64): i32 {
+  return writer.frameRecord(keyLength, valueLength, timestamp, 0, 0, false);
+}
+
+export function frameRecordWithHeaders(keyLength: i32, valueLength: i32, timestamp: f64, headerCount: i32, headersByteLength: i32): i32 {
+  return writer.frameRecord(keyLength, valueLength, timestamp, headerCount, headersByteLength, false);
+}
+
+export function frameRecordApart(keyLength: i32, valueLength: i32, timestamp: f64, headerCount: i32, headersByteLength: i32): i32 {
+  return writer.frameRecord(keyLength, valueLength, timestamp, headerCount, headersByteLength, true);
+}
+
+export function headersByteLength(count: i32): i32 {
+  return writer.headersByteLength(count);
+}
+
+export function frameHeaders(count: i32): i32 {
+  return writer.frameHeaders(count);
+}
+
+export function takeWindow(): i32 {
+  return writer.takeWindow();
+}
+
+export function batchByteLength(): i32 {
+  return writer.batchByteLength();
+}
+
+export function batchRecordCount(): i32 {
+  return writer.batchRecordCount();
+}
+
+export function finishBatch(attributes: i32, producerId: i64, producerEpoch: i32, baseSequence: i32): i32 {
+  return writer.finishBatch(attributes, producerId, producerEpoch, baseSequence);
+}
+
+export function findRecord(at: usize, byteLength: i32, offsetMin: f64, timestampMin: f64): i32 {
+  return find(at, byteLength, offsetMin, timestampMin);
+}
+
+export function findOffsetEntry(at: usize, byteLength: i32, relativeOffset: f64): i32 {
+  return findOffset(at, byteLength, relativeOffset);
+}
+
+export function findTimeEntry(at: usize, byteLength: i32, timestamp: f64): i32 {
+  return findTime(at, byteLength, timestamp);
+}
+
+export function appendOffsetEntry(at: usize, count: i32, relativeOffset: f64, position: f64): i32 {
+  return appendOffset(at, count, relativeOffset, position);
+}
+
+export function appendTimeEntry(at: usize, count: i32, timestamp: f64, relativeOffset: f64): i32 {
+  return appendTime(at, count, timestamp, relativeOffset);
+}
+
+/** The hash goes to slot 0: all 32 bits of it are answer. */
+export function murmur2(at: usize, start: i32, byteLength: i32, keyByteLength: i32): i32 {
+  return murmur2Of(at, start, byteLength, keyByteLength);
+}
+
 /** An empty offset map of `byteLength` bytes at `at`, its hashes under the 16 bytes at `secretAt`. Answers how many keys it takes. */
 export function openOffsetMap(at: usize, byteLength: i32, secretAt: usize): i32 {
   mustBeInMemory(secretAt, 16);
@@ -80,7 +154,43 @@ export function filterBatch(
   return filterRecords(at, byteLength, into, intoByteLength, <i64>latestOffset, <i64>now, <i64>newDeleteHorizon, flags);
 }
 
-/** The hash of a key, 16 bytes, written to `into`: so that it can be compared with its published vectors. */
+// What follows is called by tests alone, so that published vectors can be held against it.
+
+/** Answers how many bytes were written. */
+export function encodeVarint(at: usize, value: i32): i32 {
+  mustBeInMemory(at, 5);
+  const byteLength = <i32>(writeVarint(at, value) - at);
+  must(byteLength == varintByteLength(value), Fault.RECORD_LENGTH);
+  return byteLength;
+}
+
+export function encodeVarlong(at: usize, value: i64): i32 {
+  mustBeInMemory(at, 10);
+  const byteLength = <i32>(writeVarlong(at, value) - at);
+  must(byteLength == varlongByteLength(value), Fault.RECORD_LENGTH);
+  return byteLength;
+}
+
+/** Answers how many bytes were read, the value being in slot 0. */
+export function decodeVarint(at: usize, byteLength: i32): i32 {
+  mustBeInMemory(at, byteLength);
+  const value = readVarint(at, at + <usize>byteLength);
+  if (varintEnd == 0) return Status.MALFORMED;
+  answer32(0, value);
+  return <i32>(varintEnd - at);
+}
+
+/** The low half of the value is in slot 0, the high one in slot 1. */
+export function decodeVarlong(at: usize, byteLength: i32): i32 {
+  mustBeInMemory(at, byteLength);
+  const value = readVarlong(at, at + <usize>byteLength);
+  if (varintEnd == 0) return Status.MALFORMED;
+  answer32(0, <i32>value);
+  answer32(1, <i32>(value >> 32));
+  return <i32>(varintEnd - at);
+}
+
+/** The hash of a key, 16 bytes, written to `into`. */
 export function keyHash(at: usize, byteLength: i32, into: usize): i32 {
   mustBeInMemory(at, byteLength);
   mustBeInMemory(into, 16);

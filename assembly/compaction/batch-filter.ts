@@ -11,23 +11,19 @@ import { varlongByteLength, writeVarlong } from "../memory/varint";
 import { Fault, must, mustBeInMemory } from "../panic/fault";
 import { Status } from "../panic/status";
 import { extend } from "../checksum/crc32c";
-import { CODEC_MASK, CONTROL, DELETE_HORIZON, LOG_APPEND_TIME, TRANSACTIONAL } from "../record/attributes";
+import { CONTROL, DELETE_HORIZON, LOG_APPEND_TIME, TRANSACTIONAL } from "../record/attributes";
+import { isAtEnd, nextRecord, openBatch, recordOffset } from "../record/batch-reader";
 import {
   ATTRIBUTES_AT,
-  BASE_OFFSET_AT,
   BASE_TIMESTAMP_AT,
   CRC_AT,
   HEADER_BYTE_LENGTH,
-  LAST_OFFSET_DELTA_AT,
   LENGTH_AT,
   LENGTH_OVERHEAD,
-  MAGIC_AT,
-  MAGIC_V2,
   MAX_TIMESTAMP_AT,
-  RECORD_BYTE_LENGTH_MIN,
   RECORD_COUNT_AT,
 } from "../record/layout";
-import { attributesAt, keyAt, keyLength, offsetDelta, offsetDeltaAt, readRecord, recordEnd, timestampDelta, valueLength } from "../record/record";
+import { attributesAt, keyAt, keyLength, offsetDeltaAt, readRecord, recordEnd, timestampDelta, valueLength } from "../record/record";
 import { offsetOf, putOffset } from "./offset-map";
 
 const enum Outcome {
@@ -50,49 +46,15 @@ const LATEST_OFFSET_SLOT = 3;
 const LOST: u8 = 1;
 const KEPT: u8 = 0;
 
-/** 0 when the batch at `at` is one whose records can be walked, else a status. */
-function inspect(at: usize, byteLength: i32): i32 {
-  mustBeInMemory(at, byteLength);
-  if (byteLength < <i32>HEADER_BYTE_LENGTH) return Status.MALFORMED;
-  if (load<u8>(at + MAGIC_AT) != MAGIC_V2 || loadI32(at + LENGTH_AT) != byteLength - <i32>LENGTH_OVERHEAD) return Status.MALFORMED;
-  if (loadI64(at + BASE_OFFSET_AT) < 0 || loadI32(at + LAST_OFFSET_DELTA_AT) < 0) return Status.MALFORMED;
-  const recordCount = loadI32(at + RECORD_COUNT_AT);
-  if (recordCount < 0) return Status.MALFORMED;
-  // A batch that compaction emptied has no records, whatever it says of its codec.
-  if (recordCount > 0 && <i32>load<u8>(at + ATTRIBUTES_AT + 1) & CODEC_MASK) return Status.COMPRESSED;
-  return recordCount > (byteLength - <i32>HEADER_BYTE_LENGTH) / RECORD_BYTE_LENGTH_MIN ? <i32>Status.MALFORMED : 0;
-}
-
-// Offsets of a batch's records rise, and none is above what the header says: else what is kept or lost would be nonsense.
-let previousDelta: i32 = -1;
-let lastDelta: i32 = 0;
-
-function walkFrom(at: usize): void {
-  previousDelta = -1;
-  lastDelta = loadI32(at + LAST_OFFSET_DELTA_AT);
-}
-
-function readNext(place: usize, end: usize): bool {
-  if (!readRecord(place, end) || offsetDelta <= previousDelta || offsetDelta > lastDelta) return false;
-  previousDelta = offsetDelta;
-  return true;
-}
-
 /** Puts the keys of records from `startOffset` on into the map. Answers 1 when all are in, 0 when the map is full; the latest offset put is in the mailbox. */
 export function mapRecords(at: usize, byteLength: i32, startOffset: i64): i32 {
-  const status = inspect(at, byteLength);
-  if (status != 0) return status;
-  const end = at + <usize>byteLength;
-  const baseOffset = loadI64(at + BASE_OFFSET_AT);
-  const recordCount = loadI32(at + RECORD_COUNT_AT);
+  const recordCount = openBatch(at, byteLength);
+  if (recordCount < 0) return recordCount;
   let latest: i64 = -1;
-  let place = at + HEADER_BYTE_LENGTH;
   let isFull = false;
-  walkFrom(at);
   for (let i = 0; i < recordCount; i++) {
-    if (!readNext(place, end)) return Status.MALFORMED;
-    place = recordEnd;
-    const offset = baseOffset + <i64>offsetDelta;
+    if (!nextRecord()) return Status.MALFORMED;
+    const offset = recordOffset();
     if (offset < startOffset) continue;
     if (keyLength >= 0 && !putOffset(keyAt, keyLength, offset)) {
       isFull = true;
@@ -100,7 +62,7 @@ export function mapRecords(at: usize, byteLength: i32, startOffset: i64): i32 {
     }
     latest = offset;
   }
-  if (!isFull && place != end) return Status.MALFORMED;
+  if (!isFull && !isAtEnd()) return Status.MALFORMED;
   answerNumber(LATEST_OFFSET_SLOT, <f64>latest);
   return isFull ? 0 : 1;
 }
@@ -116,30 +78,24 @@ export function filterRecords(
   newDeleteHorizon: i64,
   flags: i32,
 ): i32 {
-  const status = inspect(at, byteLength);
-  if (status != 0) return status;
+  const recordCount = openBatch(at, byteLength);
+  if (recordCount < 0) return recordCount;
   mustBeInMemory(into, intoByteLength);
-  const end = at + <usize>byteLength;
   const attributes = <i32>load<u8>(at + ATTRIBUTES_AT + 1);
   const isControl = (attributes & CONTROL) != 0;
   const hasHorizon = (attributes & DELETE_HORIZON) != 0;
-  const baseOffset = loadI64(at + BASE_OFFSET_AT);
   const baseTimestamp = loadI64(at + BASE_TIMESTAMP_AT);
-  const recordCount = loadI32(at + RECORD_COUNT_AT);
   const keepsTombstones = !hasHorizon || now < baseTimestamp;
 
   let keptCount = 0;
   let keptTombstone = false;
-  let place = at + HEADER_BYTE_LENGTH;
-  walkFrom(at);
   for (let i = 0; i < recordCount; i++) {
-    if (!readNext(place, end)) return Status.MALFORMED;
-    place = recordEnd;
+    if (!nextRecord()) return Status.MALFORMED;
     let stays: bool;
     if (flags & DISCARD_RECORDS) stays = false;
     else if (isControl) stays = true;
     else {
-      const offset = baseOffset + <i64>offsetDelta;
+      const offset = recordOffset();
       stays =
         offset > latestOffset || (keyLength >= 0 && (valueLength >= 0 || keepsTombstones) && offset >= offsetOf(keyAt, keyLength));
     }
@@ -148,7 +104,7 @@ export function filterRecords(
     keptCount++;
     if (valueLength < 0) keptTombstone = true;
   }
-  if (place != end) return Status.MALFORMED;
+  if (!isAtEnd()) return Status.MALFORMED;
 
   answer32(RECORD_COUNT_SLOT, keptCount);
   answer32(BYTE_LENGTH_SLOT, byteLength);
@@ -164,7 +120,7 @@ export function filterRecords(
   }
   const getsHorizon = (keptTombstone || (flags & EMPTY_MARKER) != 0) && !hasHorizon;
   if (keptCount == recordCount && !getsHorizon) return Outcome.UNCHANGED;
-  return rewrite(at, end, into, intoByteLength, keptCount, attributes | (getsHorizon ? DELETE_HORIZON : 0), getsHorizon ? newDeleteHorizon : baseTimestamp);
+  return rewrite(at, at + <usize>byteLength, into, intoByteLength, keptCount, attributes | (getsHorizon ? DELETE_HORIZON : 0), getsHorizon ? newDeleteHorizon : baseTimestamp);
 }
 
 /** Pass two: the marked records without the lost ones, their timestamps counted from the new base. */

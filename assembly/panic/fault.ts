@@ -18,6 +18,8 @@ export const enum Fault {
   OFFSET_MAP_FULL = 8,
   OUTPUT_FULL = 9,
   RECORD_LENGTH = 10,
+  /** A batch or record that was written out of turn: not begun, or its headers missing. */
+  FRAME_ORDER = 11,
 }
 
 /** The last slot of the mailbox is kept for faults. */

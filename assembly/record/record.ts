@@ -13,6 +13,7 @@ export let offsetDelta: i32 = 0;
 export let keyAt: usize = 0;
 /** -1: null. */
 export let keyLength: i32 = -1;
+export let valueAt: usize = 0;
 /** -1: null. */
 export let valueLength: i32 = -1;
 
@@ -31,5 +32,6 @@ export function readRecord(at: usize, end: usize): bool {
   keyAt = varintEnd;
   if (keyAt == 0 || keyLength < -1 || keyLength > <i32>(recordEnd - keyAt)) return false;
   valueLength = readVarint(keyLength > 0 ? keyAt + <usize>keyLength : keyAt, recordEnd);
-  return varintEnd != 0 && valueLength >= -1 && valueLength <= <i32>(recordEnd - varintEnd);
+  valueAt = varintEnd;
+  return valueAt != 0 && valueLength >= -1 && valueLength <= <i32>(recordEnd - valueAt);
 }

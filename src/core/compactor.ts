@@ -1,11 +1,11 @@
 /** One pass of compaction in an instance of its own: the offset map stands behind the core's fixed map, the batches behind it. */
 
-import { readInt16, readInt32 } from "../base/big-endian.ts";
+import { readInt32 } from "../base/big-endian.ts";
 import { UsageError } from "../base/errors.ts";
-import { ATTRIBUTES_AT, codecNumber, codecOf, HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
+import { HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
 import type { Compactor, CompactorOptions, FilteredBatch, FilterOptions } from "./core.ts";
 import { CoreMemory, coreFault } from "./core-host.ts";
-import { CorruptBatchError } from "./corrupt-batch-error.ts";
+import { refusal } from "./refusal.ts";
 import type { WasmModule } from "./web-assembly.ts";
 
 /** In the order of their numbers in assembly/compaction/batch-filter.ts. */
@@ -13,9 +13,6 @@ const OUTCOMES: readonly FilteredBatch["outcome"][] = ["unchanged", "rewritten",
 const DISCARD_RECORDS = 1;
 const EMPTY_MARKER = 2;
 const RETAIN_EMPTY = 4;
-
-/** assembly/panic/status.ts */
-const COMPRESSED = -2;
 
 const SECRET_BYTE_LENGTH = 16;
 const SLOT_BYTE_LENGTH = 24;
@@ -75,7 +72,7 @@ export class InstanceCompactor implements Compactor {
       this.#copyIn(batch, 0);
       return this.#memory.exports.mapBatch(this.#batchAt, batch.length, startOffset);
     });
-    if (answer < 0) throw refusal(answer, batch);
+    if (answer < 0) throw refusal(answer, batch, "compacted");
     const isWhole = answer === 1;
     const header = new DataView(batch.buffer, batch.byteOffset, HEADER_BYTE_LENGTH);
     this.coverTo(isWhole ? Number(header.getBigInt64(0)) + header.getInt32(LAST_OFFSET_DELTA_AT) : this.#memory.answerNumber(3));
@@ -108,7 +105,7 @@ export class InstanceCompactor implements Compactor {
         flags,
       );
     });
-    if (answer < 0) throw refusal(answer, batch);
+    if (answer < 0) throw refusal(answer, batch, "compacted");
     const memory = this.#memory;
     const outcome = OUTCOMES[answer] as FilteredBatch["outcome"];
     const bytes =
@@ -137,11 +134,4 @@ export class InstanceCompactor implements Compactor {
       throw coreFault(this.#memory, error, what);
     }
   }
-}
-
-function refusal(status: number, batch: Uint8Array): Error {
-  if (status !== COMPRESSED) return new CorruptBatchError(`a batch of ${batch.length} bytes whose records do not add up`);
-  const attributes = readInt16(batch, ATTRIBUTES_AT);
-  const codec = codecOf(attributes) ?? `codec ${codecNumber(attributes)}`;
-  return new UsageError("UNSUPPORTED_COMPRESSION_TYPE", `the batch is compressed with ${codec}, which cannot be compacted here`);
 }

@@ -9,6 +9,22 @@ export interface CoreExports {
   scan(byteLength: number, verifyChecksums: number): number;
   validateHeader(at: number, givenByteLength: number, wholeByteLength: number): number;
   validateRecords(at: number, start: number, byteLength: number): number;
+  beginBatch(): number;
+  frameRecord(keyLength: number, valueLength: number, timestamp: number): number;
+  frameRecordWithHeaders(keyLength: number, valueLength: number, timestamp: number, headerCount: number, headersByteLength: number): number;
+  frameRecordApart(keyLength: number, valueLength: number, timestamp: number, headerCount: number, headersByteLength: number): number;
+  headersByteLength(count: number): number;
+  frameHeaders(count: number): number;
+  takeWindow(): number;
+  batchByteLength(): number;
+  batchRecordCount(): number;
+  finishBatch(attributes: number, producerId: bigint, producerEpoch: number, baseSequence: number): number;
+  findRecord(at: number, byteLength: number, offsetMin: number, timestampMin: number): number;
+  findOffsetEntry(at: number, byteLength: number, relativeOffset: number): number;
+  findTimeEntry(at: number, byteLength: number, timestamp: number): number;
+  appendOffsetEntry(at: number, count: number, relativeOffset: number, position: number): number;
+  appendTimeEntry(at: number, count: number, timestamp: number, relativeOffset: number): number;
+  murmur2(at: number, start: number, byteLength: number, keyByteLength: number): number;
   openOffsetMap(at: number, byteLength: number, secretAt: number): number;
   offsetMapKeyCount(): number;
   mapBatch(at: number, byteLength: number, startOffset: number): number;
@@ -22,5 +38,9 @@ export interface CoreExports {
     newDeleteHorizon: number,
     flags: number,
   ): number;
+  encodeVarint(at: number, value: number): number;
+  encodeVarlong(at: number, value: bigint): number;
+  decodeVarint(at: number, byteLength: number): number;
+  decodeVarlong(at: number, byteLength: number): number;
   keyHash(at: number, byteLength: number, into: number): number;
 }

@@ -12,6 +12,7 @@ const FAULTS: readonly string[] = [
   "an entry was put into an offset map that is full",
   "a batch being rewritten outgrew its window",
   "a record's bytes do not add up to the length computed for it",
+  "a batch was written out of turn",
 ];
 
 export function faultSentence(fault: number): string {

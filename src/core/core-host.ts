@@ -12,6 +12,8 @@ const PAGE_BYTE_LENGTH = 65536;
 /** Views and places of one instance. Everything here dies with the instance. */
 export class CoreMemory {
   readonly exports: CoreExports;
+  /** Held by itself: called for every keyed record, and the table of exports is slow to look into. */
+  readonly murmur2: CoreExports["murmur2"];
   /** All of linear memory, as it is now: made anew when it grows. */
   bytes: Uint8Array<ArrayBuffer>;
   view: DataView<ArrayBuffer>;
@@ -24,6 +26,8 @@ export class CoreMemory {
   /** Behind the fixed map. */
   readonly arenaEnd: number;
   readonly #mailboxAt: number;
+  /** The staging window, four bytes at once. */
+  readonly stagingWords: Int32Array<ArrayBuffer>;
   #words: Int32Array<ArrayBuffer>;
   #numbers: Float64Array<ArrayBuffer>;
 
@@ -31,6 +35,7 @@ export class CoreMemory {
     const api = webAssembly();
     if (api === undefined) throw new CoreFaultError("CORE_UNAVAILABLE", "this runtime has no WebAssembly");
     this.exports = new api.Instance(module, {}).exports as CoreExports;
+    this.murmur2 = this.exports.murmur2;
     this.#mailboxAt = this.exports.initialize();
     const { buffer } = this.exports.memory;
     this.bytes = new Uint8Array(buffer);
@@ -44,6 +49,7 @@ export class CoreMemory {
     this.readWindowAt = this.answer(4);
     this.windowByteLength = this.answer(5);
     this.arenaEnd = this.answer(6);
+    this.stagingWords = new Int32Array(buffer, this.stagingAt, this.stagingByteLength >> 2);
   }
 
   /** Makes memory reach to `end`. Only compaction does: it detaches every view handed out before. */

@@ -30,6 +30,19 @@ export interface Core {
   findOffsetEntry(entries: Uint8Array, relativeOffset: number): number;
   /** The largest entry whose timestamp is at most `timestamp` in sorted 12-byte time-index entries, by its number; -1 when there is none. */
   findTimeEntry(entries: Uint8Array, timestamp: number): number;
+  /**
+   * Writes entry number `count` into offset-index entries. False, and nothing written: both numbers must be 0 to 2^31-1 and
+   * above those of the entry before it. Throws a `RangeError` when there is no room for it.
+   */
+  appendOffsetEntry(entries: Uint8Array, count: number, relativeOffset: number, position: number): boolean;
+  /** The same in a time index: `timestamp`, -1 to 2^53-1, must be later than the one before, `relativeOffset` no lower. */
+  appendTimeEntry(entries: Uint8Array, count: number, timestamp: number, relativeOffset: number): boolean;
+  /**
+   * The first record of an uncompressed batch at or above an offset and at or after a time; null when there is none. No copy is
+   * made of a batch in the core's own memory; one elsewhere is copied over the read window. The checksum is not looked at.
+   * Throws a `CorruptBatchError` when the bytes do not add up, a `UsageError` with `UNSUPPORTED_COMPRESSION_TYPE` for a compressed batch.
+   */
+  findRecord(batch: Uint8Array, target: RecordTarget): FoundRecord | null;
   /** An instance of its own for one pass of compaction. Let go of it when the pass ends: its memory goes with it. */
   compactor(options: CompactorOptions): Compactor;
 }
@@ -81,6 +94,28 @@ export interface BatchVerdict {
   readonly maxTimestamp: number;
   /** Whether any record has no key: refused by a compacted topic. */
   readonly hasNullKey: boolean;
+}
+
+/** What is missing is no condition. */
+export interface RecordTarget {
+  readonly offset?: number;
+  /** Milliseconds. */
+  readonly timestamp?: number;
+}
+
+/** Where a record's fields lie: positions in its batch. Lengths are -1 for null. */
+export interface FoundRecord {
+  readonly offset: number;
+  /** Milliseconds; the nearest number where 64 bits do not fit. With LogAppendTime, the batch's. */
+  readonly timestamp: number;
+  readonly start: number;
+  readonly end: number;
+  readonly keyStart: number;
+  readonly keyLength: number;
+  readonly valueStart: number;
+  readonly valueLength: number;
+  readonly headersStart: number;
+  readonly headersCount: number;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The entries of `.index` (8 bytes: relative offset, file position) and `.timeindex` (12 bytes: timestamp, relative offset).
- * In TypeScript: a search looks at twenty entries of an array that lives outside the core, and copying it in would cost more than all of it.
+ * One entry is read and written here; the core searches many, and says which may follow them.
  */
 import { readInt32, readInt64, writeInt32, writeInt64 } from "../base/big-endian.ts";
 
@@ -27,37 +27,16 @@ export function timeEntryRelativeOffset(entries: Uint8Array, index: number): num
   return readInt32(entries, index * TIME_ENTRY_BYTE_LENGTH + TIME_ENTRY_OFFSET_AT);
 }
 
-/** Writes entry number `index`; both fields are 0 to 2^31-1. */
+/** Writes entry number `index`, whatever stands before it; both fields are 0 to 2^31-1. */
 export function writeOffsetEntry(into: Uint8Array, index: number, relativeOffset: number, position: number): void {
   const at = index * OFFSET_ENTRY_BYTE_LENGTH;
   writeInt32(into, at, relativeOffset);
   writeInt32(into, at + OFFSET_ENTRY_POSITION_AT, position);
 }
 
-/** Writes entry number `index`; `timestamp` is a whole number from -1 to 2^53-1. */
+/** Writes entry number `index`, whatever stands before it; `timestamp` is a whole number from -1 to 2^53-1. */
 export function writeTimeEntry(into: Uint8Array, index: number, timestamp: number, relativeOffset: number): void {
   const at = index * TIME_ENTRY_BYTE_LENGTH;
   writeInt64(into, at, timestamp);
   writeInt32(into, at + TIME_ENTRY_OFFSET_AT, relativeOffset);
-}
-
-/** The last index from 0 to `count` - 1 whose entry is at most the target, or -1. */
-function lastAtMost(count: number, target: number, read: (entries: Uint8Array, index: number) => number, entries: Uint8Array): number {
-  let low = 0;
-  let high = count;
-  // Entries below `low` are at most the target, entries from `high` on are above it.
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (read(entries, middle) <= target) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-export function findOffsetEntry(entries: Uint8Array, relativeOffset: number): number {
-  return lastAtMost(Math.floor(entries.length / OFFSET_ENTRY_BYTE_LENGTH), relativeOffset, offsetEntryRelativeOffset, entries);
-}
-
-export function findTimeEntry(entries: Uint8Array, timestamp: number): number {
-  return lastAtMost(Math.floor(entries.length / TIME_ENTRY_BYTE_LENGTH), timestamp, timeEntryTimestamp, entries);
 }

@@ -1,26 +1,31 @@
-/**
- * Kafka's murmur2 of a key, by which its producers choose the partition: 32 bits, signed.
- * In TypeScript, since a key would have to be copied into the core first, and most are shorter than that takes.
- * Source: Austin Appleby's MurmurHash2 with the seed of `org.apache.kafka.common.utils.Utils.murmur2`.
- */
+/** Has the core hash a key: copied into its staging window, in chunks where it is longer than that. */
+import type { CoreMemory } from "./core-host.ts";
 
-const SEED = 0x9747b28c;
-const MULTIPLIER = 0x5bd1e995;
-const SHIFT = 24;
+/** Keys up to this length are copied by a loop, a word at a time: cheaper than a call of `set` until about here. */
+const LOOP_BYTE_LENGTH_MAX = 40;
 
-export function murmur2(key: Uint8Array): number {
+export function murmur2(memory: CoreMemory, key: Uint8Array): number {
   const byteLength = key.length;
-  let hash = SEED ^ byteLength;
+  if (byteLength > LOOP_BYTE_LENGTH_MAX) return hashOfLong(memory, key);
+  const { bytes, stagingWords, stagingAt } = memory;
   let at = 0;
   for (const wholeEnd = byteLength & ~3; at < wholeEnd; at += 4) {
-    const word = (key[at] as number) | ((key[at + 1] as number) << 8) | ((key[at + 2] as number) << 16) | ((key[at + 3] as number) << 24);
-    const spread = Math.imul(word, MULTIPLIER);
-    hash = Math.imul(hash, MULTIPLIER) ^ Math.imul(spread ^ (spread >>> SHIFT), MULTIPLIER);
+    stagingWords[at >> 2] =
+      (key[at] as number) | ((key[at + 1] as number) << 8) | ((key[at + 2] as number) << 16) | ((key[at + 3] as number) << 24);
   }
-  const left = byteLength - at;
-  if (left > 2) hash ^= (key[at + 2] as number) << 16;
-  if (left > 1) hash ^= (key[at + 1] as number) << 8;
-  if (left > 0) hash = Math.imul(hash ^ (key[at] as number), MULTIPLIER);
-  hash = Math.imul(hash ^ (hash >>> 13), MULTIPLIER);
-  return hash ^ (hash >>> 15);
+  for (; at < byteLength; at++) bytes[stagingAt + at] = key[at] as number;
+  memory.murmur2(stagingAt, 0, byteLength, byteLength);
+  return memory.answer(0);
+}
+
+function hashOfLong(memory: CoreMemory, key: Uint8Array): number {
+  const { bytes, stagingAt, stagingByteLength } = memory;
+  let left = key.length;
+  while (left > 0) {
+    const start = key.length - left;
+    const end = Math.min(key.length, start + stagingByteLength);
+    bytes.set(end - start === key.length ? key : key.subarray(start, end), stagingAt);
+    left = memory.murmur2(stagingAt, start, end - start, key.length);
+  }
+  return memory.answer(0);
 }

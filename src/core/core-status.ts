@@ -1,0 +1,5 @@
+/** The negative answers of the core: assembly/panic/status.ts, seen from here. */
+export const COMPRESSED = -2;
+export const WINDOW_FULL = -3;
+export const TIMESTAMP = -4;
+export const BATCH_TOO_LONG = -5;
