@@ -7,21 +7,23 @@ import type { ProducerRecord } from "../api/producer.ts";
 import { UsageError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH } from "../base/record-batch.ts";
 import { BatchOutcome, sendBatchError } from "./batch-outcome.ts";
-import type { PlannedBatch } from "./batch-plan.ts";
+import { type PlannedBatch, planBatches } from "./batch-plan.ts";
 import { acknowledged, unacknowledged } from "./delivery.ts";
-import { HeldBatches } from "./held-batches.ts";
 import type { Answer } from "./pending-batch.ts";
 import { ANY_PARTITION, type RecordIntake } from "./record-intake.ts";
 import { headersByteLength, recordByteLengthMax } from "./record-size.ts";
+import { RecordStage } from "./record-stage.ts";
 import type { TopicEntry } from "./topic-directory.ts";
 import type { SendParts } from "./waiting-send.ts";
 
 export class StraightBatch<K, V> {
   readonly #parts: SendParts<K, V>;
   readonly #intake: RecordIntake<K, V>;
-  /** The batches of a call that is too large for one: nothing may be appended before every record is known to be good. */
-  readonly #held = new HeldBatches();
-  #heldCounts: number[] = [];
+  /**
+   * Of a call too large for one batch, the records that the first has no room for. That one stays in the writer, unfinished:
+   * nothing may be appended before every record is known to be good, and what waits for that is the smaller part.
+   */
+  #rest: RecordStage | null = null;
 
   constructor(parts: SendParts<K, V>, intake: RecordIntake<K, V>) {
     this.#parts = parts;
@@ -47,12 +49,12 @@ export class StraightBatch<K, V> {
     try {
       const timestamps = this.#write(records, topic, partition, nowMs);
       if (timestamps === undefined) return null;
-      return this.#held.count === 0
+      return this.#rest === null
         ? this.#sendOne(topic, partition, records.length, nowMs, timestamps)
-        : this.#sendHeld(topic, partition, records.length, nowMs, timestamps);
+        : this.#sendMany(topic, partition, this.#rest, nowMs, timestamps);
     } finally {
-      this.#held.clear();
-      this.#heldCounts = [];
+      this.#rest?.release();
+      this.#rest = null;
     }
   }
 
@@ -90,45 +92,49 @@ export class StraightBatch<K, V> {
     });
   }
 
-  #sendHeld(
+  #sendMany(
     topic: TopicEntry,
     partition: number,
-    count: number,
+    rest: RecordStage,
     nowMs: number,
     timestamps: readonly number[] | null,
   ): Promise<Answer[]> | null {
     const { delivery } = this.#parts;
-    const held = this.#held;
-    this.#hold();
-    if (!delivery.memory.reserve(held.byteLength)) return null;
+    const { writer } = delivery;
+    const firstCount = writer.recordCount;
+    const count = firstCount + rest.count;
+    const first: PlannedBatch = { topic, partition, indices: numbersFrom(0, firstCount), byteLength: writer.byteLength };
+    const following = planBatches(
+      rest,
+      { topics: new Array(rest.count).fill(topic), partitions: new Array(rest.count).fill(partition) },
+      delivery,
+    );
+    if (!delivery.memory.reserve(following.reduce((sum, { byteLength }) => sum + byteLength, first.byteLength))) return null;
     topic.sticky.moveOn(partition, topic.partitionCount);
-    let first = 0;
-    const plan = this.#heldCounts.map((length, index): PlannedBatch => {
-      const indices = Array.from({ length }, (_, offsetDelta) => first + offsetDelta);
-      first += length;
-      return { topic, partition, indices, byteLength: held.at(index).length };
-    });
+    const plan = [
+      first,
+      ...following.map((batch) => ({ ...batch, indices: numbersFrom(firstCount + (batch.indices[0] as number), batch.indices.length) })),
+    ];
     const outcome = new BatchOutcome(delivery, timestamps ?? new Array<number>(count).fill(nowMs));
     outcome.expect(plan);
-    for (const [index, batch] of plan.entries()) outcome.follow(batch, delivery.produce(topic, partition, held.at(index)));
+    outcome.follow(first, delivery.produce(topic, partition, writer.finish()));
+    for (const [index, batch] of following.entries()) {
+      delivery.begin();
+      for (const record of batch.indices) rest.writeTo(writer, record);
+      outcome.follow(plan[index + 1] as PlannedBatch, delivery.produce(topic, partition, writer.finish()));
+    }
     outcome.allHandedOver();
     return outcome.promise;
   }
 
-  #hold(): void {
-    const { writer } = this.#parts.delivery;
-    this.#heldCounts.push(writer.recordCount);
-    this.#held.hold(writer.finish());
-  }
-
-  /** The timestamps, null when all are `nowMs`; undefined when the records are not for this way. The last batch stands unfinished in the writer. */
+  /** The timestamps, null when all are `nowMs`; undefined when the records are not for this way. The first batch stands unfinished in the writer. */
   #write(records: readonly ProducerRecord<K, V>[], topic: TopicEntry, partition: number, nowMs: number): number[] | null | undefined {
     const { delivery } = this.#parts;
     const intake = this.#intake;
     const limit = delivery.batchByteLengthMax(topic);
     const writer = delivery.begin();
     let byteLength: number = writer.byteLength;
-    let heldCount = 0;
+    let rest: RecordStage | null = null;
     let timestamps: number[] | null = null;
     const count = records.length;
     for (let index = 0; index < count; index += 1) {
@@ -137,18 +143,18 @@ export class StraightBatch<K, V> {
       if (intake.wasInterrupted || intake.topic !== topic.name || !this.#goesTo(partition, topic)) return undefined;
       if (timestamp !== nowMs && timestamps === null) timestamps = new Array<number>(index).fill(nowMs);
       if (timestamps !== null) timestamps.push(timestamp);
-      const most = recordByteLengthMax(key === null ? 0 : key.length, value === null ? 0 : value.length, headersByteLength(headers));
       // A serializer that itself used the log may have taken the writer.
-      if (writer.recordCount !== index - heldCount || writer.byteLength !== byteLength) return undefined;
-      if (byteLength + most > limit) {
-        // A record that may be too large for a batch of its own is measured on the other way.
-        if (index === heldCount || HEADER_BYTE_LENGTH + most > limit) return undefined;
-        heldCount = index;
-        this.#hold();
-        delivery.begin();
+      if (writer.byteLength !== byteLength || writer.recordCount !== index - (rest === null ? 0 : rest.count)) return undefined;
+      const most = recordByteLengthMax(key === null ? 0 : key.length, value === null ? 0 : value.length, headersByteLength(headers));
+      if (rest === null && byteLength + most <= limit) {
+        writer.append(key, value, headers, timestamp);
+        byteLength = writer.byteLength;
+        continue;
       }
-      writer.append(key, value, headers, timestamp);
-      byteLength = writer.byteLength;
+      // A record that may be too large for a batch of its own is measured on the other way.
+      if (index === 0 || HEADER_BYTE_LENGTH + most > limit) return undefined;
+      if (rest === null) rest = this.#rest = new RecordStage();
+      rest.add(key, value, headers, timestamp);
     }
     return timestamps;
   }
@@ -158,6 +164,12 @@ export class StraightBatch<K, V> {
     if (named !== ANY_PARTITION) return named === partition;
     return topic.partitionCount === 1 || (key === null && topic.sticky.current(topic.partitionCount) === partition);
   }
+}
+
+function numbersFrom(start: number, count: number): number[] {
+  const numbers = new Array<number>(count);
+  for (let index = 0; index < count; index += 1) numbers[index] = start + index;
+  return numbers;
 }
 
 function answers(
