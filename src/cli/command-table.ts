@@ -171,6 +171,21 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/groups.ts")).remove,
   },
   {
+    name: "verify",
+    meaning: "looks at a whole data directory, changing nothing: exit 0 when it is whole, 1 when there is damage",
+    takes: "[directory]",
+    options: [],
+    examples: ["odradek verify", "odradek verify ./data --json"],
+    load: async () => (await import("./commands/verify.ts")).run,
+  },
+  {
+    name: "repair",
+    meaning: "says what would mend the damage; --execute does it, keeping the damaged bytes beside the log",
+    options: [{ flags: "--execute", meaning: "do it, instead of saying what would be done" }],
+    examples: ["odradek repair", "odradek repair --execute"],
+    load: async () => (await import("./commands/repair.ts")).run,
+  },
+  {
     name: "backup",
     meaning: "copies the data directory, consistently, into an empty one",
     takes: "<directory>",
