@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BatchOptions, Core } from "../../src/core/core.ts";
 import { anySent, type Sent, slowBatchOf } from "./arbitraries.ts";
-import { BUILDS, coreOf } from "./builds.ts";
+import { BUILDS, coreOf, exportsOf } from "./builds.ts";
 import { slowBatchBytes } from "./twin/batch.ts";
 import { fromHex, isCompressed, toHex, vectors } from "./vectors.ts";
 
@@ -95,6 +95,127 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
     expect(toHex(written(core, small, PLAIN)), "the next batch is small again").toBe(toHex(twin(small, PLAIN)));
   });
 
+  it("writes the same wherever its window ends: within a record, before it, or in its very last byte", async () => {
+    const core = await coreOf(build);
+    const first: Sent = { key: null, value: new Uint8Array(core.readWindowByteLength - 61 - 200).fill(1), headers: [], timestamp: 5 };
+    const filled = slowBatchBytes(slowBatchOf([first])).length;
+    for (let slack = -4; slack <= 4; slack++) {
+      // length 2, attributes, deltas, key length 1, value length 2, header count 1
+      const value = new Uint8Array(core.readWindowByteLength - filled - 9 + slack).fill(2);
+      for (const headers of [[], [[new Uint8Array(3).fill(7), new Uint8Array(5)] as const]]) {
+        const sent = [first, { key: null, value, headers, timestamp: 6 }, { key: new Uint8Array(2), value: null, headers, timestamp: 4 }];
+        expect(Buffer.from(written(core, sent, PLAIN)).equals(Buffer.from(twin(sent, PLAIN))), `${slack}`).toBe(true);
+      }
+    }
+  });
+
+  it("goes through any number of windows with records of any size and with headers", async () => {
+    const core = await coreOf(build);
+    const anySize = fc.constantFrom(0, 30, 64, 9_000, 300_000, 1_060_000, 1_114_100, 1_300_000);
+    const anyLarge = fc.tuple(anySent, anySize, fc.nat(60), anySize).map(([sent, base, more, other]): Sent => {
+      const headers = other < 64 ? sent.headers : [...sent.headers, [new Uint8Array(more).fill(3), new Uint8Array(other).fill(4)] as const];
+      return { ...sent, headers, ...(base === 0 ? {} : { value: new Uint8Array(base + more).fill(more) }) };
+    });
+    fc.assert(
+      fc.property(fc.array(anyLarge, { minLength: 1, maxLength: 7 }), anyOptions, (sent, options) => {
+        expect(Buffer.from(written(core, sent, options)).equals(Buffer.from(twin(sent, options)))).toBe(true);
+      }),
+      { numRuns: build === "release" ? 15 : 6 },
+    );
+  });
+
+  it("takes more headers than it can look at together, in the window and past it", async () => {
+    const core = await coreOf(build);
+    for (const [count, byteLength] of [
+      [8192, 2],
+      [8193, 3],
+      [20_000, 100],
+    ] as const) {
+      const headers = Array.from(
+        { length: count },
+        (_, i) => [new Uint8Array([i]), i % 3 === 0 ? null : new Uint8Array(byteLength)] as const,
+      );
+      const sent: Sent[] = [
+        { key: new Uint8Array(3), value: new Uint8Array(9), headers, timestamp: 8 },
+        { key: null, value: null, headers: [], timestamp: 9 },
+      ];
+      expect(Buffer.from(written(core, sent, PLAIN)).equals(Buffer.from(twin(sent, PLAIN))), `${count} headers`).toBe(true);
+    }
+  });
+
+  it("refuses the record with which a batch would be longer than its length can say, and keeps the others", async () => {
+    const raw = await exportsOf(build);
+    const [headersSlotAt, INT32_MAX] = [65_536, 2 ** 31 - 1];
+    raw.beginBatch();
+    expect(raw.frameRecord(-1, 2000, 1)).toBeGreaterThan(0);
+    const before = [raw.batchByteLength(), raw.batchRecordCount()];
+    for (const [key, value] of [
+      [INT32_MAX, -1],
+      [-1, INT32_MAX],
+      [INT32_MAX, INT32_MAX],
+      [2 ** 30, 2 ** 30 - 2050],
+    ] as const) {
+      expect(raw.frameRecord(key, value, 1)).toBe(-5);
+      expect(raw.frameRecordWithHeaders(key, value, 1, 1, INT32_MAX)).toBe(-5);
+    }
+    expect(raw.frameRecord(-1, INT32_MAX - 5000, 1), "long, but not too long").toBe(-3);
+    new DataView(raw.memory.buffer).setInt32(headersSlotAt, INT32_MAX, true);
+    new DataView(raw.memory.buffer).setInt32(headersSlotAt + 4, INT32_MAX, true);
+    expect(raw.headersByteLength(1)).toBe(-5);
+    expect([raw.batchByteLength(), raw.batchRecordCount()]).toEqual(before);
+  });
+
+  it("gives up when it is used out of turn, before it writes anything", async () => {
+    const AT = 65_536;
+    const outOfTurn: ((raw: Awaited<ReturnType<typeof exportsOf>>) => void)[] = [
+      (raw) => raw.frameRecord(0, 0, 0),
+      (raw) => raw.finishBatch(0, -1n, -1, -1),
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecord(-2, 0, 0);
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecordApart(0, 0, 0, 0, 0);
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameHeaders(1);
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecordWithHeaders(0, 0, 0, 1, 2);
+        raw.frameRecord(0, 0, 0);
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecordWithHeaders(0, 0, 0, 1, 2);
+        raw.finishBatch(0, -1n, -1, -1);
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecordWithHeaders(0, 0, 0, 1, 2);
+        raw.takeWindow();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecordWithHeaders(0, 0, 0, 1, 2);
+        // Longer than the two bytes it was said to take.
+        new DataView(raw.memory.buffer).setInt32(AT, 1, true);
+        raw.frameHeaders(1);
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.finishBatch(0, -1n, -1, -1);
+        raw.finishBatch(0, -1n, -1, -1);
+      },
+    ];
+    for (const use of outOfTurn) {
+      const raw = await exportsOf(build);
+      expect(() => use(raw), `${use}`).toThrowError(/unreachable/);
+    }
+  });
+
   it("forgets a batch that is begun anew", async () => {
     const core = await coreOf(build);
     core.writer.begin(PLAIN);
@@ -108,7 +229,10 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
     core.writer.begin(PLAIN);
     core.writer.append(null, null, null, 3);
     for (const timestamp of [-2, 0.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY]) {
-      expect(() => core.writer.append(null, null, null, timestamp)).toThrowError(expect.objectContaining({ code: "INVALID_TIMESTAMP" }));
+      for (const headers of [null, [[new Uint8Array(2), null]] as const]) {
+        const append = (): void => core.writer.append(new Uint8Array(9), null, headers, timestamp);
+        expect(append).toThrowError(expect.objectContaining({ code: "INVALID_TIMESTAMP" }));
+      }
     }
     expect(toHex(core.writer.finish())).toBe(toHex(twin([{ key: null, value: null, headers: [], timestamp: 3 }], PLAIN)));
   });

@@ -10,8 +10,9 @@ import {
   writeOffsetEntry,
   writeTimeEntry,
 } from "../../src/core/index-entries.ts";
-import { coreOf } from "./builds.ts";
+import { BUILDS, coreOf } from "./builds.ts";
 import { bigEndian } from "./twin/batch.ts";
+import { type SlowEntry, slowEntryBytes, slowFind, slowOffsetFollows, slowTimeFollows } from "./twin/index-entries.ts";
 
 const anyInt32 = fc.nat(2 ** 31 - 1);
 const rising = (values: number[]): number[] => [...new Set(values)].sort((a, b) => a - b);
@@ -37,22 +38,114 @@ describe("index entries", () => {
       ),
     );
   });
+});
 
+const anyField = fc.oneof(
+  fc.nat(300),
+  anyInt32,
+  fc.constantFrom(-1, 0.5, Number.NaN, 2 ** 31, 2 ** 31 - 1, -(2 ** 31), Number.POSITIVE_INFINITY),
+);
+const anyTime = fc.oneof(fc.nat(300), fc.maxSafeNat(), fc.constantFrom(-2, -1, 0.5, Number.NaN, 2 ** 53, 2 ** 53 - 1, 2 ** 32));
+const anyTarget = fc.oneof(
+  fc.integer({ min: -2, max: 1001 }),
+  fc.constantFrom(2 ** 31 - 1, 2 ** 31, -(2 ** 31), 2 ** 53, 300.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+);
+const TIME = 2 ** 40;
+
+describe.each(BUILDS)("index entries in the core (%s)", (build) => {
   it("are found as by looking at each one", async () => {
-    const core = await coreOf("release");
+    const core = await coreOf(build);
     fc.assert(
-      fc.property(fc.array(fc.nat(1000), { maxLength: 40 }), fc.integer({ min: -1, max: 1001 }), (values, target) => {
-        const sorted = rising(values);
-        const offsets = new Uint8Array(sorted.length * OFFSET_ENTRY_BYTE_LENGTH);
-        const times = new Uint8Array(sorted.length * TIME_ENTRY_BYTE_LENGTH);
-        for (const [i, value] of sorted.entries()) {
-          writeOffsetEntry(offsets, i, value, i * 100);
-          writeTimeEntry(times, i, value + 2 ** 40, i);
-        }
-        const expected = sorted.findLastIndex((value) => value <= target);
-        expect(core.findOffsetEntry(offsets, target)).toBe(expected);
-        expect(core.findTimeEntry(times, target + 2 ** 40)).toBe(expected);
+      fc.property(fc.array(fc.nat(1000), { maxLength: 40 }), anyTarget, fc.nat(11), (values, target, tornByteLength) => {
+        const entries = rising(values).map((value, i): SlowEntry => [value, i * 100]);
+        // Half an entry at the end of a file is none.
+        const torn = (bytes: Uint8Array, byteLength: number): Uint8Array => new Uint8Array([...bytes, ...new Uint8Array(byteLength)]);
+        const expected = slowFind(entries, target);
+        expect(core.findOffsetEntry(torn(slowEntryBytes(entries, 4), tornByteLength % 8), target)).toBe(expected);
+        const later = entries.map(([value, second]): SlowEntry => [value + TIME, second]);
+        expect(core.findTimeEntry(torn(slowEntryBytes(later, 8), tornByteLength), target + TIME)).toBe(slowFind(later, target + TIME));
       }),
+      { numRuns: 500 },
     );
+  });
+
+  it("are found at every target around each of them", async () => {
+    const core = await coreOf(build);
+    for (let count = 0; count <= 9; count++) {
+      const entries = Array.from({ length: count }, (_, i): SlowEntry => [i * 2, i]);
+      for (let target = -1; target <= count * 2; target++) {
+        expect(core.findOffsetEntry(slowEntryBytes(entries, 4), target), `${target} of ${count}`).toBe(slowFind(entries, target));
+        expect(core.findTimeEntry(slowEntryBytes(entries, 8), target), `${target} of ${count}`).toBe(slowFind(entries, target));
+      }
+    }
+  });
+
+  it("are found among more than its staging window holds", async () => {
+    const core = await coreOf(build);
+    const all = Array.from({ length: 30_000 }, (_, i): SlowEntry => [i * 3 + 1, i]);
+    const [allOffsets, allTimes] = [slowEntryBytes(all, 4), slowEntryBytes(all, 8)];
+    for (const count of [5461, 5462, 8191, 8192, 8193, 16_384, 16_385, 30_000]) {
+      const entries = all.slice(0, count);
+      const offsets = allOffsets.subarray(0, count * OFFSET_ENTRY_BYTE_LENGTH);
+      const times = allTimes.subarray(0, count * TIME_ENTRY_BYTE_LENGTH);
+      const targets = [
+        0,
+        1,
+        2,
+        3 * 5461,
+        3 * 5461 + 1,
+        3 * 8192,
+        3 * 8192 + 1,
+        3 * 8192 + 2,
+        3 * 16_384,
+        3 * 16_384 + 1,
+        count * 3 - 3,
+        count * 3 - 2,
+        count * 3,
+      ];
+      for (const target of targets) {
+        const expected = slowFind(entries, target);
+        expect(core.findOffsetEntry(offsets, target), `${target} among ${count} offsets`).toBe(expected);
+        expect(core.findTimeEntry(times, target), `${target} among ${count} times`).toBe(expected);
+      }
+    }
+  });
+
+  it("follow one another as the rules say, and those that do not change nothing", async () => {
+    const core = await coreOf(build);
+    const seen = { accepted: 0, refused: 0 };
+    const anyEntries = (first: fc.Arbitrary<number>): fc.Arbitrary<SlowEntry[]> => fc.array(fc.tuple(first, anyField), { maxLength: 20 });
+    fc.assert(
+      fc.property(anyEntries(anyField), anyEntries(anyTime), fc.boolean(), (offsets, times, sorts) => {
+        for (const [entries, follows, append, firstByteLength] of [
+          [offsets, slowOffsetFollows, core.appendOffsetEntry.bind(core), 4],
+          [times, slowTimeFollows, core.appendTimeEntry.bind(core), 8],
+        ] as const) {
+          const seconds = entries.map(([, second]) => second).sort((a, b) => a - b);
+          const given = sorts ? [...entries].sort(([a], [b]) => a - b).map(([first], i): SlowEntry => [first, seconds[i]!]) : entries;
+          const expected: SlowEntry[] = [];
+          const bytes = new Uint8Array(given.length * (firstByteLength + 4));
+          for (const entry of given) {
+            const isNext = follows(expected.at(-1), entry);
+            expect(append(bytes, expected.length, ...entry)).toBe(isNext);
+            seen[isNext ? "accepted" : "refused"]++;
+            if (isNext) expected.push(entry);
+          }
+          const written = slowEntryBytes(expected, firstByteLength);
+          expect([...bytes.subarray(0, written.length)]).toEqual([...written]);
+          expect(bytes.subarray(written.length).every((byte) => byte === 0)).toBe(true);
+        }
+      }),
+      { numRuns: 400 },
+    );
+    expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(300);
+  });
+
+  it("are not written where there is no room for them", async () => {
+    const core = await coreOf(build);
+    for (const count of [-1, 2, 0.5, Number.NaN]) {
+      expect(() => core.appendOffsetEntry(new Uint8Array(16), count, 1, 1)).toThrowError(RangeError);
+      expect(() => core.appendTimeEntry(new Uint8Array(24), count, 1, 1)).toThrowError(RangeError);
+    }
   });
 });

@@ -1,4 +1,4 @@
-/** Record batches written and read from the specification, one field after the other, as lists of numbers. */
+/** Record batches written and read from the specification, one field after the other. */
 import { slowCrc32c } from "./crc32c.ts";
 import { slowReadVarint, slowVarint } from "./varint.ts";
 
@@ -29,42 +29,55 @@ export function bigEndian(value: bigint | number, byteLength: number): number[] 
   return bytes;
 }
 
-function sized(bytes: Uint8Array | null): number[] {
-  return bytes === null ? slowVarint(-1n) : [...slowVarint(BigInt(bytes.length)), ...bytes];
+type Piece = Uint8Array | readonly number[];
+
+/** Megabytes are written with this too: no list of numbers is made of them. */
+function joined(pieces: readonly Piece[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
-export function slowRecordBytes(record: SlowRecord): number[] {
-  const body = [
-    0,
-    ...slowVarint(record.timestampDelta),
-    ...slowVarint(BigInt(record.offsetDelta)),
+function sized(bytes: Uint8Array | null): Piece[] {
+  return bytes === null ? [slowVarint(-1n)] : [slowVarint(BigInt(bytes.length)), bytes];
+}
+
+export function slowRecordBytes(record: SlowRecord): Uint8Array<ArrayBuffer> {
+  const body = joined([
+    [0],
+    slowVarint(record.timestampDelta),
+    slowVarint(BigInt(record.offsetDelta)),
     ...sized(record.key),
     ...sized(record.value),
-    ...slowVarint(BigInt(record.headers.length)),
+    slowVarint(BigInt(record.headers.length)),
     ...record.headers.flatMap(([name, value]) => [...sized(name), ...sized(value)]),
-  ];
-  return [...slowVarint(BigInt(body.length)), ...body];
+  ]);
+  return joined([slowVarint(BigInt(body.length)), body]);
 }
 
 export function slowBatchBytes(batch: SlowBatch): Uint8Array<ArrayBuffer> {
-  const covered = [
-    ...bigEndian(batch.attributes, 2),
-    ...bigEndian(batch.lastOffsetDelta, 4),
-    ...bigEndian(batch.baseTimestamp, 8),
-    ...bigEndian(batch.maxTimestamp, 8),
-    ...bigEndian(batch.producerId, 8),
-    ...bigEndian(batch.producerEpoch, 2),
-    ...bigEndian(batch.baseSequence, 4),
-    ...bigEndian(batch.records.length, 4),
-    ...batch.records.flatMap(slowRecordBytes),
-  ];
-  return new Uint8Array([
-    ...bigEndian(batch.baseOffset, 8),
-    ...bigEndian(covered.length + 9, 4),
-    ...bigEndian(batch.leaderEpoch, 4),
-    2,
-    ...bigEndian(slowCrc32c(new Uint8Array(covered)), 4),
-    ...covered,
+  const covered = joined([
+    bigEndian(batch.attributes, 2),
+    bigEndian(batch.lastOffsetDelta, 4),
+    bigEndian(batch.baseTimestamp, 8),
+    bigEndian(batch.maxTimestamp, 8),
+    bigEndian(batch.producerId, 8),
+    bigEndian(batch.producerEpoch, 2),
+    bigEndian(batch.baseSequence, 4),
+    bigEndian(batch.records.length, 4),
+    ...batch.records.map(slowRecordBytes),
+  ]);
+  return joined([
+    bigEndian(batch.baseOffset, 8),
+    bigEndian(covered.length + 9, 4),
+    bigEndian(batch.leaderEpoch, 4),
+    [2],
+    bigEndian(slowCrc32c(covered), 4),
+    covered,
   ]);
 }
 

@@ -5,7 +5,7 @@ export function slowCrc32c(bytes: Uint8Array, seed = 0): number {
   let register = ~seed;
   for (const byte of bytes) {
     register ^= byte;
-    for (let bit = 0; bit < 8; bit++) register = (register >>> 1) ^ (register & 1 ? POLYNOMIAL_REVERSED : 0);
+    for (let bit = 0; bit < 8; bit++) register = (register >>> 1) ^ (POLYNOMIAL_REVERSED & -(register & 1));
   }
   return ~register >>> 0;
 }
