@@ -1,49 +1,89 @@
 /** A copy of a data directory, consistent while it is open: it opens as after a kill at the moment the copying began, or later. */
+import type { TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
 import { UsageError } from "../base/errors.ts";
+import { writeOffsetCheckpoint } from "../log/checkpoint-file.ts";
+import { writeBytes } from "../log/file-bytes.ts";
+import { writeSnapshotState } from "../log/log-snapshot.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
+import { fenced } from "../storage/fenced.ts";
 import { type House, OFFSETS_TOPIC } from "./house.ts";
-import type { OpenTopic } from "./open-topic.ts";
 
 const PIECE_BYTES = 1024 * 1024;
 const CATALOG_FILE = "odradek.json";
+/** A broker's identity: a copy of its directory is still its directory. */
+const IDENTITY_FILE = "meta.properties";
 
 export interface BackupReport {
   readonly files: number;
   readonly byteLength: number;
 }
 
+/** Lines of Kafka's checkpoint files, for those who go by them: a topic of another writer has nothing else. */
+interface CopiedEnds {
+  readonly recoveryPoints: [TopicPartition, number][];
+  readonly logStarts: [TopicPartition, number][];
+  readonly highWatermarks: [TopicPartition, number][];
+}
+
 /** The target must be empty: a backup never writes over anything. */
-export async function copyTo(house: House, target: StorageDriver): Promise<BackupReport> {
-  if ((await target.list("")).length > 0) throw new UsageError("INVALID_ARGUMENT", "backup(): expected an empty directory");
+export async function copyTo(house: House, driver: StorageDriver): Promise<BackupReport> {
+  // Through the fence, so that a target that cannot be written is refused by name.
+  const target = fenced(driver, { readOnly: false });
+  const inTheWay = await target.list("");
+  if (inTheWay.length > 0) {
+    const found = inTheWay.slice(0, 3).map((entry) => entry.name);
+    throw new UsageError("INVALID_ARGUMENT", `backup(): expected an empty directory, found ${inTheWay.length} entries, among them ${found.join(", ")}`);
+  }
   let files = 0;
   let byteLength = 0;
   const count = (copied: number): void => {
     files += 1;
     byteLength += copied;
   };
+  const ends: CopiedEnds = { recoveryPoints: [], logStarts: [], highWatermarks: [] };
   // Commits first: a log that is copied later can only be longer, so no committed offset in the copy points past its log.
   const topics = house.topics.all().sort((a, b) => Number(b.name === OFFSETS_TOPIC) - Number(a.name === OFFSETS_TOPIC));
-  for (const topic of topics) await copyTopic(house, topic, target, count);
-  // The catalogue last: a backup cut short is a directory without one, not one that lacks its topics' records.
-  for (const name of [CATALOG_FILE]) {
-    if ((await house.context.storage.list("")).some((entry) => entry.name === name))
-      count(await copyFile(house.context.storage, target, name, null));
+  for (const topic of topics) for (const log of topic.openLogs()) await copyLog(house, log, target, ends, count);
+  for (const [name, lines] of [
+    ["recovery-point-offset-checkpoint", ends.recoveryPoints],
+    ["log-start-offset-checkpoint", ends.logStarts],
+    ["replication-offset-checkpoint", ends.highWatermarks],
+  ] as const) {
+    await writeOffsetCheckpoint(target, name, lines);
+    count(await byteLengthOf(target, name));
   }
+  const present = new Set((await house.context.storage.list("")).map((entry) => entry.name));
+  // The catalogue last: a backup cut short is a directory without one, not one that lacks its topics' records.
+  for (const name of [IDENTITY_FILE, CATALOG_FILE]) if (present.has(name)) count(await copyFile(house.context.storage, target, name, null));
   await target.syncDirectory("");
   return { files, byteLength };
 }
 
-async function copyTopic(house: House, topic: OpenTopic, target: StorageDriver, count: (copied: number) => void): Promise<void> {
-  for (const log of topic.openLogs()) {
-    await target.createDirectory(log.spec.directory);
-    for (const { name, byteLength } of log.snapshotFiles()) {
-      count(await copyFile(house.context.storage, target, `${log.spec.directory}/${name}`, byteLength));
-    }
-    await target.syncDirectory(log.spec.directory);
-  }
+async function copyLog(
+  house: House,
+  log: PartitionLog,
+  target: StorageDriver,
+  ends: CopiedEnds,
+  count: (copied: number) => void,
+): Promise<void> {
+  const { topic, partition, directory } = log.spec;
+  // An "os" topic shows what is not durable yet, and a commit may point there. A partition that has failed is copied as far as it is durable.
+  if (log.failure === null) await log.flush().catch(() => {});
+  const { files, facts, logStartOffset, logEndOffset } = await log.snapshot();
+  await target.createDirectory(directory);
+  for (const { name, byteLength } of files) count(await copyFile(house.context.storage, target, `${directory}/${name}`, byteLength));
+  await target.syncDirectory(directory);
+  // Behind the bytes it speaks of, which are durable by now.
+  if (facts !== null) count(await writeSnapshotState(house.context, target, log.spec, facts));
+  await target.syncDirectory("");
+  const at = { topic, partition };
+  ends.recoveryPoints.push([at, Math.min(log.recoveryPoint, logEndOffset)]);
+  ends.logStarts.push([at, logStartOffset]);
+  ends.highWatermarks.push([at, logEndOffset]);
 }
 
-/** `byteLength` null: the whole file. */
+/** `byteLength` null: the whole file, as it stands when it is opened. */
 async function copyFile(source: StorageDriver, target: StorageDriver, name: string, byteLength: number | null): Promise<number> {
   const from = await source.open(name, { create: "no", readOnly: true });
   try {
@@ -61,6 +101,15 @@ async function copyFile(source: StorageDriver, target: StorageDriver, name: stri
   }
 }
 
+async function byteLengthOf(storage: StorageDriver, name: string): Promise<number> {
+  const file = await storage.open(name, { create: "no", readOnly: true });
+  try {
+    return file.byteLength();
+  } finally {
+    await file.close();
+  }
+}
+
 async function copyBytes(from: StorageFile, to: StorageFile, byteLength: number): Promise<void> {
   const piece = new Uint8Array(Math.min(PIECE_BYTES, Math.max(1, byteLength)));
   for (let position = 0; position < byteLength; ) {
@@ -68,7 +117,7 @@ async function copyBytes(from: StorageFile, to: StorageFile, byteLength: number)
     await from.readAhead(position, piece.byteLength);
     const read = from.readAt(piece.subarray(0, Math.min(piece.byteLength, byteLength - position)), position);
     if (read === 0) return;
-    to.writeAt(piece.subarray(0, read), position);
+    writeBytes(to, piece.subarray(0, read), position);
     position += read;
   }
 }

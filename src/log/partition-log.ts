@@ -3,9 +3,9 @@ import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { AppendVerdict } from "./append-queue.ts";
 import { leaveInOrder } from "./clean-end.ts";
-import { segmentFileName } from "./file-names.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogReader } from "./log-reader.ts";
+import { type LogSnapshot, takeSnapshot } from "./log-snapshot.ts";
 import { type Appended, LogWriter } from "./log-writer.ts";
 import { createLog, openLog } from "./open-log.ts";
 import type { OpenedLog } from "./opened-log.ts";
@@ -24,6 +24,7 @@ export class PartitionLog {
   #writer: LogWriter;
   #reader: LogReader;
   #closing: Promise<void> | null = null;
+  #leftInOrder = false;
   /** Calls that change which segments there are: one after another. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -62,6 +63,11 @@ export class PartitionLog {
 
   get recoveryPoint(): number {
     return this.#log.recoveryPoint;
+  }
+
+  /** After `close`: whether the next open finds the files as a clean stop leaves them. Of a log that may not change: as it found them. */
+  get leftInOrder(): boolean {
+    return this.#leftInOrder;
   }
 
   /**
@@ -146,16 +152,10 @@ export class PartitionLog {
     });
   }
 
-  /** What to copy for a backup: consistent while open, sealed files whole, the active one up to its durable end. */
-  snapshotFiles(): readonly { name: string; byteLength: number }[] {
-    const { segment: durableSegment, position } = this.#writer.durableEnd;
-    return this.#log.segments
-      .all()
-      .filter((segment) => segment.baseOffset <= durableSegment.baseOffset)
-      .map((segment) => ({
-        name: segmentFileName(segment.baseOffset, "log"),
-        byteLength: segment === durableSegment ? position : segment.byteLength,
-      }));
+  /** What to copy for a backup, as of now: consistent while open, and durable. Retention must wait until it is copied. */
+  snapshot(): Promise<LogSnapshot> {
+    this.#assertOpen();
+    return takeSnapshot(this.#log, this.#writer.durableEnd);
   }
 
   /** `clean`: everything flushed, the files as Kafka leaves them after a clean stop. Idempotent. */
@@ -180,8 +180,11 @@ export class PartitionLog {
     try {
       if (this.#isChangeable()) {
         await this.#writer.drain();
-        if (clean && this.#writer.failure === null) await leaveInOrder(this.#log, this.#writer.visible.offset);
-      }
+        if (clean && this.#writer.failure === null) {
+          await leaveInOrder(this.#log, this.#writer.visible.offset);
+          this.#leftInOrder = true;
+        }
+      } else this.#leftInOrder = true;
     } catch (error) {
       problem = error;
     }
