@@ -8,7 +8,7 @@ export default defineConfig({
     exclude: ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 90_000,
     hookTimeout: 120_000,
     passWithNoTests: false,
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/api/**"], reporter: ["text-summary", "json-summary"] },

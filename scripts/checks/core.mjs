@@ -65,7 +65,7 @@ export function configProblems({ options = {}, targets = {}, entries, extends: b
 
 /**
  * From vitest's JSON: what failed, and whether both builds were under test.
- * @param {{ testResults: { name: string, message?: string, assertionResults: { fullName: string, status: string, failureMessages: string[] }[] }[] }} results
+ * @param {{ testResults: { name: string, message?: string, assertionResults: { fullName: string, ancestorTitles: string[], status: string, failureMessages: string[] }[] }[] }} results
  * @returns {{ problems: string[], saw: string }}
  */
 export function judge(results) {
@@ -76,7 +76,8 @@ export function judge(results) {
   for (const { name, message, assertionResults } of results.testResults) {
     if (assertionResults.length === 0) problems.push(`${name} ran no test: ${message ?? ""}`);
   }
-  const count = (build) => tests.filter(({ fullName }) => new RegExp(`\\b${build}\\b`).test(fullName)).length;
+  const count = (build) =>
+    tests.filter(({ ancestorTitles }) => ancestorTitles.some((title) => new RegExp(`\\b${build}\\b`).test(title))).length;
   const [release, debug] = [count("release"), count("debug")];
   if (release === 0 || release !== debug)
     problems.push(`${release} tests ran on the release build and ${debug} on the debug build: each is for both`);

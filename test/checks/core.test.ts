@@ -68,30 +68,31 @@ describe("the core check", () => {
     ]);
   });
 
-  const passed = (fullName: string): { fullName: string; status: string; failureMessages: string[] } => ({
-    fullName,
+  const passed = (title: string): { fullName: string; ancestorTitles: string[]; status: string; failureMessages: string[] } => ({
+    fullName: `${title} sums`,
+    ancestorTitles: [title],
     status: "passed",
     failureMessages: [],
   });
 
   it("is content when each test ran on both builds", () => {
-    const assertionResults = [passed("crc (release) sums"), passed("crc (debug) sums")];
+    const assertionResults = [passed("crc (release)"), passed("crc (debug)")];
     expect(judge({ testResults: [{ name: "crc.test.ts", assertionResults }] })).toEqual({
       problems: [],
       saw: "1 tests on the release build, 1 on the debug build",
     });
   });
   it("turns red when the debug build was left out", () => {
-    const { problems } = judge({ testResults: [{ name: "crc.test.ts", assertionResults: [passed("crc (release) sums")] }] });
+    const { problems } = judge({ testResults: [{ name: "crc.test.ts", assertionResults: [passed("crc (release)")] }] });
     expect(problems.join()).toContain("1 tests ran on the release build and 0 on the debug build");
   });
   it("turns red when a test failed on one of them", () => {
-    const failed = { fullName: "crc (debug) sums", status: "failed", failureMessages: ["expected 1, found 2"] };
-    const { problems } = judge({ testResults: [{ name: "crc.test.ts", assertionResults: [passed("crc (release) sums"), failed] }] });
+    const failed = { ...passed("crc (debug)"), status: "failed", failureMessages: ["expected 1, found 2"] };
+    const { problems } = judge({ testResults: [{ name: "crc.test.ts", assertionResults: [passed("crc (release)"), failed] }] });
     expect(problems.join()).toContain("expected 1, found 2");
   });
   it("turns red for a file that does not load", () => {
-    const both = [passed("crc (release) sums"), passed("crc (debug) sums")];
+    const both = [passed("crc (release)"), passed("crc (debug)")];
     const { problems } = judge({
       testResults: [
         { name: "crc.test.ts", assertionResults: both },
