@@ -10,7 +10,7 @@ import { type Appended, LogWriter } from "./log-writer.ts";
 import { createLog, openLog } from "./open-log.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
-import { type RetentionResult, removeExpired } from "./segment-removal.ts";
+import { forgetEpochsBefore, type RetentionResult, removeExpired } from "./segment-removal.ts";
 import { offsetForTime } from "./time-lookup.ts";
 
 export type { Appended } from "./log-writer.ts";
@@ -132,7 +132,7 @@ export class PartitionLog {
         this.#log.logStartOffset = before;
         throw error;
       }
-      await this.#log.epochs.truncateFromStart(offset);
+      await forgetEpochsBefore(this.#log, offset);
       return offset;
     });
   }

@@ -1,5 +1,6 @@
 /** Does what retention decided: the new log start is durable before the first file goes, and readers in its middle finish first. */
 import type { Watermarks } from "../api/bytes.ts";
+import { StorageError } from "../base/errors.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { OpenedLog } from "./opened-log.ts";
@@ -33,9 +34,15 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
   const first = segments.all()[count];
   if (count === 0 || first === undefined) return { segmentsDeleted: 0, bytesReclaimed: 0 };
   if (first.baseOffset > log.logStartOffset) {
+    const before = log.logStartOffset;
     log.logStartOffset = first.baseOffset;
-    await writer.settling.save();
-    await log.epochs.truncateFromStart(first.baseOffset);
+    try {
+      await writer.settling.save();
+    } catch (error) {
+      log.logStartOffset = before;
+      throw error;
+    }
+    await forgetEpochsBefore(log, first.baseOffset);
   }
   let bytesReclaimed = 0;
   for (const [index, segment] of segments.removeOldest(count).entries()) {
@@ -52,6 +59,20 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
   }
   await context.storage.syncDirectory(spec.directory);
   return { segmentsDeleted: count, bytesReclaimed };
+}
+
+/**
+ * Epochs below the log start harm nobody, and the room to write their file anew may be just what is missing: on a full disk
+ * that is told and left to the next cut, so that what frees room can go on.
+ */
+export async function forgetEpochsBefore({ context, epochs, spec }: OpenedLog, offset: number): Promise<void> {
+  try {
+    await epochs.truncateFromStart(offset);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const { topic, partition } = spec;
+    context.emit("storage.failed", { partition: { topic, partition }, error });
+  }
 }
 
 /** The largest timestamp a segment is known to hold; -1 when that cannot be told, and then time does not delete it. */
