@@ -171,6 +171,14 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import("./commands/groups.ts")).remove,
   },
   {
+    name: "dump",
+    meaning: "what stands in files, decoded: batches and records, index entries, seals, states, checkpoints, snapshots",
+    takes: "[file-or-topic...]",
+    options: [TOPIC, { flags: "--no-records", meaning: "batches alone" }, KEY_SERDE, VALUE_SERDE],
+    examples: ["odradek dump orders --no-records", "odradek dump ./data/orders-0/00000000000000000000.index --json"],
+    load: async () => (await import("./commands/dump.ts")).run,
+  },
+  {
     name: "verify",
     meaning: "looks at a whole data directory, changing nothing: exit 0 when it is whole, 1 when there is damage",
     takes: "[directory]",

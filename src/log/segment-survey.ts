@@ -124,7 +124,7 @@ export async function surveySegment(
       zerosFrom = position;
       break;
     }
-    const next = await findNext(core, file, position, fileEnd, nextOffset, offsetEnd);
+    const next = await findNextBatch(core, file, position, fileEnd, nextOffset, offsetEnd);
     const end = next?.position ?? fileEnd;
     const behind = next?.baseOffset ?? knownEnd(expected, nextOffset);
     const place = placeOf(core, file, position, end, nextOffset, behind, lastEpoch, expected);
@@ -158,7 +158,7 @@ interface AcceptedBatch {
  * Where gaps are legal, a base offset that was made too large shows only at the batch behind it, which then seems to fall back.
  * That one is good if it follows from what stood before the batch in between.
  */
-function misplacedBefore(core: Core, file: StorageFile, before: AcceptedBatch | null, position: number, fileEnd: number, offsetEnd: number): Found | null {
+function misplacedBefore(core: Core, file: StorageFile, before: AcceptedBatch | null, position: number, fileEnd: number, offsetEnd: number): FoundBatch | null {
   if (before === null || before.baseOffset === before.expectedOffset) return null;
   return wholeBatchAt(core, file, position, fileEnd, before.expectedOffset, offsetEnd);
 }
@@ -169,7 +169,7 @@ function knownEnd({ endOffset, durableOffset }: SegmentExpectation, offset: numb
   return known !== null && known > offset ? known : null;
 }
 
-interface Found {
+export interface FoundBatch {
   readonly position: number;
   readonly baseOffset: number;
 }
@@ -178,7 +178,7 @@ interface Found {
  * The next batch that is whole, whose offsets may stand there. First by the damaged batch's own length, when what follows fits its
  * offsets to the number; else byte by byte, so that no readable record is passed over.
  */
-async function findNext(core: Core, file: StorageFile, from: number, fileEnd: number, offsetMin: number, offsetEnd: number): Promise<Found | null> {
+export async function findNextBatch(core: Core, file: StorageFile, from: number, fileEnd: number, offsetMin: number, offsetEnd: number): Promise<FoundBatch | null> {
   const header = viewOf(readBytes(file, from, HEADER_BYTE_LENGTH));
   if (header.byteLength === HEADER_BYTE_LENGTH) {
     const claimed = from + batchByteLengthAt(header, 0);
@@ -207,7 +207,7 @@ function wholeBatchAt(
   offsetMin: number,
   offsetEnd: number,
   headerBytes: Uint8Array = readBytes(file, position, HEADER_BYTE_LENGTH),
-): Found | null {
+): FoundBatch | null {
   if (headerBytes.byteLength < HEADER_BYTE_LENGTH) return null;
   const header = viewOf(headerBytes);
   const byteLength = batchByteLengthAt(header, 0);
