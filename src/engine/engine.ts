@@ -22,9 +22,10 @@ import type {
 import type { Bytes, TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver, StorageLock } from "../api/storage-driver.ts";
 import type { TopicConfig, TopicDescription } from "../api/topic.ts";
-import { UsageError } from "../base/errors.ts";
+import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
 import { writeCleanShutdown } from "../log/clean-shutdown.ts";
+import type { PartitionLog } from "../log/partition-log.ts";
 import { type BackupReport, copyTo } from "./backup.ts";
 import type { Events } from "./events.ts";
 import { FetchPath } from "./fetch-path.ts";
@@ -99,15 +100,15 @@ export class Engine implements Broker {
   }
 
   createTopic(request: CreateTopicRequest): Promise<TopicMetadata> {
-    return this.#admin.create(request);
+    return this.#changing("createTopic", () => this.#admin.create(request));
   }
 
   deleteTopic(topic: string): Promise<void> {
-    return this.#withFiles(() => this.#admin.delete(topic));
+    return this.#changing("deleteTopic", () => this.#withFiles(() => this.#admin.delete(topic)));
   }
 
   createPartitions(topic: string, totalCount: number): Promise<void> {
-    return this.#admin.createPartitions(topic, totalCount);
+    return this.#changing("createPartitions", () => this.#admin.createPartitions(topic, totalCount));
   }
 
   async describeConfig(topic: string): Promise<Readonly<TopicConfig>> {
@@ -115,15 +116,15 @@ export class Engine implements Broker {
   }
 
   alterConfig(topic: string, config: ConfigChange): Promise<void> {
-    return this.#admin.alterConfig(topic, config);
+    return this.#changing("alterTopic", () => this.#admin.alterConfig(topic, config));
   }
 
-  async deleteRecords(at: TopicPartition, beforeOffset: number): Promise<number> {
-    return this.#admin.deleteRecords(at, beforeOffset);
+  deleteRecords(at: TopicPartition, beforeOffset: number): Promise<number> {
+    return this.#changing("deleteRecords", async () => this.#admin.deleteRecords(at, beforeOffset));
   }
 
   adoptTopic(topic: string, options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] }): Promise<void> {
-    return this.#withFiles(() => this.#admin.adopt(topic, options));
+    return this.#changing("adoptTopic", () => this.#withFiles(() => this.#admin.adopt(topic, options)));
   }
 
   topicNames(): string[] {
@@ -157,7 +158,7 @@ export class Engine implements Broker {
   }
 
   offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]> {
-    return this.#groups.offsetCommit(request);
+    return this.#changing("offsetCommit", () => this.#groups.offsetCommit(request));
   }
 
   offsetFetch(request: {
@@ -185,8 +186,8 @@ export class Engine implements Broker {
 
   // ── Upkeep ─────────────────────────────────────────────────────────────────
 
-  async reopenPartition(at: TopicPartition): Promise<void> {
-    await this.#admin.reopenPartition(at);
+  reopenPartition(at: TopicPartition): Promise<void> {
+    return this.#changing("reopenPartition", () => this.#admin.reopenPartition(at, () => this.#groups.partitionReopened(at)));
   }
 
   backup(target: StorageDriver): Promise<BackupReport> {
@@ -225,22 +226,25 @@ export class Engine implements Broker {
     const { context, topics, checkpoints, cleanShutdown } = this.#house;
     this.#closed.abort();
     try {
+      // Nothing of ours may be under way when the lock is free.
       await this.#maintenance.stop();
       await this.#fileTurn;
-      await this.#groups.close();
-      const outcomes = await Promise.allSettled(topics.openLogs().map((log) => log.close(true)));
+      await this.#admin.settled();
+      // Whatever fails, the rest is closed: a log that stays open would write on beside the next owner.
+      const outcomes = [...(await Promise.allSettled([this.#groups.close()])), ...(await Promise.allSettled(closeLogs(topics.openLogs())))];
       if (!context.readOnly) {
         const allOpen = topics.all().every((topic) => topic.slots.every((slot) => slot.state !== "failed"));
         // A broker skips recovery where the marker stands: it is written only when there is nothing to recover.
         const frozenUnclean = !cleanShutdown && topics.all().some((topic) => topic.frozen);
-        const allClosed = outcomes.every((outcome) => outcome.status === "fulfilled");
-        await checkpoints.write(topics.openLogs());
-        if (allOpen && allClosed && !frozenUnclean) await writeCleanShutdown(context.storage, this.#house.cleanShutdownContents);
+        const allClosed = outcomes.every((outcome) => outcome.status === "fulfilled" && outcome.value !== "failed before");
+        outcomes.push(...(await Promise.allSettled([checkpoints.write(topics.openLogs())])));
+        const allWritten = outcomes.every((outcome) => outcome.status === "fulfilled");
+        if (allOpen && allClosed && allWritten && !frozenUnclean) await writeCleanShutdown(context.storage, this.#house.cleanShutdownContents);
       }
       const failed = outcomes.find((outcome) => outcome.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     } finally {
-      await this.#lock?.release();
+      await Promise.allSettled([this.#lock?.release()]);
       await context.storage.close();
     }
   }
@@ -270,7 +274,23 @@ export class Engine implements Broker {
     return run;
   }
 
+  /** After the first `close` nothing is begun any more that it would have to wait for. */
+  #changing<T>(call: string, change: () => Promise<T>): Promise<T> {
+    return this.#closing === null ? change() : Promise.reject(this.#closedError(call));
+  }
+
   #closedError(call: string): UsageError {
     return new UsageError("LOG_CLOSED", `${call}: the log was closed`);
   }
+}
+
+/** Each resolves when its log is closed; one that fails meanwhile rejects. One that had failed before was told of when it did. */
+function closeLogs(logs: readonly PartitionLog[]): Promise<"in order" | "failed before">[] {
+  return logs.map(async (log) => {
+    const before = log.failure;
+    await log.close(true);
+    const after: OdradekError | null = log.failure;
+    if (before === null && after !== null && after.code !== "LOG_CLOSED") throw after;
+    return before === null ? "in order" : "failed before";
+  });
 }

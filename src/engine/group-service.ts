@@ -11,10 +11,12 @@ import type {
   SyncGroupRequest,
 } from "../api/broker.ts";
 import type { Bytes, TopicPartition } from "../api/bytes.ts";
-import { faultFromError, GroupError, type OdradekError } from "../base/errors.ts";
+import { CorruptionError, faultFromError, GroupError, type OdradekError, StorageError } from "../base/errors.ts";
 import { GroupCoordinator } from "../group/coordinator.ts";
+import { groupPartition } from "../group/group-partition.ts";
 import { OffsetStore } from "../group/offset-store.ts";
 import { subscribedTopics } from "../group/subscribed-topics.ts";
+import { storageError } from "../storage/errno.ts";
 import { type House, OFFSETS_TOPIC } from "./house.ts";
 import { InternalTopic } from "./internal-topic.ts";
 
@@ -23,6 +25,8 @@ export class GroupService {
   readonly #topic: InternalTopic;
   readonly #store: OffsetStore;
   readonly #coordinator: GroupCoordinator;
+  /** Partitions of `__consumer_offsets` whose records the storage refused to give: what their groups committed is not known. */
+  readonly #unread: Map<number, OdradekError> = new Map();
 
   private constructor(house: House, topic: InternalTopic) {
     const { clock, random } = house.context;
@@ -41,8 +45,9 @@ export class GroupService {
   static async start(house: House, options: { readonly offsetsFlushMs: number }): Promise<GroupService> {
     const topic = new InternalTopic(house, OFFSETS_TOPIC, options.offsetsFlushMs);
     const service = new GroupService(house, topic);
-    await service.#load();
-    if (!house.context.readOnly) await service.#clamp();
+    for (const partition of topic.partitions()) await service.#load(partition);
+    service.#restoreGroups();
+    if (!house.context.readOnly) await service.#clamp(() => true);
     return service;
   }
 
@@ -68,6 +73,7 @@ export class GroupService {
 
   async offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]> {
     this.#coordinator.checkCommit(request);
+    this.#refuseUnread(groupPartition(request.groupId));
     const faults = request.offsets.map((at) => this.#partitionFault(at));
     const good = request.offsets.filter((_, index) => faults[index] === null);
     const answers = (await this.#store.commit(request.groupId, good, request.durable)).values();
@@ -81,6 +87,7 @@ export class GroupService {
     readonly groupId: string;
     readonly partitions: readonly TopicPartition[] | null;
   }): Promise<readonly CommittedOffset[]> {
+    this.#refuseUnread(groupPartition(request.groupId));
     return this.#store.fetch(request.groupId, request.partitions);
   }
 
@@ -117,8 +124,20 @@ export class GroupService {
   }
 
   /** What the groups had committed in a topic goes with it: one made anew under its name begins at nothing. */
-  topicDeleted(topic: string): Promise<void> {
-    return this.#store.forgetTopic(topic);
+  async topicDeleted(topic: string): Promise<void> {
+    // Offsets that cannot be seen cannot be forgotten, and would be there for the next topic of that name.
+    for (const partition of this.#unread.keys()) this.#refuseUnread(partition);
+    await this.#store.forgetTopic(topic);
+  }
+
+  /** A partition was recovered: committed offsets that lie behind its end are set back, or those that it keeps are read now. */
+  async partitionReopened(at: TopicPartition): Promise<void> {
+    if (at.topic !== OFFSETS_TOPIC) return await this.#clamp(({ topic, partition }) => topic === at.topic && partition === at.partition);
+    if (!this.#unread.delete(at.partition)) return;
+    await this.#load(at.partition);
+    this.#refuseUnread(at.partition);
+    this.#restoreGroups();
+    await this.#clamp(() => true);
   }
 
   async expireOffsets(): Promise<void> {
@@ -160,25 +179,36 @@ export class GroupService {
     }
   }
 
-  async #load(): Promise<void> {
-    for (const partition of this.#topic.partitions()) {
-      const at = { topic: OFFSETS_TOPIC, partition };
-      const told = (error: unknown): void => this.#house.events.emit("book.rebuilt", { partition: at, error });
-      try {
-        for await (const records of this.#topic.read(partition)) this.#store.load(records, told);
-      } catch (error) {
-        // What cannot be read is redelivered, and the rest of the directory opens all the same.
-        told(error);
-      }
-    }
-    for (const groupId of this.#store.groupIds()) {
-      const kept = this.#store.group(groupId);
-      if (kept !== null) this.#coordinator.restore(groupId, kept);
+  async #load(partition: number): Promise<void> {
+    const at = { topic: OFFSETS_TOPIC, partition };
+    const told = (error: unknown): void => this.#house.events.emit("book.rebuilt", { partition: at, error });
+    try {
+      for await (const records of this.#topic.read(partition)) this.#store.load(records, told);
+    } catch (error) {
+      // What is damaged is redelivered. What may be whole must not pass for nothing: a group that begins at "latest" would skip.
+      if (!(error instanceof CorruptionError)) this.#unread.set(partition, storageError(error, "reading", OFFSETS_TOPIC));
+      // Either way the rest of the directory opens.
+      told(error);
     }
   }
 
-  async #clamp(): Promise<void> {
+  #restoreGroups(): void {
+    for (const groupId of this.#store.groupIds()) {
+      const kept = this.#store.group(groupId);
+      if (kept !== null && this.#coordinator.describe(groupId) === null) this.#coordinator.restore(groupId, kept);
+    }
+  }
+
+  #refuseUnread(partition: number): void {
+    const error = this.#unread.get(partition);
+    if (error === undefined) return;
+    const message = `${OFFSETS_TOPIC}-${partition} could not be read, so what its groups committed is not known; reopenPartition tries again: ${error.message}`;
+    throw new StorageError("KAFKA_STORAGE_ERROR", message, { cause: error });
+  }
+
+  async #clamp(concerns: (at: TopicPartition) => boolean): Promise<void> {
     const setBack = await this.#store.clamp((at) => {
+      if (!concerns(at)) return null;
       const slot = this.#house.topics.find(at.topic)?.slots[at.partition];
       return slot?.state === "open" ? slot.log.watermarks.logEndOffset : null;
     });

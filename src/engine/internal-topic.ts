@@ -124,6 +124,7 @@ export class InternalTopic {
     const open = topic.log(partition);
     if (open !== null) return open;
     const spec = partitionSpec(this.#house, topic, partition, true);
+    await this.#house.checkpoints.forgetDurably(spec);
     await removeLeftover(this.#house.context.storage, spec.directory);
     const log = await PartitionLog.create(this.#house.context, spec);
     await this.#house.context.storage.syncDirectory("");

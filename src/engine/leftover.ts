@@ -2,6 +2,7 @@
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseSegmentFileName } from "../log/file-names.ts";
+import { STATE_FILE } from "../log/partition-state.ts";
 
 /** Whether a directory holds a record batch, in any segment. One without is nobody's loss. */
 export async function holdsRecords(storage: StorageDriver, directory: string): Promise<boolean> {
@@ -22,6 +23,18 @@ export async function removeLeftover(storage: StorageDriver, directory: string):
   if (await holdsRecords(storage, directory)) {
     throw new UsageError("TOPIC_ALREADY_EXISTS", `the directory ${directory} holds records of another topic; move it away first`);
   }
+  await removeUncommitted(storage, directory);
+}
+
+/**
+ * Removes a directory that no catalogue names. `odradek.state` goes last, and durably so: what a crash leaves without it would
+ * pass for another writer's.
+ */
+export async function removeUncommitted(storage: StorageDriver, directory: string): Promise<void> {
+  for (const { kind, name } of await storage.list(directory)) {
+    if (kind === "file" && name !== STATE_FILE) await storage.remove(`${directory}/${name}`);
+  }
+  await storage.syncDirectory(directory);
   await removeDirectoryWhole(storage, directory);
 }
 

@@ -19,6 +19,8 @@ export class OpenTopic {
   /** Left here by another writer and not adopted yet: readable, but nothing in it changes. */
   readonly frozen: boolean;
   readonly slots: PartitionSlot[];
+  /** Partitions whose log is being recovered: readable as far as it goes, and nothing is appended until committed offsets fit it (C5). */
+  readonly reopening: Set<number> = new Set();
   #overrides: Readonly<Partial<TopicConfig>>;
   #config: Readonly<TopicConfig>;
 

@@ -1,9 +1,11 @@
 /** The way of one batch from the broker port into a partition's log: checked, stamped, written, and acknowledged. */
 import type { ProduceRequest, ProduceResponse } from "../api/broker.ts";
 import type { Durability } from "../api/bytes.ts";
-import { UsageError } from "../base/errors.ts";
-import { codecNumber, codecOf, isControl, isLogAppendTime, readBatchHeader } from "../base/record-batch.ts";
-import type { BatchVerdict, Core } from "../core/core.ts";
+import { CoreFaultError, StorageError, UsageError } from "../base/errors.ts";
+import { isOwnBatch } from "../base/own-batch.ts";
+import { codecNumber, codecOf, isControl, isLogAppendTime, MAGIC_V2, readBatchHeader } from "../base/record-batch.ts";
+import type { Core } from "../core/core.ts";
+import type { AppendVerdict } from "../log/append-queue.ts";
 import type { Appended, PartitionLog } from "../log/partition-log.ts";
 import type { OpenTopic } from "./open-topic.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
@@ -34,6 +36,9 @@ export class ProducePath {
       if (log === null || topic.internal) {
         throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${topic.name}" is internal: it is written by the engine alone`);
       }
+      if (topic.reopening.has(request.partition)) {
+        throw new StorageError("PARTITION_FAILED", `${log.spec.directory}: the partition is being reopened and takes no appends yet`);
+      }
       const verdict = this.#check(topic, log, batch);
       this.batches += 1;
       this.records += verdict.recordCount;
@@ -62,7 +67,7 @@ export class ProducePath {
   }
 
   /** Kafka's rules for a batch that a client sent (storage-format: validation on append). */
-  #check(topic: OpenTopic, log: PartitionLog, batch: Uint8Array): BatchVerdict {
+  #check(topic: OpenTopic, log: PartitionLog, batch: Uint8Array): AppendVerdict {
     const { config } = topic;
     if (topic.frozen) {
       throw new UsageError(
@@ -82,6 +87,7 @@ export class ProducePath {
         `a batch for ${log.spec.directory} may have ${config.segmentBytes} bytes (segmentBytes); found ${batch.byteLength}`,
       );
     }
+    if (config.cleanupPolicy === "delete" && isOwnBatch(batch)) return ownVerdict(batch, log);
     const verdict = this.#core.validate(batch);
     if (verdict.problem !== null) {
       throw new UsageError(
@@ -108,4 +114,18 @@ export class ProducePath {
     }
     return verdict;
   }
+}
+
+/** Of a batch that our own writer has just finished: its header alone, which must be of the kind that the writer writes. */
+function ownVerdict(batch: Uint8Array, log: PartitionLog): AppendVerdict {
+  const { magic, byteLength, attributes, baseOffset, recordCount, lastOffsetDelta, maxTimestamp } = readBatchHeader(batch);
+  const isWhole = magic === MAGIC_V2 && byteLength === batch.byteLength && baseOffset === 0;
+  const isPlain = codecNumber(attributes) === 0 && !isControl(attributes) && !isLogAppendTime(attributes);
+  if (!isWhole || !isPlain || recordCount < 1 || lastOffsetDelta !== recordCount - 1) {
+    throw new CoreFaultError(
+      "CORE_FAULT",
+      `a batch for ${log.spec.directory}: expected ${batch.byteLength} bytes that our writer finished, found a header of other facts`,
+    );
+  }
+  return { recordCount, maxTimestamp };
 }

@@ -2,7 +2,7 @@
 import type { CreateTopicRequest, TopicMetadata } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { TopicConfig, TopicDescription } from "../api/topic.ts";
-import { UsageError } from "../base/errors.ts";
+import { StorageError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import { partitionDirectoryName } from "../log/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
@@ -11,8 +11,9 @@ import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { resolveConfig, validateConfig } from "../topic/topic-config.ts";
 import { isTopicId, newTopicId } from "../topic/topic-id.ts";
 import { checkNewTopicName } from "../topic/topic-name.ts";
+import { finishDeletion } from "./deletion.ts";
 import { type House, isInternal, makeTopic, OFFSETS_TOPIC, partitionSpec, TRANSACTIONS_TOPIC } from "./house.ts";
-import { removeDirectoryWhole, removeLeftover } from "./leftover.ts";
+import { removeLeftover, removeUncommitted } from "./leftover.ts";
 import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
 import { openPartitions } from "./topic-loader.ts";
 
@@ -22,12 +23,17 @@ export type ConfigChange = { readonly [P in keyof TopicConfig]?: TopicConfig[P] 
 
 export class TopicAdmin {
   readonly #house: House;
-  readonly #onTopicDeleted: (topic: string) => Promise<void>;
+  readonly #forgetOffsets: (topic: string) => Promise<void>;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(house: House, onTopicDeleted: (topic: string) => Promise<void>) {
+  constructor(house: House, forgetOffsets: (topic: string) => Promise<void>) {
     this.#house = house;
-    this.#onTopicDeleted = onTopicDeleted;
+    this.#forgetOffsets = forgetOffsets;
+  }
+
+  /** Resolves when no change is under way. */
+  async settled(): Promise<void> {
+    await this.#turn;
   }
 
   create(request: CreateTopicRequest): Promise<TopicMetadata> {
@@ -46,6 +52,7 @@ export class TopicAdmin {
       if (!isTopicId(topicId)) {
         throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64; found ${JSON.stringify(topicId)}`);
       }
+      if (catalog.deleting().includes(request.topic)) await finishDeletion(this.#house, request.topic, this.#forgetOffsets);
       const topic = makeTopic(this.#house, { name: request.topic, topicId, frozen: false, overrides });
       const made = await this.#makePartitions(topic, range(0, request.partitions));
       // The commit point: before it the directories are leftovers, after it they are the topic.
@@ -58,21 +65,22 @@ export class TopicAdmin {
 
   delete(name: string): Promise<void> {
     return this.#inTurn(async () => {
-      const { catalog, topics, checkpoints, context } = this.#house;
+      const { catalog, topics } = this.#house;
       this.#refuseReadOnly("deleteTopic");
+      if (catalog.deleting().includes(name)) return await finishDeletion(this.#house, name, this.#forgetOffsets);
       const topic = topics.require(name);
       this.#refuseInternal(topic, "deleted");
       this.#refuseFrozen(topic, "deleteTopic");
-      await catalog.markDeleting(name);
-      topics.remove(name);
-      for (const [partition, slot] of topic.slots.entries()) {
-        if (slot.state === "open") await slot.log.destroy();
-        else await removeLeftover(context.storage, partitionDirectoryName(name, partition));
-        checkpoints.forget({ topic: name, partition });
+      try {
+        await catalog.markDeleting(name);
+      } catch (error) {
+        if (catalog.inDoubt) await this.#takeOutOfService(topic, error);
+        throw error;
       }
-      await context.storage.syncDirectory("");
-      await catalog.removeTopic(name);
-      await this.#onTopicDeleted(name);
+      topics.remove(name);
+      // What a log that goes away cannot flush or close is nobody's loss.
+      await Promise.allSettled(topic.openLogs().map((log) => log.close(false)));
+      await finishDeletion(this.#house, name, this.#forgetOffsets);
     });
   }
 
@@ -153,28 +161,36 @@ export class TopicAdmin {
   }
 
   /** After a failed flush: recovery, then writable again. A partition that could not be opened is tried anew. */
-  async reopenPartition(at: TopicPartition): Promise<void> {
-    const topic = this.#house.topics.require(at.topic);
-    const slot = topic.slots[at.partition];
-    if (slot?.state === "open") await slot.log.reopen();
-    else if (slot?.state === "failed") await openPartitions(this.#house, topic, [at.partition]);
-    // Throws what keeps it from opening still, or that there is no such partition.
-    topic.log(at.partition);
+  reopenPartition(at: TopicPartition, beforeAppends: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      const topic = this.#house.topics.require(at.topic);
+      const slot = topic.slots[at.partition];
+      topic.reopening.add(at.partition);
+      if (slot?.state === "open") await slot.log.reopen();
+      else if (slot?.state === "failed") await openPartitions(this.#house, topic, [at.partition]);
+      // Throws what keeps it from opening still, or that there is no such partition.
+      topic.log(at.partition);
+      await beforeAppends();
+      topic.reopening.delete(at.partition);
+    });
   }
 
   /** Makes the logs of these partitions, and takes them back if one cannot be made. */
   async #makePartitions(topic: OpenTopic, partitions: readonly number[]): Promise<OpenSlot[]> {
-    const { context } = this.#house;
+    const { context, catalog, checkpoints } = this.#house;
     const made: OpenSlot[] = [];
+    // Else the file might name the directories that are cleared away here.
+    await catalog.settle();
     try {
       for (const partition of partitions) {
         const spec = partitionSpec(this.#house, topic, partition, true);
+        await checkpoints.forgetDurably(spec);
         await removeLeftover(context.storage, spec.directory);
         try {
           made.push({ state: "open", log: await PartitionLog.create(context, spec) });
         } catch (error) {
           // What was made of it holds no record. Where it cannot be removed either, the next creation does.
-          await removeDirectoryWhole(context.storage, spec.directory).catch(() => {});
+          await removeUncommitted(context.storage, spec.directory).catch(() => {});
           throw error;
         }
       }
@@ -187,14 +203,14 @@ export class TopicAdmin {
   }
 
   /**
-   * The catalogue's change for partitions just made. Where it was refused their directories go; where the storage failed they
-   * stay, closed, since the file may hold the change all the same: an entry without directories would be a topic lost.
+   * The catalogue's change for partitions just made. Where it was refused their directories go; where the file may hold the
+   * change all the same they stay, closed: an entry without directories would be a topic lost.
    */
   async #orTakeBack(made: readonly OpenSlot[], change: Promise<void>): Promise<void> {
     try {
       await change;
     } catch (error) {
-      if (error instanceof UsageError) await this.#takeBack(made);
+      if (!this.#house.catalog.inDoubt) await this.#takeBack(made);
       else for (const { log } of made) await log.close(false).catch(() => {});
       throw error;
     }
@@ -202,7 +218,20 @@ export class TopicAdmin {
 
   /** Best effort: the error that led here is the one to be told, and a directory without records is nobody's loss. */
   async #takeBack(made: readonly OpenSlot[]): Promise<void> {
-    for (const { log } of made) await log.destroy().catch(() => {});
+    for (const { log } of made) {
+      await log.close(false).catch(() => {});
+      await removeUncommitted(this.#house.context.storage, log.spec.directory).catch(() => {});
+    }
+  }
+
+  /** Its deletion may be on disk or not: nothing more may be acknowledged that a crash would then take along. */
+  async #takeOutOfService(topic: OpenTopic, cause: unknown): Promise<void> {
+    for (const [partition, slot] of topic.slots.entries()) {
+      if (slot.state !== "open") continue;
+      const message = `${slot.log.spec.directory}: whether the topic's deletion is on disk is not known; close the log and open it again`;
+      topic.slots[partition] = { state: "failed", error: new StorageError("PARTITION_FAILED", message, { cause }) };
+      await slot.log.close(false).catch(() => {});
+    }
   }
 
   #refuseReadOnly(call: string): void {

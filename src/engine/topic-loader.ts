@@ -1,13 +1,13 @@
 /** Opening what a data directory holds: the topics of the catalogue, and those that another writer left. */
 import type { TopicPartition } from "../api/bytes.ts";
 import { OdradekError, StorageError } from "../base/errors.ts";
-import { parsePartitionDirectoryName, partitionDirectoryName } from "../log/file-names.ts";
+import { partitionDirectoryName } from "../log/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { readPartitionMetadata } from "../log/partition-metadata.ts";
 import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { scanDirectory } from "../topic/directory-scan.ts";
 import { type House, INTERNAL_PARTITION_COUNT, isInternal, makeTopic, missingDirectory, partitionSpec } from "./house.ts";
-import { holdsRecords, removeDirectoryWhole } from "./leftover.ts";
+import { holdsRecords } from "./leftover.ts";
 import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
 
 /** Openings under way at once: enough to keep the disk busy in recovery, few enough to bound memory. */
@@ -15,8 +15,9 @@ const OPENINGS_AT_ONCE = 8;
 
 export async function loadTopics(house: House): Promise<void> {
   const { catalog, topics } = house;
-  await finishDeletions(house);
   const found = await partitionsOnDisk(house);
+  // Gone since the catalogue says so; their directories are removed when the rest is open.
+  for (const name of catalog.deleting()) found.delete(name);
   for (const entry of catalog.topics().values()) {
     const topic = makeTopic(house, { ...entry, frozen: false });
     const present = found.get(entry.name) ?? new Set();
@@ -112,18 +113,4 @@ async function partitionsOnDisk(house: House): Promise<Map<string, ReadonlySet<n
       });
   }
   return found;
-}
-
-/** A deletion is committed when the catalogue says so; what is left of its directories goes now. */
-async function finishDeletions(house: House): Promise<void> {
-  const { catalog, context } = house;
-  if (context.readOnly) return;
-  for (const name of catalog.deleting()) {
-    for (const entry of await context.storage.list("")) {
-      const parsed = entry.kind === "directory" ? parsePartitionDirectoryName(entry.name) : null;
-      if (parsed !== null && parsed.topic === name && parsed.suffix === "") await removeDirectoryWhole(context.storage, entry.name);
-    }
-    await context.storage.syncDirectory("");
-    await catalog.removeTopic(name);
-  }
 }

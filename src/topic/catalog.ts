@@ -1,4 +1,5 @@
 /** The catalogue: which topics there are, and from where on producer ids are free. What it says on disk is the truth. */
+import type { Bytes } from "../api/bytes.ts";
 import type { StorageDriver } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError, UsageError } from "../base/errors.ts";
@@ -41,9 +42,13 @@ export class Catalog {
   #topics: ReadonlyMap<string, CatalogTopic>;
   #deleting: readonly string[];
   #nextProducerId: bigint;
+  /** What holds here, as the file should have it; null: no file. */
+  #bytes: Bytes | null;
+  #inDoubt = false;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(storage: StorageDriver, core: Core, contents: CatalogContents) {
+  private constructor(storage: StorageDriver, core: Core, contents: CatalogContents, bytes: Bytes | null) {
+    this.#bytes = bytes;
     this.#storage = storage;
     this.#core = core;
     this.#topics = frozen(contents.topics);
@@ -54,7 +59,8 @@ export class Catalog {
   /** Absent: empty. Throws `BOOK_CORRUPT` for a file that cannot be believed, and does not touch it. */
   static async load(storage: StorageDriver, core: Core): Promise<Catalog> {
     const bytes = await readWholeFile(storage, CATALOG_FILE, CATALOG_BYTE_LENGTH_MAX);
-    return new Catalog(storage, core, bytes === null ? { topics: [], deleting: [], nextProducerId: 0n } : decodeCatalog(bytes, core));
+    const contents = bytes === null ? { topics: [], deleting: [], nextProducerId: 0n } : decodeCatalog(bytes, core);
+    return new Catalog(storage, core, contents, bytes);
   }
 
   /** By name; without those being deleted. A snapshot. */
@@ -70,6 +76,18 @@ export class Catalog {
   /** No producer id from here on was handed out. */
   get nextProducerId(): bigint {
     return this.#nextProducerId;
+  }
+
+  /** Whether the file may hold a change that was refused here, and could not be put back: a crash would tell. */
+  get inDoubt(): boolean {
+    return this.#inDoubt;
+  }
+
+  /** Makes the file say what holds here, durably, where that is in doubt. */
+  settle(): Promise<void> {
+    const run = this.#turn.then(() => this.#settle());
+    this.#turn = run.catch(() => {});
+    return run;
   }
 
   addTopic(topic: NewCatalogTopic): Promise<void> {
@@ -130,8 +148,22 @@ export class Catalog {
     return topic;
   }
 
+  async #settle(): Promise<void> {
+    if (!this.#inDoubt) return;
+    const standing = await readWholeFile(this.#storage, CATALOG_FILE, CATALOG_BYTE_LENGTH_MAX);
+    // Not renamed over: nothing was changed, and a full disk need not be asked again.
+    if (!sameBytes(standing, this.#bytes)) {
+      const contents = { topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId };
+      const bytes = encodeCatalog(contents, this.#core);
+      await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
+      this.#bytes = bytes;
+    }
+    this.#inDoubt = false;
+  }
+
   #change(next: (contents: CatalogContents) => CatalogContents): Promise<void> {
     const run = this.#turn.then(async () => {
+      await this.#settle();
       const contents = next({ topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId });
       const bytes = encodeCatalog(contents, this.#core);
       decodeCatalog(bytes, this.#core); // before it leaves: a catalogue that could not be read again is worse than an error
@@ -141,7 +173,15 @@ export class Catalog {
           `${CATALOG_FILE}: expected at most ${CATALOG_BYTE_LENGTH_MAX} bytes, found ${bytes.byteLength}`,
         );
       }
-      await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
+      try {
+        await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
+      } catch (error) {
+        // The new file may stand all the same, and come out at the next open: what was refused is taken back, if it can be.
+        this.#inDoubt = true;
+        await this.#settle().catch(() => {});
+        throw error;
+      }
+      this.#bytes = bytes;
       this.#topics = frozen(contents.topics);
       this.#deleting = contents.deleting;
       this.#nextProducerId = contents.nextProducerId;
@@ -149,6 +189,11 @@ export class Catalog {
     this.#turn = run.catch(() => {});
     return run;
   }
+}
+
+function sameBytes(left: Bytes | null, right: Bytes | null): boolean {
+  if (left === null || right === null) return left === right;
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
 function refuseBad(topic: NewCatalogTopic, contents: CatalogContents): void {
