@@ -1,12 +1,12 @@
 /** Opens a partition's directory, or makes one: decides whether it was left in order, and hands what was not to recovery. */
-import { CorruptionError, OdradekError } from "../base/errors.ts";
+import { CorruptionError } from "../base/errors.ts";
 import { scanBatches } from "./batch-scan.ts";
 import { segmentFileName } from "./file-names.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import type { OpenedLog } from "./opened-log.ts";
-import { listPartitionFiles, removeSegmentFiles, tidyPartitionFiles } from "./partition-files.ts";
+import { listPartitionFiles, removeSegmentFiles, tidyPartitionFiles, viewPartitionFiles } from "./partition-files.ts";
 import { writePartitionMetadata } from "./partition-metadata.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import { PartitionState, type PartitionStateFacts } from "./partition-state.ts";
@@ -56,8 +56,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
   const { storage } = context;
   const { directory } = spec;
   const readOnly = spec.frozen || context.readOnly;
-  if (!readOnly)
-    await tidyPartitionFiles(storage, directory, (name, baseOffset) => endOfLog(context, inDirectory(directory, name), baseOffset));
+  const endOfSwap = (name: string, baseOffset: number): Promise<number> => endOfLog(context, inDirectory(directory, name), baseOffset);
+  if (!readOnly) await tidyPartitionFiles(storage, directory, endOfSwap);
   const epochs = await LeaderEpochs.load(storage, directory);
   const state = await PartitionState.load(context, directory, identityOf(spec, readOnly));
   const segments: Segment[] = [];
@@ -65,7 +65,10 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     if (state.foreign) throw foreign(spec, state.problem);
     for (const problem of [epochs.problem, state.problem]) if (problem !== null) report(context, spec, "book.ignored", { problem });
     const facts = state.facts();
-    const files = await listPartitionFiles(storage, directory);
+    const files = readOnly
+      ? await viewPartitionFiles(storage, directory, endOfSwap)
+      : { ...(await listPartitionFiles(storage, directory)), inSwap: NONE, problem: null };
+    if (files.problem !== null) report(context, spec, "swap.ignored", { problem: files.problem });
     const logStartOffset = Math.max(facts?.logStartOffset ?? 0, spec.checkpoint.logStartOffset ?? 0, files.baseOffsets[0] ?? 0);
     for (const [index, baseOffset] of files.baseOffsets.entries()) {
       const next = files.baseOffsets[index + 1];
@@ -74,7 +77,10 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
         if (!readOnly) await removeSegmentFiles(storage, directory, baseOffset);
         continue;
       }
-      segments.push(await existingSegment(context, spec, baseOffset, next ?? null, facts !== null, readOnly));
+      const segment = new Segment(context, directory, baseOffset, readOnly);
+      segment.isInSwap = files.inSwap.has(baseOffset);
+      await lookAt(context, spec, segment, next ?? null, facts !== null);
+      segments.push(segment);
     }
     if (segments.length === 0)
       segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
@@ -100,6 +106,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       return { ...log, endProblem: null, unreadableFrom: null };
     }
     const recovered = await recover({ context, spec, segments, facts, epochs, readOnly });
+    const behind = recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset ? segments.splice(0) : [];
+    if (behind.length > 0) segments.push(await restartAt(context, spec, logStartOffset, behind));
     const log: OpenedLog = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, ...recovered };
     const active = segments.at(-1) as Segment;
     if (!readOnly && recovered.endProblem === null) {
@@ -107,6 +115,7 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
         durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset),
       );
     }
+    await removeBehind(context, spec, behind);
     return log;
   } catch (error) {
     await closeAll(segments, state);
@@ -138,15 +147,14 @@ function foreign(spec: PartitionSpec, problem: string | null): CorruptionError {
   });
 }
 
-async function existingSegment(
+/** Its length; and of one that is not the last, where it ends. What was rewritten may have gaps. */
+async function lookAt(
   context: LogContext,
   spec: PartitionSpec,
-  baseOffset: number,
+  segment: Segment,
   nextBaseOffset: number | null,
   isOurs: boolean,
-  readOnly: boolean,
-): Promise<Segment> {
-  const segment = new Segment(context, spec.directory, baseOffset, readOnly);
+): Promise<void> {
   const log = await context.storage.open(segment.logName, { create: "no", readOnly: true });
   try {
     segment.byteLength = log.byteLength();
@@ -154,12 +162,10 @@ async function existingSegment(
     await log.close();
   }
   segment.warmFrom = segment.byteLength;
-  segment.contiguous = isOurs && spec.config().cleanupPolicy === "delete";
-  if (nextBaseOffset !== null) {
-    segment.nextOffset = nextBaseOffset;
-    segment.checksums = "unread";
-  }
-  return segment;
+  segment.contiguous = isOurs && spec.config().cleanupPolicy === "delete" && !segment.isInSwap;
+  if (nextBaseOffset === null) return;
+  segment.nextOffset = nextBaseOffset;
+  segment.checksums = segment.isInSwap ? null : "unread";
 }
 
 /** As Kafka does at once: a search without an index would read a segment from its beginning. */
@@ -178,6 +184,31 @@ async function rebuildMissing(context: LogContext, spec: PartitionSpec, segments
 /** There is no segment: an empty one at the log start is legal, and appendable. */
 async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset: number, readOnly: boolean): Promise<Segment> {
   return readOnly ? new Segment(context, spec.directory, baseOffset, true) : await Segment.create(context, spec.directory, baseOffset);
+}
+
+/**
+ * On an "os" topic a log start may be durable before the records it passed over: they are lost with the power, and the log
+ * ends before its start. It goes on at its start, as Kafka's does, so that no offset below it is handed out a second time.
+ */
+async function restartAt(context: LogContext, spec: PartitionSpec, logStartOffset: number, behind: readonly Segment[]): Promise<Segment> {
+  try {
+    const fresh = await Segment.create(context, spec.directory, logStartOffset);
+    await context.storage.syncDirectory(spec.directory);
+    return fresh;
+  } catch (error) {
+    for (const segment of behind) while (segment.isHeld) segment.release();
+    await Promise.allSettled(behind.map((segment) => segment.close()));
+    throw error;
+  }
+}
+
+/** Once the state names the new segment. What a crash leaves of them lies below the log start. */
+async function removeBehind(context: LogContext, spec: PartitionSpec, behind: readonly Segment[]): Promise<void> {
+  for (const segment of behind) {
+    while (segment.isHeld) segment.release();
+    await segment.close();
+    await removeSegmentFiles(context.storage, spec.directory, segment.baseOffset);
+  }
 }
 
 /** Whether the active segment ends where the clean close said; its end is then taken without looking at the bytes before. */
@@ -247,13 +278,22 @@ async function endOfLog(context: LogContext, name: string, baseOffset: number): 
     const byteLength = file.byteLength();
     const end = await scanBatches(context.core, file, [0, byteLength], expectation, () => {});
     if (end.position === byteLength) return end.nextOffset;
-    throw new OdradekError(
-      "UNKNOWN_SERVER_ERROR",
-      `${name}:${end.position}: a rewrite that was to be put in place is not whole: ${end.reason}`,
-    );
+    const message = `${name}:${end.position}: expected the whole of a rewritten segment that is to be put in place, found ${end.reason}${end.detail === "" ? "" : `: ${end.detail}`}; nothing in ${directoryOf(name)} is changed until it is repaired`;
+    throw new CorruptionError(message, {
+      file: name,
+      byteRange: [end.position, byteLength],
+      offsetRange: [end.nextOffset, end.nextOffset],
+      nextReadableOffset: null,
+    });
   } finally {
     await file.close();
   }
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+function directoryOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf("/")));
 }
 
 function report(context: LogContext, spec: PartitionSpec, type: string, fields: Readonly<Record<string, unknown>>): void {
