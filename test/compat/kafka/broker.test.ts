@@ -13,6 +13,7 @@ import { client, java, KafkaReader } from "./rig.ts";
 
 const home = join(projectRoot, "build/kafka/exchange");
 const partitionCount = 3;
+const codecs = ["gzip", "snappy", "lz4", "zstd"];
 
 interface Consumed {
   readonly recordCount: number;
@@ -74,7 +75,7 @@ describe("a broker on files that Odradek wrote", () => {
   let topicId: string;
 
   beforeAll(async () => {
-    rmSync(home, { recursive: true, force: true });
+    rmSync(ours, { recursive: true, force: true });
     reader = new KafkaReader();
     broker = await Broker.create(join(home, "broker"));
     await broker.start();
@@ -162,9 +163,14 @@ describe("Odradek on files that a broker wrote", () => {
     await broker.start();
     await client(broker.bootstrap, "create", "events", partitionCount, "segment.bytes=1048576", "index.interval.bytes=100");
     await client(broker.bootstrap, "produce", "events", 20_000, 3);
+    for (const codec of codecs) {
+      await client(broker.bootstrap, "create", codec, 1);
+      await client(broker.bootstrap, "produce", codec, 100, 4, codec);
+    }
     await client(broker.bootstrap, "consume", "events", "readers", 7000);
     committed = await client<Group>(broker.bootstrap, "group", "readers");
     await broker.stop();
+    rmSync(copy, { recursive: true, force: true });
     cpSync(broker.logDirectory, copy, { recursive: true });
   });
   afterAll(async () => {
@@ -183,6 +189,16 @@ describe("Odradek on files that a broker wrote", () => {
       const theirs = await reader.records(logFiles(join(broker.logDirectory, `events-${partition}`)));
       expect(theirs).toMatchObject({ recordCount: each.length, hash: recordHash(each) });
     }
+  });
+
+  it.each(codecs)("refuses batches compressed with %s by the codec's name, and reads on in other topics", async (codec) => {
+    const log = await open(copy);
+    await expect(readTopic(log, codec, 1)).rejects.toMatchObject({
+      code: "UNSUPPORTED_COMPRESSION_TYPE",
+      message: expect.stringContaining(codec) as string,
+    });
+    expect(await log.read({ topic: "events", partition: 0, offset: 0 }, { key: bytes, value: bytes })).not.toBeNull();
+    await log.close();
   });
 
   it("leaves the broker's segments and identity as they were", () => {
@@ -210,6 +226,7 @@ describe("Odradek on files that a broker wrote", () => {
 describe("a group that committed through Odradek, at a broker", () => {
   it("is shown with its offsets by Kafka's tools", async () => {
     const ours = join(home, "groups");
+    rmSync(ours, { recursive: true, force: true });
     const log = await open(ours);
     await log.createTopic("orders", { partitions: partitionCount });
     const producer = log.producer({ key: bytes, value: bytes });

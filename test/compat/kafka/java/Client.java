@@ -35,7 +35,7 @@ public final class Client {
         String answer = switch (arguments[1]) {
             case "ready" -> ready();
             case "create" -> create(arguments[2], Integer.parseInt(arguments[3]), List.of(arguments).subList(4, arguments.length));
-            case "produce" -> produce(arguments[2], Integer.parseInt(arguments[3]), Long.parseLong(arguments[4]));
+            case "produce" -> produce(arguments[2], Integer.parseInt(arguments[3]), Long.parseLong(arguments[4]), arguments.length > 5 ? arguments[5] : "none");
             case "consume" -> consume(arguments[2], arguments[3], Long.parseLong(arguments[4]));
             case "group" -> group(arguments[2]);
             default -> throw new IllegalArgumentException(arguments[1]);
@@ -72,10 +72,11 @@ public final class Client {
     }
 
     /** Records of every shape a client can send: null and empty keys, tombstones, headers with and without values, old and equal timestamps. */
-    private static String produce(String topic, int recordCount, long seed) throws Exception {
+    private static String produce(String topic, int recordCount, long seed, String compression) throws Exception {
         Map<String, Object> settings = common();
         settings.put("key.serializer", ByteArraySerializer.class.getName());
         settings.put("value.serializer", ByteArraySerializer.class.getName());
+        settings.put("compression.type", compression);
         settings.put("linger.ms", "5");
         settings.put("batch.size", "4096");
         Random random = new Random(seed);
