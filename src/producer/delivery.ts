@@ -3,6 +3,7 @@ import type { Broker, ProduceResponse } from "../api/broker.ts";
 import type { Acks } from "../api/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { OdradekError, UsageError } from "../base/errors.ts";
+import { handOverOwn } from "../base/own-batch.ts";
 import { type Turn, turnOf } from "../base/turn.ts";
 import type { BatchOptions, BatchWriter, Core } from "../core/core.ts";
 import { BufferMemory } from "./buffer-memory.ts";
@@ -81,10 +82,11 @@ export class Delivery {
     return new UsageError("BUFFER_EXHAUSTED", `${place}: expected to be let in within maxBlockMs (${this.maxBlockMs}); found ${found}`);
   }
 
-  /** The batch is lent until this returns. Never throws. */
+  /** `batch`: what the writer's `finish()` has just given. It is lent until this returns. Never throws. */
   produce(topic: TopicEntry, partition: number, batch: Uint8Array): Promise<ProduceResponse> {
     try {
-      return this.#broker.produce({ topic: topic.name, partition, batch, acks: this.acks === 0 ? 1 : this.acks, clientId: this.#clientId });
+      const acks = this.acks === 0 ? 1 : this.acks;
+      return handOverOwn(batch, () => this.#broker.produce({ topic: topic.name, partition, batch, acks, clientId: this.#clientId }));
     } catch (error) {
       return Promise.reject(error);
     }
