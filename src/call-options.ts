@@ -43,8 +43,12 @@ export function checkAdopt(given: unknown): { readonly partitions: number; reado
 /** Whether the topic has the partition is found out later; here, whether it can be one. */
 export function checkTopicPartition(given: unknown, call: string): TopicPartition {
   const { topic, partition } = (typeof given === "object" && given !== null ? given : {}) as Partial<TopicPartition>;
-  if (typeof topic === "string" && Number.isSafeInteger(partition) && (partition as number) >= 0) return { topic, partition: partition as number };
-  const found = typeof given === "object" && given !== null ? `topic ${describeValue(topic)}, partition ${describeValue(partition)}` : describeValue(given);
+  if (typeof topic === "string" && Number.isSafeInteger(partition) && (partition as number) >= 0)
+    return { topic, partition: partition as number };
+  const found =
+    typeof given === "object" && given !== null
+      ? `topic ${describeValue(topic)}, partition ${describeValue(partition)}`
+      : describeValue(given);
   throw new UsageError("INVALID_ARGUMENT", `${call}: expected { topic, partition }, found ${found}`);
 }
 

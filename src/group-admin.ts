@@ -55,7 +55,11 @@ export async function resetOffsets(
 
 function checkOffsets(topic: string, offsets: readonly NextOffset[]): NextOffset[] {
   return offsets.map((each: NextOffset | null | undefined) => {
-    if (each === null || each === undefined) throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): expected { topic, partition, nextOffset }, found ${String(each)}`);
+    if (each === null || each === undefined)
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `resetOffsets("${topic}"): expected { topic, partition, nextOffset }, found ${String(each)}`,
+      );
     if (each.topic !== topic)
       throw new UsageError("INVALID_ARGUMENT", `resetOffsets("${topic}"): found an offset of topic ${describeValue(each.topic)}`);
     if (!Number.isSafeInteger(each.nextOffset) || each.nextOffset < 0) {

@@ -328,7 +328,10 @@ export class Membership implements GroupGate, CommitRole {
     if (!isInTime) {
       await this.leave();
       const { groupId, maxPollIntervalMs } = this.#options;
-      throw new GroupError("UNKNOWN_MEMBER_ID", `group "${groupId}": a record was in hand for more than ${maxPollIntervalMs} ms while a rebalance was due`);
+      throw new GroupError(
+        "UNKNOWN_MEMBER_ID",
+        `group "${groupId}": a record was in hand for more than ${maxPollIntervalMs} ms while a rebalance was due`,
+      );
     }
     if (this.#memberId !== "" && this.#generation >= 0 && this.#target.assigned().length > 0) {
       await this.#broker.heartbeat({ ...this.#identity(), maxWaitMs: 0 }, this.#closing.signal);

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readBatchHeader, batchByteLengthAt } from "../../src/base/record-batch.ts";
+import { batchByteLengthAt, readBatchHeader } from "../../src/base/record-batch.ts";
 import { bytes } from "../../src/index.ts";
 import { brokersDirectory, hashesOf, heard, MovedClock, openLog, sendAll, temporaryDirectory, valuesIn } from "./support.ts";
 
@@ -31,7 +31,10 @@ async function leftByABroker(): Promise<string> {
   await log.close();
   const { rmSync } = await import("node:fs");
   for (const name of Object.keys(hashesOf(directory))) if (OURS.test(name)) rmSync(join(directory, name));
-  writeFileSync(join(directory, "meta.properties"), "#\n#Sat Jan 01 00:00:00 UTC 2022\nversion=1\ncluster.id=0Vy9Wkj1T2aCiYyLz7rZgA\nnode.id=1\ndirectory.id=abcdefghijklmnopqrstuv\n");
+  writeFileSync(
+    join(directory, "meta.properties"),
+    "#\n#Sat Jan 01 00:00:00 UTC 2022\nversion=1\ncluster.id=0Vy9Wkj1T2aCiYyLz7rZgA\nnode.id=1\ndirectory.id=abcdefghijklmnopqrstuv\n",
+  );
   return directory;
 }
 
@@ -49,7 +52,9 @@ describe("a directory that a broker wrote, its records a year old", () => {
       const topics = await log.listTopics();
       expect(topics).toContain("orders");
       expect(await log.maintain()).toEqual({ segmentsDeleted: 0, bytesReclaimed: 0 });
-      for (const topic of topics) for (const { logEndOffset, logStartOffset } of (await log.describeTopic(topic)).partitions) expect(logEndOffset - logStartOffset).toBeGreaterThan(0);
+      for (const topic of topics)
+        for (const { logEndOffset, logStartOffset } of (await log.describeTopic(topic)).partitions)
+          expect(logEndOffset - logStartOffset).toBeGreaterThan(0);
       await log.maintain();
       await log.close();
       expect(brokersFiles(directory), `open ${reopen}`).toEqual(before);
@@ -71,7 +76,8 @@ describe("a directory that a broker wrote, its records a year old", () => {
     await consumer.close();
     await log.close();
     const after = brokersFiles(directory);
-    for (const [name, hash] of Object.entries(before)) if (!name.endsWith("-checkpoint") || name.includes("/")) expect(after[name], name).toBe(hash);
+    for (const [name, hash] of Object.entries(before))
+      if (!name.endsWith("-checkpoint") || name.includes("/")) expect(after[name], name).toBe(hash);
     const again = await openLog(directory);
     expect((await again.describeGroup("g")).offsets).toHaveLength(2);
   });
@@ -87,7 +93,14 @@ describe("a directory that a broker wrote, its records a year old", () => {
     await expect(log.createPartitions("orders", 9)).rejects.toMatchObject(frozen);
     await expect(log.deleteTopic("orders")).rejects.toMatchObject(frozen);
     await expect(log.createTopic("orders")).rejects.toMatchObject({ code: "TOPIC_ALREADY_EXISTS" });
-    for (const options of [undefined, {}, { partitions: 2 }, { cleanupPolicy: "delete" }, { partitions: 1, cleanupPolicy: "delete" }, { partitions: 2, cleanupPolicy: "keep" }]) {
+    for (const options of [
+      undefined,
+      {},
+      { partitions: 2 },
+      { cleanupPolicy: "delete" },
+      { partitions: 1, cleanupPolicy: "delete" },
+      { partitions: 2, cleanupPolicy: "keep" },
+    ]) {
       await expect(log.adoptTopic("orders", options as never), JSON.stringify(options)).rejects.toMatchObject({ name: "UsageError" });
     }
     expect((await log.describeTopic("orders")).partitions).toHaveLength(2);
@@ -154,7 +167,8 @@ describe("what else a broker keeps in its directory", () => {
     await log.close();
     const after = hashesOf(directory);
     for (const [name, hash] of Object.entries(before)) {
-      if (others.some((other) => name.startsWith(other)) || name === "bootstrap.checkpoint" || name === "meta.properties") expect(after[name], name).toBe(hash);
+      if (others.some((other) => name.startsWith(other)) || name === "bootstrap.checkpoint" || name === "meta.properties")
+        expect(after[name], name).toBe(hash);
     }
     expect(readdirSync(directory).filter((name) => name.startsWith("old"))).toEqual([others[0]]);
   });
@@ -231,7 +245,8 @@ describe("what Kafka's classes wrote", () => {
         // Compressed batches are refused by name, with the offset behind them.
         expect(error).toMatchObject({ name: "UsageError", code: "UNSUPPORTED_COMPRESSION_TYPE" });
         consumer.seek(orders, Number(/seek to (\d+)/.exec((error as Error).message)?.[1]));
-        expect((refusals += 1)).toBeLessThan(stored.length);
+        refusals += 1;
+        expect(refusals).toBeLessThan(stored.length);
       }
     }
     expect(refusals).toBeGreaterThan(0);

@@ -40,7 +40,10 @@ describe("a record that cannot be", () => {
       () => consumer.offsetForTime(at, 0),
       () => log.resetOffsets("g", "orders", [{ ...at, nextOffset: 0 }]),
     ]) {
-      await expect(call(), String(call)).rejects.toMatchObject({ name: "UsageError", code: expect.stringMatching(/^(UNKNOWN_TOPIC_OR_PARTITION|INVALID_ARGUMENT)$/) });
+      await expect(call(), String(call)).rejects.toMatchObject({
+        name: "UsageError",
+        code: expect.stringMatching(/^(UNKNOWN_TOPIC_OR_PARTITION|INVALID_ARGUMENT)$/),
+      });
     }
   });
 
@@ -82,8 +85,17 @@ describe("a record that cannot be", () => {
     ["a bigint", json(), 10n, "SerdeError"],
     ["a nested bigint", json(), { a: [1n] }, "SerdeError"],
     ["a cycle", json(), circular, "SerdeError"],
-    ["a toJSON that throws", json(), { toJSON: () => { throw new Error("no"); } }, "SerdeError"],
-    ["a toJSON that gives nothing", json(), { toJSON: () => undefined }, "SerdeError"],
+    [
+      "a toJSON that throws",
+      json(),
+      {
+        toJSON: (): unknown => {
+          throw new Error("no");
+        },
+      },
+      "SerdeError",
+    ],
+    ["a toJSON that gives nothing", json(), { toJSON: (): unknown => undefined }, "SerdeError"],
     ["a cycle", msgpack(), circular, "SerdeError"],
     ["a symbol", msgpack(), Symbol("s"), "SerdeError"],
     ["a function", msgpack(), () => {}, "SerdeError"],
@@ -105,7 +117,9 @@ describe("a record that cannot be", () => {
   it.each([-2, -1e20, 2 ** 53, 1e300, 1.5, Number.NaN, Number.POSITIVE_INFINITY])("timestamp %d is refused", async (timestamp) => {
     const producer = log.producer();
     await expect(producer.send({ topic: "orders", value: 1, timestamp })).rejects.toMatchObject(usage("INVALID_TIMESTAMP"));
-    await expect(log.consumer().offsetForTime({ topic: "orders", partition: 0 }, timestamp)).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
+    await expect(log.consumer().offsetForTime({ topic: "orders", partition: 0 }, timestamp)).rejects.toMatchObject(
+      usage("INVALID_ARGUMENT"),
+    );
   });
 
   it.each([
@@ -138,11 +152,15 @@ describe("a record that cannot be", () => {
 });
 
 describe("an offset out of range", () => {
-  it("is an error with the legal range, when read before the start, cut beyond the end, or sought under \"none\"", async () => {
+  it('is an error with the legal range, when read before the start, cut beyond the end, or sought under "none"', async () => {
     await sendAll(log, "orders", [0, 1, 2, 3]);
     const at = { topic: "orders", partition: 0 };
     expect(await log.deleteRecords(at, 2)).toBe(2);
-    const out = { name: "OffsetError", code: "OFFSET_OUT_OF_RANGE", range: { logStartOffset: 2, lastStableOffset: 4, highWatermark: 4, logEndOffset: 4 } };
+    const out = {
+      name: "OffsetError",
+      code: "OFFSET_OUT_OF_RANGE",
+      range: { logStartOffset: 2, lastStableOffset: 4, highWatermark: 4, logEndOffset: 4 },
+    };
     await expect(log.read({ ...at, offset: 1 })).rejects.toMatchObject(out);
     await expect(log.deleteRecords(at, 5)).rejects.toMatchObject(out);
     await expect(log.deleteRecords(at, 2 ** 53)).rejects.toMatchObject({ name: expect.stringMatching(/OffsetError|UsageError/) });
@@ -164,14 +182,18 @@ describe("an offset out of range", () => {
     await expect(log.deleteRecords(at, offset as never)).rejects.toMatchObject({ name: expect.stringMatching(/OffsetError|UsageError/) });
     expect(() => consumer.seek(at, offset as never)).toThrow(expect.objectContaining(usage("INVALID_ARGUMENT")));
     await expect(consumer.commit([{ ...at, nextOffset: offset as never }])).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
-    await expect(log.resetOffsets("h", "orders", [{ ...at, nextOffset: offset as never }])).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
+    await expect(log.resetOffsets("h", "orders", [{ ...at, nextOffset: offset as never }])).rejects.toMatchObject(
+      usage("INVALID_ARGUMENT"),
+    );
     expect((await log.describeTopic("orders")).partitions[0]?.logStartOffset).toBe(0);
     expect(await consumer.committed(at)).toBeNull();
   });
 
   it("is not what a group is reset to, nor is nonsense", async () => {
     await sendAll(log, "orders", [0, 1]);
-    await expect(log.resetOffsets("g", "orders", [{ topic: "audit", partition: 0, nextOffset: 0 }])).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
+    await expect(log.resetOffsets("g", "orders", [{ topic: "audit", partition: 0, nextOffset: 0 }])).rejects.toMatchObject(
+      usage("INVALID_ARGUMENT"),
+    );
     await expect(log.resetOffsets("g", "orders", "sideways" as never)).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
     for (const to of [null, undefined, {}, { timestamp: "x" }, { timestamp: Number.NaN }, [null], [{}]]) {
       await expect(log.resetOffsets("g", "orders", to as never), JSON.stringify(to)).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
@@ -257,7 +279,9 @@ describe("options that are not", () => {
     [{ topicDefaults: { retentionMs: "x" } }],
     [{ wasm: 5 }],
   ])("of open: %j", async (options) => {
-    await expect(open({ storage: memory(), ...options } as OpenOptions & { storage: ReturnType<typeof memory> })).rejects.toMatchObject({ name: "UsageError" });
+    await expect(open({ storage: memory(), ...options } as OpenOptions & { storage: ReturnType<typeof memory> })).rejects.toMatchObject({
+      name: "UsageError",
+    });
   });
 
   it.each([[undefined], [null], [""], [5], ["a\0b"], [new URL("https://example.com/x")]])("of open: path %j", async (path) => {
@@ -276,9 +300,20 @@ describe("hostile keys", () => {
     ["json", json()],
     ["msgpack", msgpack()],
   ])("in %s values are data: what was sent comes back, and no prototype changes", async (_, serde) => {
-    const hostile = JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}, "a": {"__proto__": {"polluted": 1}}}');
+    const hostile = JSON.parse(
+      '{"__proto__": {"polluted": true}, "constructor": {"prototype": {"polluted": true}}, "a": {"__proto__": {"polluted": 1}}}',
+    );
     const producer = log.producer({ value: serde });
-    const sent = await producer.send({ topic: "orders", partition: 0, key: "__proto__", value: hostile, headers: [["__proto__", "x"], ["constructor", null]] });
+    const sent = await producer.send({
+      topic: "orders",
+      partition: 0,
+      key: "__proto__",
+      value: hostile,
+      headers: [
+        ["__proto__", "x"],
+        ["constructor", null],
+      ],
+    });
     const record = await log.read({ topic: "orders", partition: 0, offset: sent.offset }, { value: serde });
     const value = record?.value as Record<string, unknown>;
     expect(record?.key).toBe("__proto__");

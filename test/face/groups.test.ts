@@ -6,12 +6,22 @@ import { crashStorage } from "../../src/testing/index.ts";
 import { heard, MovedClock, openLog, PLACES, sendAll } from "./support.ts";
 
 const at = (partition: number, topic = "orders"): TopicPartition => ({ topic, partition });
-const partitionsOf = (consumer: Consumer): number[] => consumer.assignment().map(({ partition }) => partition).sort();
+const partitionsOf = (consumer: Consumer): number[] =>
+  consumer
+    .assignment()
+    .map(({ partition }) => partition)
+    .sort();
 
 async function ordersLog(log: Odradek, partitions: number, perPartition: number): Promise<void> {
   await log.createTopic("orders", { partitions });
   for (let partition = 0; partition < partitions; partition += 1) {
-    if (perPartition > 0) await sendAll(log, "orders", Array.from({ length: perPartition }, (_, index) => `${partition}:${index}`), partition);
+    if (perPartition > 0)
+      await sendAll(
+        log,
+        "orders",
+        Array.from({ length: perPartition }, (_, index) => `${partition}:${index}`),
+        partition,
+      );
   }
 }
 
@@ -74,8 +84,10 @@ describe.each(PLACES)("a group in $place", ({ make }) => {
     await ordersLog(log, 2, 0);
     const told: string[] = [];
     const listener = {
-      onPartitionsAssigned: (partitions: readonly TopicPartition[]) => void told.push(`+${partitions.map(({ partition }) => partition).join()}`),
-      onPartitionsRevoked: (partitions: readonly TopicPartition[]) => void told.push(`-${partitions.map(({ partition }) => partition).join()}`),
+      onPartitionsAssigned: (partitions: readonly TopicPartition[]) =>
+        void told.push(`+${partitions.map(({ partition }) => partition).join()}`),
+      onPartitionsRevoked: (partitions: readonly TopicPartition[]) =>
+        void told.push(`-${partitions.map(({ partition }) => partition).join()}`),
     };
     const first = log.consumer({ groupId: "g", partitionAssignmentStrategy: "range" });
     await first.subscribe(["orders"], listener);
@@ -123,10 +135,22 @@ describe.each(PLACES)("a group in $place", ({ make }) => {
     await producer.sendBatch([10, 20, 30].map((timestamp) => ({ topic: "orders", partition: 0, value: timestamp, timestamp })));
     await log.deleteRecords(at(0), 1);
     const offsetsNow = async (): Promise<unknown> => (await log.describeGroup("g")).offsets.map(({ nextOffset }) => nextOffset);
-    expect(await log.resetOffsets("g", "orders", "earliest")).toEqual([{ ...at(0), nextOffset: 1 }, { ...at(1), nextOffset: 0 }]);
-    expect(await log.resetOffsets("g", "orders", "latest")).toEqual([{ ...at(0), nextOffset: 3 }, { ...at(1), nextOffset: 0 }]);
-    expect(await log.resetOffsets("g", "orders", { timestamp: 21 })).toEqual([{ ...at(0), nextOffset: 2 }, { ...at(1), nextOffset: 0 }]);
-    expect(await log.resetOffsets("g", "orders", { timestamp: 31 })).toEqual([{ ...at(0), nextOffset: 3 }, { ...at(1), nextOffset: 0 }]);
+    expect(await log.resetOffsets("g", "orders", "earliest")).toEqual([
+      { ...at(0), nextOffset: 1 },
+      { ...at(1), nextOffset: 0 },
+    ]);
+    expect(await log.resetOffsets("g", "orders", "latest")).toEqual([
+      { ...at(0), nextOffset: 3 },
+      { ...at(1), nextOffset: 0 },
+    ]);
+    expect(await log.resetOffsets("g", "orders", { timestamp: 21 })).toEqual([
+      { ...at(0), nextOffset: 2 },
+      { ...at(1), nextOffset: 0 },
+    ]);
+    expect(await log.resetOffsets("g", "orders", { timestamp: 31 })).toEqual([
+      { ...at(0), nextOffset: 3 },
+      { ...at(1), nextOffset: 0 },
+    ]);
     expect(await log.resetOffsets("g", "orders", [{ ...at(0), nextOffset: 1 }])).toEqual([{ ...at(0), nextOffset: 1 }]);
     expect(await offsetsNow()).toEqual([1, 0]);
     const member = log.consumer({ groupId: "g" });
@@ -184,7 +208,13 @@ describe("C5: after every open no committed offset exceeds its partition's log e
     await sendAll(second, "orders", ["lost", "lost"]);
     const consumer = second.consumer({ groupId: "g", enableAutoCommit: false });
     await consumer.assign([at(0)]);
-    await consumer.commit([{ ...at(0), nextOffset: 3 }, { ...at(0, "audit"), nextOffset: 2 }], { durable: true });
+    await consumer.commit(
+      [
+        { ...at(0), nextOffset: 3 },
+        { ...at(0, "audit"), nextOffset: 2 },
+      ],
+      { durable: true },
+    );
     const told = heard();
     const disk2 = disk.crash(undefined, { survival: "nothing" });
     const after = await openLog(disk2, { onEvent: told.onEvent });
@@ -210,7 +240,11 @@ describe("C5: after every open no committed offset exceeds its partition's log e
 
 describe("a commit", () => {
   it("is durable at once with { durable: true }, and otherwise within offsetsFlushMs", async () => {
-    for (const [durable, waitMs, kept] of [[true, 0, true], [false, 0, false], [false, 120, true]] as const) {
+    for (const [durable, waitMs, kept] of [
+      [true, 0, true],
+      [false, 0, false],
+      [false, 120, true],
+    ] as const) {
       const disk = crashStorage();
       const log = await openLog(disk, { offsetsFlushMs: 20 });
       await log.createTopic("orders");
@@ -231,7 +265,12 @@ describe("a commit", () => {
     await ordersLog(log, 1, 2);
     const consumer = log.consumer({ groupId: "g", enableAutoCommit: false });
     await consumer.assign([at(0)]);
-    await expect(consumer.commit([{ ...at(0), nextOffset: 1 }, { ...at(7), nextOffset: 1 }])).rejects.toMatchObject({
+    await expect(
+      consumer.commit([
+        { ...at(0), nextOffset: 1 },
+        { ...at(7), nextOffset: 1 },
+      ]),
+    ).rejects.toMatchObject({
       name: "UsageError",
       code: "UNKNOWN_TOPIC_OR_PARTITION",
     });

@@ -6,7 +6,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Odradek, StorageDriver } from "../../src/api/index.ts";
 import { OdradekError } from "../../src/base/errors.ts";
 import { bytes, memory } from "../../src/index.ts";
@@ -23,8 +23,18 @@ describe("a full disk", () => {
     await sendAll(log, "orders", ["before"]);
     const producer = log.producer();
     for (const shortBy of [undefined, 30, 1]) {
-      storage.fail({ call: "writeAt", errno: "ENOSPC", name: /\.log$/, times: Number.POSITIVE_INFINITY, ...(shortBy === undefined ? {} : { shortBy }) });
-      await expect(producer.send({ topic: "orders", value: "lost" })).rejects.toMatchObject({ name: "StorageError", code: "STORAGE_FULL", retriable: true });
+      storage.fail({
+        call: "writeAt",
+        errno: "ENOSPC",
+        name: /\.log$/,
+        times: Number.POSITIVE_INFINITY,
+        ...(shortBy === undefined ? {} : { shortBy }),
+      });
+      await expect(producer.send({ topic: "orders", value: "lost" })).rejects.toMatchObject({
+        name: "StorageError",
+        code: "STORAGE_FULL",
+        retriable: true,
+      });
       expect(await valuesIn(log, "orders")).not.toContain("lost");
       storage.mend();
       await producer.send({ topic: "orders", value: "after" });
@@ -109,7 +119,8 @@ describe("a disk that may not be written", () => {
     await log.createTopic("orders");
     await sendAll(log, "orders", ["a"]);
     const refuse = (): void => {
-      for (const call of ["writeAt", "truncate", "createDirectory", "replace", "remove"] as const) storage.fail({ call, errno, times: Number.POSITIVE_INFINITY });
+      for (const call of ["writeAt", "truncate", "createDirectory", "replace", "remove"] as const)
+        storage.fail({ call, errno, times: Number.POSITIVE_INFINITY });
     };
     refuse();
     await expect(log.createTopic("audit")).rejects.toMatchObject({ name: "StorageError", code: "PERMISSION_DENIED" });
@@ -119,7 +130,10 @@ describe("a disk that may not be written", () => {
     await log.close().catch(() => {});
     refuse();
     const reopening = openLog(storage);
-    await expect(reopening.then((open) => open.createTopic("audit"))).rejects.toMatchObject({ name: "StorageError", code: "PERMISSION_DENIED" });
+    await expect(reopening.then((open) => open.createTopic("audit"))).rejects.toMatchObject({
+      name: "StorageError",
+      code: "PERMISSION_DENIED",
+    });
     storage.mend();
     await (await reopening.catch(() => null))?.close().catch(() => {});
     expect(await valuesIn(await openLog(storage), "orders")).toEqual(["a"]);
@@ -174,9 +188,15 @@ describe("Kafka's older messages", () => {
       expect(await log.listTopics()).toEqual(["orders"]);
       const consumer = log.consumer();
       await consumer.assign([at()]).catch(() => {});
-      const outcomes = await Promise.allSettled([log.read({ ...at(), offset: 0 }), log.describeTopic("orders"), consumer.poll({ timeoutMs: 50 })]);
+      const outcomes = await Promise.allSettled([
+        log.read({ ...at(), offset: 0 }),
+        log.describeTopic("orders"),
+        consumer.poll({ timeoutMs: 50 }),
+      ]);
       expect(outcomes.map((outcome) => (outcome.status === "rejected" ? outcome.reason.code : null))).toContain("UNSUPPORTED_MAGIC");
-      await log.adoptTopic("orders", { partitions: 1, cleanupPolicy: "delete" }).catch((error: unknown) => expect(error).toBeInstanceOf(OdradekError));
+      await log
+        .adoptTopic("orders", { partitions: 1, cleanupPolicy: "delete" })
+        .catch((error: unknown) => expect(error).toBeInstanceOf(OdradekError));
       await expect(log.producer().send({ topic: "orders", value: "new" })).rejects.toBeInstanceOf(OdradekError);
       await log.maintain();
       await log.close().catch(() => {});
@@ -186,21 +206,27 @@ describe("Kafka's older messages", () => {
     }
   });
 
-  it.each(["", "old", "a longer one, so that the message is larger than the header of a batch is"])("behind batches of ours (%j): refused by name, never cut", async (value) => {
-    const directory = temporaryDirectory();
-    const log = await openLog(directory);
-    await log.createTopic("orders");
-    await sendAll(log, "orders", ["a", "b"]);
-    await log.close();
-    const file = join(directory, "orders-0", "00000000000000000000.log");
-    writeFileSync(file, Buffer.concat([readFileSync(file), olderMessage(1, 2, value)]));
-    const before = hashesOf(directory)["orders-0/00000000000000000000.log"];
-    const again = await openLog(directory);
-    expect(await again.read({ ...at(), offset: 1 })).toMatchObject({ value: "b" });
-    await expect(again.producer().send({ topic: "orders", value: "c" })).rejects.toMatchObject({ name: "CorruptionError", code: "UNSUPPORTED_MAGIC" });
-    await again.close().catch(() => {});
-    expect(hashesOf(directory)["orders-0/00000000000000000000.log"]).toBe(before);
-  });
+  it.each(["", "old", "a longer one, so that the message is larger than the header of a batch is"])(
+    "behind batches of ours (%j): refused by name, never cut",
+    async (value) => {
+      const directory = temporaryDirectory();
+      const log = await openLog(directory);
+      await log.createTopic("orders");
+      await sendAll(log, "orders", ["a", "b"]);
+      await log.close();
+      const file = join(directory, "orders-0", "00000000000000000000.log");
+      writeFileSync(file, Buffer.concat([readFileSync(file), olderMessage(1, 2, value)]));
+      const before = hashesOf(directory)["orders-0/00000000000000000000.log"];
+      const again = await openLog(directory);
+      expect(await again.read({ ...at(), offset: 1 })).toMatchObject({ value: "b" });
+      await expect(again.producer().send({ topic: "orders", value: "c" })).rejects.toMatchObject({
+        name: "CorruptionError",
+        code: "UNSUPPORTED_MAGIC",
+      });
+      await again.close().catch(() => {});
+      expect(hashesOf(directory)["orders-0/00000000000000000000.log"]).toBe(before);
+    },
+  );
 });
 
 /** The files of a directory on disk, in memory: many logs are opened on copies of it. */
@@ -237,11 +263,14 @@ describe("garbage in any file", () => {
     whole = temporaryDirectory();
     const log = await openLog(whole);
     await log.createTopic("orders", { partitions: 2, segmentBytes: 400, indexIntervalBytes: 60 });
-    for (let round = 0; round < 12; round += 1) for (const partition of [0, 1]) await sendAll(log, "orders", [`${partition} ${round} a`, `${partition} ${round} b`], partition);
+    for (let round = 0; round < 12; round += 1)
+      for (const partition of [0, 1]) await sendAll(log, "orders", [`${partition} ${round} a`, `${partition} ${round} b`], partition);
     await log.resetOffsets("g", "orders", [{ ...at(0), nextOffset: 7 }]);
     await log.close();
     truth = new Map();
-    for (const partition of [0, 1]) for (let offset = 0; offset < 24; offset += 1) truth.set(`${partition}/${offset}`, `${partition} ${offset >> 1} ${offset % 2 === 0 ? "a" : "b"}`);
+    for (const partition of [0, 1])
+      for (let offset = 0; offset < 24; offset += 1)
+        truth.set(`${partition}/${offset}`, `${partition} ${offset >> 1} ${offset % 2 === 0 ? "a" : "b"}`);
   }
 
   /** Everything that can be read is right, or is refused with a typed error. Answers how many records came. */
@@ -256,7 +285,9 @@ describe("garbage in any file", () => {
           seen += 1;
         } catch (error) {
           if (!(error instanceof OdradekError)) throw error;
-          expect(["CorruptionError", "StorageError", "OffsetError", "UsageError"], `${what}: ${error.name} ${error.message}`).toContain(error.name);
+          expect(["CorruptionError", "StorageError", "OffsetError", "UsageError"], `${what}: ${error.name} ${error.message}`).toContain(
+            error.name,
+          );
         }
       }
     }
@@ -273,60 +304,68 @@ describe("garbage in any file", () => {
     ["zeros", (old) => new Uint8Array(old.length)],
   ];
 
-  beforeAll(makeWholeKept);
   let keptWhole = "";
-  async function makeWholeKept(): Promise<void> {
+
+  beforeAll(async () => {
     await makeWhole();
+    // Directories of a test go with it; this one serves them all.
     keptWhole = `${whole}-kept`;
     cpSync(whole, keptWhole, { recursive: true });
-    return () => rmSync(keptWhole, { recursive: true, force: true });
-  }
-
-  it.each(harms)("%s: open or read gives a typed error or the right data, never a wrong record", { timeout: 120_000 }, async (name, harm) => {
-    const files = Object.keys(hashesOf(keptWhole)).filter((file) => !file.startsWith(".odradek-lock"));
-    expect(files.length).toBeGreaterThan(20);
-    const lost: string[] = [];
-    for (const file of files) {
-      const storage = await inMemory(keptWhole);
-      const harmed = harm(new Uint8Array(readFileSync(join(keptWhole, file))));
-      await put(storage, file, harmed);
-      const what = `${name} in ${file}`;
-      let log: Odradek;
-      try {
-        log = await openLog(storage);
-      } catch (error) {
-        expect(error, what).toBeInstanceOf(OdradekError);
-        // Only the engine's own books keep the whole directory from opening; they are refused, never deleted.
-        expect(file, `${what}: ${(error as Error).message}`).toBe("odradek.json");
-        expect(error, what).toMatchObject({ name: "CorruptionError", code: "BOOK_CORRUPT" });
-        expect(await get(storage, file)).toEqual(harmed);
-        await put(storage, file, new Uint8Array(readFileSync(join(keptWhole, file))));
-        const mended = await openLog(storage);
-        expect(await lookAt(mended, what)).toBe(48);
-        await mended.close();
-        continue;
-      }
-      const seen = await lookAt(log, what);
-      // Whatever is derived or doubled is made anew: only a log's own bytes can be missing.
-      if (seen < 48 && !/orders-\d\/\d{20}\.log$/.test(file)) lost.push(`${file}: ${48 - seen} lost`);
-      for (const partition of [0, 1]) {
-        await sendAll(log, "orders", ["new"], partition).catch((error: unknown) => expect(error, what).toBeInstanceOf(OdradekError));
-      }
-      await log.describeGroup("g").catch((error: unknown) => expect(error, what).toMatchObject({ name: "GroupError" }));
-      await log.maintain();
-      await log.close().catch((error: unknown) => expect(error, what).toBeInstanceOf(OdradekError));
-      // And the next open meets no worse.
-      const again = await openLog(storage);
-      await lookAt(again, `${what}, opened again`);
-      await again.close().catch(() => {});
-    }
-    expect(lost).toEqual([]);
   });
+
+  afterAll(() => rmSync(keptWhole, { recursive: true, force: true }));
+
+  it.each(harms)(
+    "%s: open or read gives a typed error or the right data, never a wrong record",
+    { timeout: 120_000 },
+    async (name, harm) => {
+      const files = Object.keys(hashesOf(keptWhole)).filter((file) => !file.startsWith(".odradek-lock"));
+      expect(files.length).toBeGreaterThan(20);
+      const lost: string[] = [];
+      for (const file of files) {
+        const storage = await inMemory(keptWhole);
+        const harmed = harm(new Uint8Array(readFileSync(join(keptWhole, file))));
+        await put(storage, file, harmed);
+        const what = `${name} in ${file}`;
+        let log: Odradek;
+        try {
+          log = await openLog(storage);
+        } catch (error) {
+          expect(error, what).toBeInstanceOf(OdradekError);
+          // Only the engine's own books keep the whole directory from opening; they are refused, never deleted.
+          expect(file, `${what}: ${(error as Error).message}`).toBe("odradek.json");
+          expect(error, what).toMatchObject({ name: "CorruptionError", code: "BOOK_CORRUPT" });
+          expect(await get(storage, file)).toEqual(harmed);
+          await put(storage, file, new Uint8Array(readFileSync(join(keptWhole, file))));
+          const mended = await openLog(storage);
+          expect(await lookAt(mended, what)).toBe(48);
+          await mended.close();
+          continue;
+        }
+        const seen = await lookAt(log, what);
+        // Whatever is derived or doubled is made anew: only a log's own bytes can be missing.
+        if (seen < 48 && !/orders-\d\/\d{20}\.log$/.test(file)) lost.push(`${file}: ${48 - seen} lost`);
+        for (const partition of [0, 1]) {
+          await sendAll(log, "orders", ["new"], partition).catch((error: unknown) => expect(error, what).toBeInstanceOf(OdradekError));
+        }
+        await log.describeGroup("g").catch((error: unknown) => expect(error, what).toMatchObject({ name: "GroupError" }));
+        await log.maintain();
+        await log.close().catch((error: unknown) => expect(error, what).toBeInstanceOf(OdradekError));
+        // And the next open meets no worse.
+        const again = await openLog(storage);
+        await lookAt(again, `${what}, opened again`);
+        await again.close().catch(() => {});
+      }
+      expect(lost).toEqual([]);
+    },
+  );
 
   it("in the middle of a log fails that range alone, tells where it is, and where to go on", async () => {
     const directory = temporaryDirectory();
     cpSync(keptWhole, directory, { recursive: true });
-    const segments = readdirSync(join(directory, "orders-0")).filter((file) => file.endsWith(".log")).sort();
+    const segments = readdirSync(join(directory, "orders-0"))
+      .filter((file) => file.endsWith(".log"))
+      .sort();
     expect(segments.length).toBeGreaterThan(2);
     const file = join(directory, "orders-0", segments[1] as string);
     const content = new Uint8Array(readFileSync(file));
@@ -371,12 +410,24 @@ describe("a second process", () => {
     mkdirSync(directory, { recursive: true });
     const bundle = join(temporaryDirectory(), "holder.mjs");
     const { build } = await import("esbuild");
-    await build({ stdin: { contents: program, resolveDir: process.cwd(), loader: "ts" }, bundle: true, platform: "node", format: "esm", outfile: bundle, logLevel: "error" });
+    await build({
+      stdin: { contents: program, resolveDir: process.cwd(), loader: "ts" },
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      outfile: bundle,
+      logLevel: "error",
+    });
     const holder = spawn(process.execPath, [bundle, directory], { stdio: ["ignore", "pipe", "inherit"] });
     try {
       await new Promise((resolve) => holder.stdout.once("data", resolve));
       const opening = openLog(directory);
-      await expect(opening).rejects.toMatchObject({ name: "StorageError", code: "DIRECTORY_IN_USE", retriable: true, holder: { pid: holder.pid } });
+      await expect(opening).rejects.toMatchObject({
+        name: "StorageError",
+        code: "DIRECTORY_IN_USE",
+        retriable: true,
+        holder: { pid: holder.pid },
+      });
       await expect(opening).rejects.toThrow(String(holder.pid));
       const exited = new Promise((resolve) => holder.once("exit", resolve));
       holder.kill("SIGKILL");

@@ -62,7 +62,8 @@ describe.each(PLACES)("in $place", ({ make }) => {
       expect(offsets).toEqual(Array.from({ length: 200 }, (_, index) => index));
     }
     for (const [index, answer] of answers.entries()) {
-      if (index % 37 === 0) expect(await log.read({ topic: "orders", partition: index % 3, offset: answer?.offset ?? -1 })).toMatchObject({ value: index });
+      if (index % 37 === 0)
+        expect(await log.read({ topic: "orders", partition: index % 3, offset: answer?.offset ?? -1 })).toMatchObject({ value: index });
     }
   });
 
@@ -84,7 +85,9 @@ describe.each(PLACES)("in $place", ({ make }) => {
     await log.createTopic("orders");
     const producer = log.producer({ lingerMs: 60_000 });
     let settled = 0;
-    const count = (): void => void (settled += 1);
+    const count = (): void => {
+      settled += 1;
+    };
     const sends = [
       producer.send({ topic: "orders", value: 1 }),
       producer.send({ topic: "nowhere", value: 1 }),
@@ -103,7 +106,12 @@ describe.each(PLACES)("in $place", ({ make }) => {
     const sent = producer.send({ topic: "orders", value: "a" });
     await Promise.all([producer.close(), producer.close()]);
     expect((await sent).offset).toBe(0);
-    for (const call of [() => producer.send({ topic: "orders", value: 1 }), () => producer.sendBatch([]), () => producer.flush(), () => producer.transaction(async () => {})]) {
+    for (const call of [
+      () => producer.send({ topic: "orders", value: 1 }),
+      () => producer.sendBatch([]),
+      () => producer.flush(),
+      () => producer.transaction(async () => {}),
+    ]) {
       await expect(call()).rejects.toMatchObject({ name: "UsageError", code: "PRODUCER_CLOSED" });
     }
     await producer.close();
@@ -132,7 +140,17 @@ describe.each(PLACES)("in $place", ({ make }) => {
     await log.createTopic("orders");
     const producer = log.producer();
     const bytes = Uint8Array.of(0, 255, 7);
-    await producer.send({ topic: "orders", key: "k", value: { a: [1, null, "ü"] }, headers: [["h", "v"], ["h", bytes], ["", null]], timestamp: -1 });
+    await producer.send({
+      topic: "orders",
+      key: "k",
+      value: { a: [1, null, "ü"] },
+      headers: [
+        ["h", "v"],
+        ["h", bytes],
+        ["", null],
+      ],
+      timestamp: -1,
+    });
     await producer.send({ topic: "orders", key: null, value: null, timestamp: 0 });
     await producer.send({ topic: "orders", value: "", timestamp: Number.MAX_SAFE_INTEGER });
     const read = (offset: number): Promise<unknown> => log.read({ topic: "orders", partition: 0, offset });
@@ -143,7 +161,11 @@ describe.each(PLACES)("in $place", ({ make }) => {
       timestamp: -1,
       key: "k",
       value: { a: [1, null, "ü"] },
-      headers: [["h", new TextEncoder().encode("v")], ["h", bytes], ["", null]],
+      headers: [
+        ["h", new TextEncoder().encode("v")],
+        ["h", bytes],
+        ["", null],
+      ],
     });
     expect(await read(1)).toMatchObject({ key: null, value: null, timestamp: 0, headers: [] });
     expect(await read(2)).toMatchObject({ key: null, value: "", timestamp: Number.MAX_SAFE_INTEGER });

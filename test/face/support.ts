@@ -41,7 +41,14 @@ afterEach(async () => {
 /** Opens like `open`, with a clock of its own; closed after the test whatever happens. */
 export async function openLog(where: StorageDriver | string, options: OpenOptions & { readonly clock?: Clock } = {}): Promise<Odradek> {
   const { clock = systemClock, ...rest } = options;
-  const open = openOn({ clock, random: systemRandom, storageAt: nodeStorage, holder: nodeHolder, publish: publishDiagnostics, wasm: undefined });
+  const open = openOn({
+    clock,
+    random: systemRandom,
+    storageAt: nodeStorage,
+    holder: nodeHolder,
+    publish: publishDiagnostics,
+    wasm: undefined,
+  });
   const log = typeof where === "string" ? await open(where, rest) : await open({ ...rest, storage: where });
   opened.add(log);
   return log;
@@ -77,7 +84,11 @@ export const PLACES: readonly { readonly place: string; readonly make: () => Sto
   { place: "a directory", make: () => nodeStorage(temporaryDirectory()) },
 ];
 
-export function heard(): { readonly events: OdradekEvent[]; readonly onEvent: (event: OdradekEvent) => void; of(type: string): OdradekEvent[] } {
+export function heard(): {
+  readonly events: OdradekEvent[];
+  readonly onEvent: (event: OdradekEvent) => void;
+  of(type: string): OdradekEvent[];
+} {
   const events: OdradekEvent[] = [];
   return { events, onEvent: (event) => void events.push(event), of: (type) => events.filter((event) => event.type === type) };
 }
@@ -96,7 +107,7 @@ export async function valuesIn(log: Odradek, topic: string): Promise<unknown[]> 
 /** Sends values to one partition, one batch; answers the offset of the first. */
 export async function sendAll(log: Odradek, topic: string, values: readonly unknown[], partition = 0): Promise<number> {
   const producer = log.producer();
-  const sent = await producer.sendBatch(values.map((value) => ({ topic, partition, value: value as {} })));
+  const sent = await producer.sendBatch(values.map((value) => ({ topic, partition, value })));
   await producer.close();
   return sent[0]?.offset ?? -1;
 }

@@ -1,5 +1,5 @@
 /** Topics through the face: made, looked at, changed, grown and removed, and what is said of a name or a setting that is not legal. */
-import { mkdirSync, writeFileSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Options, TopicConfig } from "../../src/api/index.ts";
@@ -17,7 +17,11 @@ describe.each(PLACES)("topics in $place", ({ make }) => {
     await log.createTopic("audit");
     expect(await log.listTopics()).toEqual(["audit", "orders"]);
     expect(orders).toEqual(await log.describeTopic("orders"));
-    expect(orders).toMatchObject({ name: "orders", internal: false, config: { retentionMs: 1000, cleanupPolicy: "compact,delete", segmentBytes: 2 ** 30 } });
+    expect(orders).toMatchObject({
+      name: "orders",
+      internal: false,
+      config: { retentionMs: 1000, cleanupPolicy: "compact,delete", segmentBytes: 2 ** 30 },
+    });
     expect(orders.topicId).toMatch(/^[\w-]{22}$/);
     expect(orders.partitions.map(({ partition }) => partition)).toEqual([0, 1, 2]);
     expect((await log.describeTopic("audit")).partitions).toEqual([
@@ -119,7 +123,10 @@ describe.each(PLACES)("topics in $place", ({ make }) => {
     await sendAll(log, "audit", ["x"]);
     const consumer = log.consumer({ groupId: "billing" });
     await consumer.assign([{ topic: "orders", partition: 0 }]);
-    await consumer.commit([{ topic: "orders", partition: 0, nextOffset: 2 }, { topic: "audit", partition: 0, nextOffset: 1 }]);
+    await consumer.commit([
+      { topic: "orders", partition: 0, nextOffset: 2 },
+      { topic: "audit", partition: 0, nextOffset: 1 },
+    ]);
     await consumer.close();
     await log.deleteTopic("orders");
     await expect(log.describeTopic("orders")).rejects.toMatchObject(usage("UNKNOWN_TOPIC_OR_PARTITION"));
@@ -350,7 +357,10 @@ describe("the commit point of a topic is its line in the catalogue", () => {
       expect(await log.listTopics()).toEqual([]);
       // Whether the catalogue holds it is unknown only where its replacing was what failed: then they stay, for its sake.
       if (!/odradek.json|data directory/.test((outcome as Error).message)) {
-        expect(names.filter((name) => name.startsWith("orders-")), `call ${nth}`).toEqual([]);
+        expect(
+          names.filter((name) => name.startsWith("orders-")),
+          `call ${nth}`,
+        ).toEqual([]);
       }
       if (nth % 2 === 0) await log.close();
       const next = nth % 2 === 0 ? await openLog(inner) : log;
@@ -373,16 +383,32 @@ describe("the commit point of a topic is its line in the catalogue", () => {
       const disk = crashStorage();
       const halting = faultyStorage(disk);
       const log = await openLog(halting);
-      halting.fail({ nth: at, halt: true, call: ["open", "writeAt", "sync", "replace", "createDirectory", "removeDirectory", "remove", "syncDirectory", "truncate"] });
+      halting.fail({
+        nth: at,
+        halt: true,
+        call: ["open", "writeAt", "sync", "replace", "createDirectory", "removeDirectory", "remove", "syncDirectory", "truncate"],
+      });
       const acknowledged: string[] = [];
       const step = async (what: string, call: Promise<unknown>): Promise<void> => {
-        if ((await call.then(() => true, () => false)) === true) acknowledged.push(what);
+        if (
+          (await call.then(
+            () => true,
+            () => false,
+          )) === true
+        )
+          acknowledged.push(what);
       };
       await step("made", log.createTopic("orders", { partitions: 2 }));
       await step("grown", log.createPartitions("orders", 3));
       await step("removed", log.deleteTopic("orders"));
       await log.close().catch(() => {});
-      const legal = acknowledged.includes("removed") ? [0] : acknowledged.includes("grown") ? [3, 0] : acknowledged.includes("made") ? [2, 3] : [0, 2];
+      const legal = acknowledged.includes("removed")
+        ? [0]
+        : acknowledged.includes("grown")
+          ? [3, 0]
+          : acknowledged.includes("made")
+            ? [2, 3]
+            : [0, 2];
       for (const left of disk.enumerateCrashes(6)) {
         const heardOf = heard();
         const after = await openLog(left, { onEvent: heardOf.onEvent });
@@ -425,7 +451,10 @@ describe("the commit point of a topic is its line in the catalogue", () => {
     const log = await openLog(directory);
     expect(await log.read({ topic: "orders", partition: 0, offset: 0 })).toMatchObject({ value: "a" });
     await expect(sendAll(log, "orders", ["b"], 1)).rejects.toMatchObject({ name: "SendBatchError" });
-    await expect(log.read({ topic: "orders", partition: 1, offset: 0 })).rejects.toMatchObject({ name: "StorageError", code: "FILE_NOT_FOUND" });
+    await expect(log.read({ topic: "orders", partition: 1, offset: 0 })).rejects.toMatchObject({
+      name: "StorageError",
+      code: "FILE_NOT_FOUND",
+    });
     mkdirSync(join(directory, "unrelated"));
   });
 });

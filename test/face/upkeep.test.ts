@@ -21,7 +21,8 @@ describe.each(PLACES)("maintain() in $place", ({ make }) => {
     await log.createTopic("old", { segmentBytes: 300, retentionMs: 60_000 });
     await log.createTopic("large", { segmentBytes: 300, retentionBytes: 900, retentionMs: Number.POSITIVE_INFINITY });
     await log.createTopic("kept", { segmentBytes: 300, retentionMs: Number.POSITIVE_INFINITY });
-    for (const topic of ["old", "large", "kept"]) for (let index = 0; index < 20; index += 1) await sendAll(log, topic, [`${topic} ${index}`]);
+    for (const topic of ["old", "large", "kept"])
+      for (let index = 0; index < 20; index += 1) await sendAll(log, topic, [`${topic} ${index}`]);
     const before = (await log.describeTopic("large")).partitions[0]?.byteLength as number;
     clock.shiftMs += 120_000;
     const report = await log.maintain();
