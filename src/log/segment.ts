@@ -50,6 +50,8 @@ export class Segment {
   indexIsBelieved = true;
   /** Checksums of blocks that must match before a byte is believed; null: there are none; "unread": the seal was not looked at yet. */
   checksums: SealedBlocks | null | "unread" = null;
+  /** Its files still stand under the names of a swap that nobody may finish: another writer's, or opened to be read. */
+  isInSwap = false;
   readonly verified: VerifiedRanges = new VerifiedRanges();
   readonly hints: PositionHints = new PositionHints();
   readonly #context: LogContext;
@@ -81,7 +83,11 @@ export class Segment {
   }
 
   get logName(): string {
-    return inDirectory(this.directory, segmentFileName(this.baseOffset, "log"));
+    return this.#nameOf("log");
+  }
+
+  #nameOf(kind: "log" | "index" | "timeindex"): string {
+    return inDirectory(this.directory, `${segmentFileName(this.baseOffset, kind)}${this.isInSwap ? ".swap" : ""}`);
   }
 
   /** The handles, held until `release`. */
@@ -211,7 +217,7 @@ export class Segment {
   /** A missing index is begun anew where that is allowed: whoever opened the log rebuilds it. */
   async #openIndex<Index>(kind: IndexKind<Index>, suffix: "index" | "timeindex"): Promise<Index | null> {
     const { storage, core } = this.#context;
-    const name = inDirectory(this.directory, segmentFileName(this.baseOffset, suffix));
+    const name = this.#nameOf(suffix);
     if (this.#isNew) return await kind.create(storage, name, this.baseOffset, { core });
     try {
       return await kind.open(storage, name, this.baseOffset, { core, readOnly: this.#readOnly });
