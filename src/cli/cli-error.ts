@@ -53,7 +53,10 @@ const DETAILS = ["range", "file", "byteRange", "offsetRange", "nextReadableOffse
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof CommandLineError) return { exitCode: EXIT_USAGE, code: error.code, message: error.message, details: {} };
-  const { code: given, message: text } = (typeof error === "object" && error !== null ? error : {}) as { code?: unknown; message?: unknown };
+  const { code: given, message: text } = (typeof error === "object" && error !== null ? error : {}) as {
+    code?: unknown;
+    message?: unknown;
+  };
   const code = typeof given === "string" ? given : "UNKNOWN_SERVER_ERROR";
   const message = typeof text === "string" ? text : String(error);
   const details: Record<string, unknown> = {};

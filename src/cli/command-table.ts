@@ -35,7 +35,10 @@ const PRINTING: readonly OptionRow[] = [
   PARTITION,
   { flags: "-c, --count <n>", meaning: "end after so many records" },
   { flags: "-e, --exit", meaning: "end at the end, instead of waiting for more" },
-  { flags: "-f, --format <text>", meaning: "%t topic %p partition %o offset %k key %K its length %s value %S its length %T timestamp %h headers %% \\n \\t \\xHH" },
+  {
+    flags: "-f, --format <text>",
+    meaning: "%t topic %p partition %o offset %k key %K its length %s value %S its length %T timestamp %h headers %% \\n \\t \\xHH",
+  },
   KEY_DELIMITER,
   DELIMITER,
   { flags: "-Z, --null", meaning: "print NULL for a key or value that is null" },
@@ -62,7 +65,10 @@ export const COMMANDS: readonly CommandRow[] = [
       { flags: "--if-not-exists", meaning: "no failure when it exists with the same settings" },
       { flags: "--topic-id <id>", meaning: "the id that a broker gave the topic" },
     ],
-    examples: ["odradek topics create orders --partitions 4 --config retentionMs=604800000", "odradek topics create users -c cleanup.policy=compact"],
+    examples: [
+      "odradek topics create orders --partitions 4 --config retentionMs=604800000",
+      "odradek topics create users -c cleanup.policy=compact",
+    ],
     load: async () => (await import("./commands/topics-change.ts")).create,
   },
   {
@@ -78,14 +84,21 @@ export const COMMANDS: readonly CommandRow[] = [
     meaning: "changes a topic's settings, or gives it more partitions",
     takes: "[topic]",
     options: [TOPIC, CONFIG, { flags: "--reset <name>", meaning: "back to the default", repeated: true }, PARTITIONS],
-    examples: ["odradek topics alter orders --config retentionMs=86400000", "odradek topics alter orders --reset retentionMs --partitions 8"],
+    examples: [
+      "odradek topics alter orders --config retentionMs=86400000",
+      "odradek topics alter orders --reset retentionMs --partitions 8",
+    ],
     load: async () => (await import("./commands/topics-change.ts")).alter,
   },
   {
     name: "topics adopt",
     meaning: "takes over a topic that another writer left here",
     takes: "[topic]",
-    options: [TOPIC, PARTITIONS, { flags: "--cleanup-policy <policy>", meaning: "what happens to old segments", choices: ["delete", "compact", "compact,delete"] }],
+    options: [
+      TOPIC,
+      PARTITIONS,
+      { flags: "--cleanup-policy <policy>", meaning: "what happens to old segments", choices: ["delete", "compact", "compact,delete"] },
+    ],
     examples: ["odradek topics adopt orders --partitions 1 --cleanup-policy delete"],
     load: async () => (await import("./commands/topics-change.ts")).adopt,
   },
@@ -128,7 +141,11 @@ export const COMMANDS: readonly CommandRow[] = [
       { flags: "-G, --group <id>", meaning: "as a member of this group, committing what was printed" },
       ...PRINTING,
     ],
-    examples: ["odradek consume orders -e", "odradek consume orders -o -5 -e -f '%p %o %k=%s\\n'", "odradek consume orders -G billing -e --json --value msgpack"],
+    examples: [
+      "odradek consume orders -e",
+      "odradek consume orders -o -5 -e -f '%p %o %k=%s\\n'",
+      "odradek consume orders -G billing -e --json --value msgpack",
+    ],
     load: async () => (await import("./commands/consume.ts")).consume,
   },
   {

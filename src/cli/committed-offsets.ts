@@ -1,7 +1,8 @@
 /** Reads what groups have committed out of `__consumer_offsets`, and holds it against the logs. */
-import { RecordCursor } from "../base/record-decoder.ts";
-import { isControl, readBatchHeader } from "../base/record-batch.ts";
+
 import { OdradekError } from "../base/errors.ts";
+import { isControl, readBatchHeader } from "../base/record-batch.ts";
+import { RecordCursor } from "../base/record-decoder.ts";
 import { OFFSETS_TOPIC } from "../group/group-partition.ts";
 import { decodeOffsetValue } from "../group/schemas/offset-commit-value.ts";
 import { decodeKey } from "../group/schemas/record-key.ts";
@@ -42,7 +43,8 @@ export async function checkCommittedOffsets(
     if (offset === null || log === undefined || offset.nextOffset <= log.logEndOffset) continue;
     const problem = `${offset.file}: group "${offset.groupId}" committed offset ${offset.nextOffset} of ${offset.directory}, whose log ends at ${log.logEndOffset}`;
     const offsetRange = [log.logEndOffset, offset.nextOffset] as const;
-    if (cleanShutdown && log.defects.length === 0) defects.push({ kind: "offsets", file: offset.file, byteRange: null, offsetRange, problem, remedy: REMEDY_REPAIR });
+    if (cleanShutdown && log.defects.length === 0)
+      defects.push({ kind: "offsets", file: offset.file, byteRange: null, offsetRange, problem, remedy: REMEDY_REPAIR });
     else notes.push(`${problem}; the next open sets it back`);
   }
 }

@@ -1,7 +1,7 @@
 /** The data directory that a command works on: which one, whether it is there, and how it is opened. */
 import { stat } from "node:fs/promises";
-import { open } from "../index.ts";
 import type { Odradek, OdradekEvent } from "../api/odradek.ts";
+import { open } from "../index.ts";
 import { CommandLineError } from "./cli-error.ts";
 import type { CommandOptions, Io } from "./io.ts";
 
@@ -36,7 +36,8 @@ export async function existingDirectory(options: CommandOptions, io: Io): Promis
     if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
     throw new CommandLineError(`there is no data directory ${path}; --dir or ODRADEK_DIR says which one is meant`, "FILE_NOT_FOUND");
   }
-  if (!isDirectory) throw new CommandLineError(`${path} is not a directory; --dir or ODRADEK_DIR says which one is meant`, "NOT_A_DIRECTORY");
+  if (!isDirectory)
+    throw new CommandLineError(`${path} is not a directory; --dir or ODRADEK_DIR says which one is meant`, "NOT_A_DIRECTORY");
   return path;
 }
 

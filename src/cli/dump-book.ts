@@ -36,12 +36,22 @@ export function dumpBook(source: DumpSource): Iterable<Dumped> | null {
   if (kind === "seal") return [{ type: "seal", ...decodeSeal(whole(), name, core) }];
   if (name === STATE_FILE) return slots(source);
   if (name === CATALOG_FILE) return [{ type: "catalog", ...decodeCatalog(whole(), core) }];
-  if (name === PARTITION_METADATA_FILE || name === META_PROPERTIES_FILE) return [{ type: "properties", ...Object.fromEntries(parseProperties(utf8.decode(whole()))) }];
+  if (name === PARTITION_METADATA_FILE || name === META_PROPERTIES_FILE)
+    return [{ type: "properties", ...Object.fromEntries(parseProperties(utf8.decode(whole()))) }];
   if (name === LEADER_EPOCH_FILE) {
-    return decodeCheckpoint(whole(), name, 2).map(([epoch, startOffset]) => ({ type: "leaderEpoch", epoch: Number(epoch), startOffset: Number(startOffset) }));
+    return decodeCheckpoint(whole(), name, 2).map(([epoch, startOffset]) => ({
+      type: "leaderEpoch",
+      epoch: Number(epoch),
+      startOffset: Number(startOffset),
+    }));
   }
   if (name.endsWith("-offset-checkpoint")) {
-    return decodeCheckpoint(whole(), name, 3).map(([topic, partition, offset]) => ({ type: "checkpoint", topic, partition: Number(partition), offset: Number(offset) }));
+    return decodeCheckpoint(whole(), name, 3).map(([topic, partition, offset]) => ({
+      type: "checkpoint",
+      topic,
+      partition: Number(partition),
+      offset: Number(offset),
+    }));
   }
   if (name === ".kafka_cleanshutdown") return [{ type: "cleanShutdown", contents: utf8.decode(whole()) }];
   return null;
@@ -115,7 +125,13 @@ function* slots({ file, core }: DumpSource): Generator<Dumped> {
     else if (typeof slot === "string") yield { type: "stateSlot", slot: index, problem: slot };
     else {
       const facts = decodeBlocks(slot, readBytes(file, blockAreaAt(index), slot.blockByteLength), core);
-      yield { type: "stateSlot", slot: index, generation: slot.generation, partition: slot.partition, ...(facts ?? { ...slot.facts, problem: "its block checksums are not those written" }) };
+      yield {
+        type: "stateSlot",
+        slot: index,
+        generation: slot.generation,
+        partition: slot.partition,
+        ...(facts ?? { ...slot.facts, problem: "its block checksums are not those written" }),
+      };
     }
   }
 }

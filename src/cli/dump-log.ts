@@ -32,7 +32,14 @@ export async function* dumpLog({ core, file, baseOffset, topic }: DumpSource, wi
       return;
     }
     const next = await findNextBatch(core, file, position, fileEnd, nextOffset, Number.MAX_SAFE_INTEGER);
-    yield { type: "damage", position, byteLength: (next?.position ?? fileEnd) - position, reason: end.reason, detail: end.detail, firstOffset: nextOffset };
+    yield {
+      type: "damage",
+      position,
+      byteLength: (next?.position ?? fileEnd) - position,
+      reason: end.reason,
+      detail: end.detail,
+      firstOffset: nextOffset,
+    };
     if (next === null) return;
     position = next.position;
     nextOffset = next.baseOffset;

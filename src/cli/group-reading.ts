@@ -20,7 +20,9 @@ export async function readAsMember(
   const { start, stopTimestamp } = plan.bounds;
   if (plan.partition !== null) throw new CommandLineError("-p: a group hands out the partitions itself; leave out -p or -G");
   if (stopTimestamp !== null || (start.kind !== "beginning" && start.kind !== "end" && start.kind !== "stored")) {
-    throw new CommandLineError("-o: a group reads on from its offsets; beginning and end say where it begins without any. groups reset moves them");
+    throw new CommandLineError(
+      "-o: a group reads on from its offsets; beginning and end say where it begins without any. groups reset moves them",
+    );
   }
   await withWritable(options, io, async (log) => {
     await log.describeTopic(plan.topic);

@@ -17,9 +17,15 @@ export function planMending(context: LogContext, verification: Verification): Me
   const { partitions, defects } = verification;
   const steps = partitions.flatMap((survey) => [...planRepair(context, survey, defaults).steps]);
   const all = [...partitions.flatMap((survey) => [...survey.defects]), ...defects];
-  const checkpoints = new Set(defects.filter((defect) => defect.kind === "offsets" && !defect.file.includes("/")).map((defect) => defect.file));
+  const checkpoints = new Set(
+    defects.filter((defect) => defect.kind === "offsets" && !defect.file.includes("/")).map((defect) => defect.file),
+  );
   for (const file of checkpoints) {
-    steps.push({ file, action: "sets the file aside; it is written anew from the logs", run: async () => void (await setAside(context.storage, "", file)) });
+    steps.push({
+      file,
+      action: "sets the file aside; it is written anew from the logs",
+      run: async () => void (await setAside(context.storage, "", file)),
+    });
   }
   for (const defect of defects) {
     if (defect.kind === "offsets" && defect.file.includes("/")) {

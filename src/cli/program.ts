@@ -7,7 +7,7 @@ import { VERSION } from "./version.ts";
 /** On every command, so that they may stand before it or behind it. */
 const EVERYWHERE: readonly OptionRow[] = [
   { flags: "--dir <path>", meaning: "the data directory: else ODRADEK_DIR, else ./data" },
-  { flags: "--json", meaning: "one object a line, in the face's field names, bytes as {\"base64\": …}" },
+  { flags: "--json", meaning: 'one object a line, in the face\'s field names, bytes as {"base64": …}' },
 ];
 
 const GROUPS: Readonly<Record<string, string>> = {
@@ -22,7 +22,11 @@ export interface Chosen {
 }
 
 /** Parses the words behind the program's name. Answers the command to run; null when help was printed. Throws a `CommandError`. */
-export async function parse(words: readonly string[], write: (text: string) => void, complain: (text: string) => void): Promise<Chosen | null> {
+export async function parse(
+  words: readonly string[],
+  write: (text: string) => void,
+  complain: (text: string) => void,
+): Promise<Chosen | null> {
   let chosen: Chosen | null = null;
   const root = new Command("odradek")
     .description("Kafka's log, in a directory: look into it, write to it, check it, mend it.")
@@ -32,14 +36,27 @@ export async function parse(words: readonly string[], write: (text: string) => v
     .helpOption("-h, --help", "this text")
     .helpCommand(false)
     .version(VERSION, "-V, --version", "the version")
-    .addHelpText("after", examplesText(["odradek topics create orders --partitions 4", "echo hello | odradek produce orders", "odradek consume orders -e", "odradek verify"]));
+    .addHelpText(
+      "after",
+      examplesText([
+        "odradek topics create orders --partitions 4",
+        "echo hello | odradek produce orders",
+        "odradek consume orders -e",
+        "odradek verify",
+      ]),
+    );
   for (const row of EVERYWHERE) root.addOption(optionOf(row));
   const groups = new Map<string, Command>();
   for (const row of COMMANDS) {
     const [first, second] = row.name.split(" ") as [string, string | undefined];
     let parent = root;
     if (second !== undefined) {
-      parent = groups.get(first) ?? root.command(first).description(GROUPS[first] ?? "").helpCommand(false);
+      parent =
+        groups.get(first) ??
+        root
+          .command(first)
+          .description(GROUPS[first] ?? "")
+          .helpCommand(false);
       groups.set(first, parent);
     }
     const command = parent.command(second ?? first);

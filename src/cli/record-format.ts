@@ -50,7 +50,13 @@ export function compileFormat(format: string, nullText: Uint8Array = EMPTY): For
     const [whole, field, code, escaped] = match;
     if (field !== undefined) {
       const show = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
-      if (show === undefined) throw wrong(format, `%${field} stands for nothing; there are ${Object.keys(FIELDS).map((each) => `%${each}`).join(" ")}`);
+      if (show === undefined)
+        throw wrong(
+          format,
+          `%${field} stands for nothing; there are ${Object.keys(FIELDS)
+            .map((each) => `%${each}`)
+            .join(" ")}`,
+        );
       parts.push((record) => show(record, nullText));
     } else if (code !== undefined) parts.push(Uint8Array.of(Number.parseInt(code, 16)));
     else if (escaped !== undefined) parts.push(text(unescaped(format, escaped)));
@@ -63,7 +69,9 @@ export function compileFormat(format: string, nullText: Uint8Array = EMPTY): For
 export function parseDelimiter(typed: string): Uint8Array {
   const parts: Uint8Array[] = [];
   for (const [whole, code, escaped] of typed.matchAll(/\\x([0-9a-fA-F]{2})|\\(.?)|[^\\]+/gsu)) {
-    parts.push(code !== undefined ? Uint8Array.of(Number.parseInt(code, 16)) : text(escaped === undefined ? whole : unescaped(typed, escaped)));
+    parts.push(
+      code !== undefined ? Uint8Array.of(Number.parseInt(code, 16)) : text(escaped === undefined ? whole : unescaped(typed, escaped)),
+    );
   }
   const bytes = Buffer.concat(parts);
   if (bytes.byteLength === 0) throw new CommandLineError("a delimiter: expected at least one character, found none");

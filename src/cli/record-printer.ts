@@ -35,7 +35,15 @@ export class RecordPrinter {
     if (this.#json) {
       const { topic, partition, offset, timestamp, headers } = record;
       const key = decodeShown(record.key, this.#keySerde, `${where}: key`);
-      return this.#out.json({ topic, partition, offset, timestamp, key, value: decodeShown(record.value, this.#valueSerde, where), headers });
+      return this.#out.json({
+        topic,
+        partition,
+        offset,
+        timestamp,
+        key,
+        value: decodeShown(record.value, this.#valueSerde, where),
+        headers,
+      });
     }
     const key = shownBytes(record.key, this.#keySerde, `${where}: key`);
     return this.#out.bytes(...this.#format({ ...record, key, value: shownBytes(record.value, this.#valueSerde, where) }));

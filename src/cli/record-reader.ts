@@ -62,7 +62,9 @@ export class RecordReader {
   #jsonRecord(text: string, where: string): BytesRecord {
     const parsed = parseJson(text, where);
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-      throw wrong(`${where}: expected an object with "value" and perhaps "key", "headers", "partition", "timestamp"; found ${text.slice(0, 80)}`);
+      throw wrong(
+        `${where}: expected an object with "value" and perhaps "key", "headers", "partition", "timestamp"; found ${text.slice(0, 80)}`,
+      );
     }
     const record = parsed as Record<string, unknown>;
     const odd = Object.keys(record).find((field) => !FIELDS.has(field));
@@ -71,7 +73,13 @@ export class RecordReader {
     const key = record["key"] === undefined ? this.#fixedKey : bytesOfField(record["key"], this.#keySerde, `${where}: key`);
     const value = bytesOfField(record["value"], this.#valueSerde, `${where}: value`);
     const headers = [...this.#headers, ...headersOf(record["headers"], where)];
-    return this.#made({ key, value, headers, partition: numberOf(record, "partition", where), timestamp: numberOf(record, "timestamp", where) });
+    return this.#made({
+      key,
+      value,
+      headers,
+      partition: numberOf(record, "partition", where),
+      timestamp: numberOf(record, "timestamp", where),
+    });
   }
 
   #made(record: Omit<BytesRecord, "topic">): BytesRecord {

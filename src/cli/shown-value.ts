@@ -45,7 +45,10 @@ export function bytesOfField(field: unknown, serde: SerdeName, where: string): U
   if (bytes !== null) return bytes;
   if (serde === "json" || serde === "msgpack") return serialize(field, serde, where);
   if (typeof field === "string") return Buffer.from(field);
-  throw new DataError(`${where}: expected a text or {"base64": …}, found ${jsonText(field)?.slice(0, 80)}; --value json or msgpack takes any value`, "SERIALIZATION_FAILED");
+  throw new DataError(
+    `${where}: expected a text or {"base64": …}, found ${jsonText(field)?.slice(0, 80)}; --value json or msgpack takes any value`,
+    "SERIALIZATION_FAILED",
+  );
 }
 
 function serialize(value: unknown, serde: "json" | "msgpack", where: string): Uint8Array {
@@ -53,7 +56,10 @@ function serialize(value: unknown, serde: "json" | "msgpack", where: string): Ui
     // A copy: what a serializer answers may be overwritten by its next call.
     return SERDES[serde].serialize(value, CONTEXT).slice();
   } catch (error) {
-    throw new DataError(`${where}: cannot be written as ${serde}: ${error instanceof Error ? error.message : String(error)}`, "SERIALIZATION_FAILED");
+    throw new DataError(
+      `${where}: cannot be written as ${serde}: ${error instanceof Error ? error.message : String(error)}`,
+      "SERIALIZATION_FAILED",
+    );
   }
 }
 
@@ -69,6 +75,9 @@ export function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new DataError(`${where}: expected JSON, found ${JSON.stringify(text.slice(0, 80))}: ${(error as Error).message}`, "SERIALIZATION_FAILED");
+    throw new DataError(
+      `${where}: expected JSON, found ${JSON.stringify(text.slice(0, 80))}: ${(error as Error).message}`,
+      "SERIALIZATION_FAILED",
+    );
   }
 }

@@ -33,7 +33,9 @@ export function parseStart(typed: string): StartPosition {
   if (typed.startsWith("@")) return { kind: "time", timestamp: parseTime(typed.slice(1)) };
   const number = /^-?[0-9]{1,16}$/.test(typed) ? Number(typed) : Number.NaN;
   if (!Number.isSafeInteger(number)) {
-    throw new CommandLineError(`-o: expected beginning, end, stored, an offset, -N (the last N), @time, s@time or e@time; found "${typed}"`);
+    throw new CommandLineError(
+      `-o: expected beginning, end, stored, an offset, -N (the last N), @time, s@time or e@time; found "${typed}"`,
+    );
   }
   return typed.startsWith("-") ? { kind: "last", count: -number } : { kind: "offset", offset: number };
 }

@@ -30,7 +30,10 @@ export async function readTopic(plan: ReadPlan, options: CommandOptions, io: Io,
     left = await withReadOnly(options, io, async (log) => {
       const count = (await log.describeTopic(plan.topic)).partitions.length;
       if (plan.partition !== null && plan.partition >= count) {
-        throw new CommandLineError(`-p: topic "${plan.topic}" has the partitions 0 to ${count - 1}, found ${plan.partition}`, "UNKNOWN_TOPIC_OR_PARTITION");
+        throw new CommandLineError(
+          `-p: topic "${plan.topic}" has the partitions 0 to ${count - 1}, found ${plan.partition}`,
+          "UNKNOWN_TOPIC_OR_PARTITION",
+        );
       }
       const consumer = log.consumer<Uint8Array, Uint8Array>({ key: bytes, value: bytes, signal: io.signal });
       const partitions = plan.partition === null ? Array.from({ length: count }, (_, partition) => partition) : [plan.partition];
@@ -70,7 +73,10 @@ async function readToEnd(consumer: BytesConsumer, io: Io, progress: Progress, pr
     positions.set(record.partition, record.offset + 1);
     if (record.offset >= (ends.get(record.partition) ?? Number.POSITIVE_INFINITY)) {
       consumer.pause([{ topic: record.topic, partition: record.partition }]);
-      if (consumer.assignment().every(({ partition }) => (positions.get(partition) ?? 0) >= (ends.get(partition) ?? Number.POSITIVE_INFINITY))) break;
+      if (
+        consumer.assignment().every(({ partition }) => (positions.get(partition) ?? 0) >= (ends.get(partition) ?? Number.POSITIVE_INFINITY))
+      )
+        break;
       continue;
     }
     if (print(record)) await io.out.ready();

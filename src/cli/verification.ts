@@ -25,7 +25,12 @@ export interface Verification {
   readonly cleanShutdown: boolean;
 }
 
-const CHECKPOINTS = ["recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint", "cleaner-offset-checkpoint"];
+const CHECKPOINTS = [
+  "recovery-point-offset-checkpoint",
+  "log-start-offset-checkpoint",
+  "replication-offset-checkpoint",
+  "cleaner-offset-checkpoint",
+];
 /** What `open` allows to be unflushed unless told otherwise. */
 const MAX_UNFLUSHED_BYTES = 8 * 1024 * 1024;
 
@@ -62,7 +67,10 @@ export async function verifyDirectory(context: LogContext, onPartition: (survey:
     for (const partition of present) {
       if (catalog?.deleting().includes(topic) === true) continue;
       const directory = partitionDirectoryName(topic, partition);
-      const config = entry === undefined ? null : resolveConfig({ ...(topic === OFFSETS_TOPIC ? { cleanupPolicy: "compact" } : {}), ...entry.overrides });
+      const config =
+        entry === undefined
+          ? null
+          : resolveConfig({ ...(topic === OFFSETS_TOPIC ? { cleanupPolicy: "compact" } : {}), ...entry.overrides });
       const recoveryPoint = checkpoints.get("recovery-point-offset-checkpoint")?.get(directory) ?? null;
       const at: PartitionToSurvey = { topic, partition, directory, topicId: entry?.topicId ?? "", config, cleanShutdown, recoveryPoint };
       const survey = await surveyPartition(context, at);
@@ -110,17 +118,32 @@ async function readCheckpoints(storage: StorageDriver, defects: Defect[]): Promi
 }
 
 /** After a close in order no checkpoint speaks of an offset that its partition does not hold. */
-function checkMarks(checkpoints: Checkpoints, partitions: readonly PartitionSurvey[], cleanShutdown: boolean, defects: Defect[], notes: string[]): void {
+function checkMarks(
+  checkpoints: Checkpoints,
+  partitions: readonly PartitionSurvey[],
+  cleanShutdown: boolean,
+  defects: Defect[],
+  notes: string[],
+): void {
   for (const [file, offsets] of checkpoints) {
     for (const [directory, offset] of offsets) {
       const survey = partitions.find((each) => each.at.directory === directory);
       if (survey === undefined) {
-        if (parsePartitionDirectoryName(directory)?.topic !== "__cluster_metadata") notes.push(`${file}: names ${directory}, which is not there`);
+        if (parsePartitionDirectoryName(directory)?.topic !== "__cluster_metadata")
+          notes.push(`${file}: names ${directory}, which is not there`);
         continue;
       }
       if (offset <= survey.logEndOffset || survey.defects.length > 0) continue;
       const problem = `${file}: says offset ${offset} of ${directory}, whose log ends at ${survey.logEndOffset}`;
-      if (cleanShutdown) defects.push({ kind: "offsets", file, byteRange: null, offsetRange: [survey.logEndOffset, offset], problem, remedy: REMEDY_REPAIR });
+      if (cleanShutdown)
+        defects.push({
+          kind: "offsets",
+          file,
+          byteRange: null,
+          offsetRange: [survey.logEndOffset, offset],
+          problem,
+          remedy: REMEDY_REPAIR,
+        });
       else notes.push(`${problem}; the next open looks for itself`);
     }
   }

@@ -1,7 +1,19 @@
 /** What is wrong with a file, in a sentence for a person and in numbers for a program. */
 
 /** What part of the directory it concerns, and so who mends it. */
-export type DefectKind = "batch" | "changed" | "older" | "index" | "seal" | "epochs" | "state" | "metadata" | "foreign" | "missing" | "book" | "offsets";
+export type DefectKind =
+  | "batch"
+  | "changed"
+  | "older"
+  | "index"
+  | "seal"
+  | "epochs"
+  | "state"
+  | "metadata"
+  | "foreign"
+  | "missing"
+  | "book"
+  | "offsets";
 
 export interface Defect {
   readonly kind: DefectKind;

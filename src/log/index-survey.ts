@@ -34,7 +34,13 @@ export class IndexSurvey {
   #endOffset: number;
   readonly #problems: IndexProblem[] = [];
 
-  private constructor(baseOffset: number, isOurs: boolean, names: readonly [string, string], offsets: Entries | null, times: Entries | null) {
+  private constructor(
+    baseOffset: number,
+    isOurs: boolean,
+    names: readonly [string, string],
+    offsets: Entries | null,
+    times: Entries | null,
+  ) {
     this.#baseOffset = baseOffset;
     this.#isOurs = isOurs;
     this.#names = names;
@@ -45,7 +51,9 @@ export class IndexSurvey {
 
   /** `isOurs`: an entry is made for each batch on its own; Kafka before 4.0 made one for a whole append. */
   static async load(storage: StorageDriver, directory: string, baseOffset: number, isOurs: boolean): Promise<IndexSurvey> {
-    const names = [segmentFileName(baseOffset, "index"), segmentFileName(baseOffset, "timeindex")].map((name) => inDirectory(directory, name)) as [string, string];
+    const names = [segmentFileName(baseOffset, "index"), segmentFileName(baseOffset, "timeindex")].map((name) =>
+      inDirectory(directory, name),
+    ) as [string, string];
     const offsets = await readWholeFile(storage, names[0], INDEX_BYTE_LENGTH_MAX);
     const times = await readWholeFile(storage, names[1], INDEX_BYTE_LENGTH_MAX);
     const survey = new IndexSurvey(
@@ -68,7 +76,8 @@ export class IndexSurvey {
       if (position > batch.position) break;
       const offset = this.#baseOffset + offsetEntryRelativeOffset(offsets.bytes, index);
       const fits = position === batch.position && (this.#isOurs ? offset === batch.lastOffset : offset >= batch.baseOffset);
-      if (!fits) this.#wrong(0, index, offset, `points to position ${position} for offset ${offset}, where no batch with that offset begins`);
+      if (!fits)
+        this.#wrong(0, index, offset, `points to position ${position} for offset ${offset}, where no batch with that offset begins`);
       this.#nextOffsetEntry += 1;
     }
     const times = this.#times;
@@ -95,7 +104,8 @@ export class IndexSurvey {
     while (this.#times !== null && this.#nextTimeEntry < this.#times.count) {
       const index = this.#nextTimeEntry;
       const offset = this.#baseOffset + timeEntryRelativeOffset(this.#times.bytes, index);
-      if (offset >= this.#endOffset) this.#wrong(1, index, offset, `speaks of offset ${offset}; the segment's batches end before ${this.#endOffset}`);
+      if (offset >= this.#endOffset)
+        this.#wrong(1, index, offset, `speaks of offset ${offset}; the segment's batches end before ${this.#endOffset}`);
       this.#checkTime(index);
     }
     return this.#problems;
@@ -106,7 +116,12 @@ export class IndexSurvey {
     const timestamp = timeEntryTimestamp(times.bytes, index);
     const offset = this.#baseOffset + timeEntryRelativeOffset(times.bytes, index);
     if (this.#maxTimestamp > timestamp) {
-      this.#wrong(1, index, offset, `says that up to offset ${offset} nothing is later than ${timestamp}; a batch there reaches ${this.#maxTimestamp}`);
+      this.#wrong(
+        1,
+        index,
+        offset,
+        `says that up to offset ${offset} nothing is later than ${timestamp}; a batch there reaches ${this.#maxTimestamp}`,
+      );
     }
     this.#nextTimeEntry += 1;
   }

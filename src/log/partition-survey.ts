@@ -82,7 +82,14 @@ export async function surveyPartition(context: LogContext, at: PartitionToSurvey
   tellRanges(context, at, segments, facts, found);
   if (facts !== null && active === undefined && facts.durableEndOffset > facts.logStartOffset) {
     const problem = `${directory}: expected segments up to offset ${facts.durableEndOffset - 1}, found none`;
-    found.defects.push({ kind: "missing", file: directory, byteRange: null, offsetRange: [logStartOffset, facts.durableEndOffset - 1], problem, remedy: REMEDY_BACKUP });
+    found.defects.push({
+      kind: "missing",
+      file: directory,
+      byteRange: null,
+      offsetRange: [logStartOffset, facts.durableEndOffset - 1],
+      problem,
+      remedy: REMEDY_BACKUP,
+    });
   }
   const logEndOffset = Math.max(logStartOffset, active?.ranges.at(-1)?.nextOffset ?? active?.nextOffset ?? 0);
   return { at, ...found, segments, facts, hasState, logStartOffset, logEndOffset };
@@ -101,7 +108,11 @@ async function checkMetadata({ storage }: LogContext, at: PartitionToSurvey, fou
   }
 }
 
-async function checkState(context: LogContext, at: PartitionToSurvey, found: Findings): Promise<{ facts: PartitionStateFacts | null; hasState: boolean }> {
+async function checkState(
+  context: LogContext,
+  at: PartitionToSurvey,
+  found: Findings,
+): Promise<{ facts: PartitionStateFacts | null; hasState: boolean }> {
   const { directory, cleanShutdown } = at;
   const state = await PartitionState.load(context, directory, { ...at, readOnly: true, cleanShutdown });
   const file = inDirectory(directory, STATE_FILE);
@@ -112,7 +123,15 @@ async function checkState(context: LogContext, at: PartitionToSurvey, found: Fin
     // One torn slot is what a crash leaves; the other then holds.
     const isTorn = !cleanShutdown && facts !== null;
     if (isTorn) found.notes.push(`${state.problem}; the other slot holds`);
-    else found.defects.push({ kind, file, byteRange: null, offsetRange: null, problem: state.problem, remedy: state.foreign ? REMEDY_BACKUP : REMEDY_REPAIR });
+    else
+      found.defects.push({
+        kind,
+        file,
+        byteRange: null,
+        offsetRange: null,
+        problem: state.problem,
+        remedy: state.foreign ? REMEDY_BACKUP : REMEDY_REPAIR,
+      });
   }
   await state.close();
   return { facts, hasState };
@@ -121,7 +140,12 @@ async function checkState(context: LogContext, at: PartitionToSurvey, found: Fin
 async function checkSegment(
   context: LogContext,
   at: PartitionToSurvey,
-  place: { readonly baseOffset: number; readonly next: number | null; readonly facts: PartitionStateFacts | null; readonly epochs: LeaderEpochs },
+  place: {
+    readonly baseOffset: number;
+    readonly next: number | null;
+    readonly facts: PartitionStateFacts | null;
+    readonly epochs: LeaderEpochs;
+  },
   found: Findings,
 ): Promise<SurveyedSegment> {
   const { core, storage } = context;
@@ -136,17 +160,24 @@ async function checkSegment(
     const indexes = await IndexSurvey.load(storage, at.directory, baseOffset, facts !== null);
     const take = (batch: ScannedBatch): void => {
       indexes.take(batch);
-      if (batch.leaderEpoch > (found.epochs.at(-1)?.epoch ?? -1)) found.epochs.push({ epoch: batch.leaderEpoch, startOffset: batch.baseOffset });
+      if (batch.leaderEpoch > (found.epochs.at(-1)?.epoch ?? -1))
+        found.epochs.push({ epoch: batch.leaderEpoch, startOffset: batch.baseOffset });
     };
     const epochFor = epochs.problem === null ? (offset: number) => epochs.epochFor(offset) : () => null;
-    const survey = await surveySegment(core, log, { baseOffset, endOffset: next ?? (at.cleanShutdown ? durableOffset : null), durableOffset, order, epochFor }, take);
+    const survey = await surveySegment(
+      core,
+      log,
+      { baseOffset, endOffset: next ?? (at.cleanShutdown ? durableOffset : null), durableOffset, order, epochFor },
+      take,
+    );
     const isDamaged = survey.ranges.length > 0;
     const problems = indexes.finish(survey.end);
     // An index of the segment being written may be behind, and is rebuilt by the next open.
     const countsIndexes = !isActive || at.cleanShutdown;
     for (const { file: name, byteRange, offset, problem } of problems) {
       const offsetRange = offset === null ? null : ([offset, offset] as const);
-      if (countsIndexes && !isDamaged) found.defects.push({ kind: "index", file: name, byteRange, offsetRange, problem: `${name}: ${problem}`, remedy: REMEDY_REPAIR });
+      if (countsIndexes && !isDamaged)
+        found.defects.push({ kind: "index", file: name, byteRange, offsetRange, problem: `${name}: ${problem}`, remedy: REMEDY_REPAIR });
       else if (!isDamaged) found.notes.push(`${name}: ${problem}; the next open rebuilds it`);
     }
     const seal = isActive ? "absent" : await checkSeal(context, at, baseOffset, log, survey, found);
@@ -181,7 +212,14 @@ async function checkSeal(
       if (survey.ranges.length > 0) return "bad";
       return bad(`it was made of ${seal.logByteLength} bytes; the log has ${log.byteLength()} now: another writer changed it`);
     }
-    checkBlocks(core, log, { byteLength: seal.logByteLength, checksums: seal.logChecksums }, inDirectory(at.directory, segmentFileName(baseOffset, "log")), survey, found);
+    checkBlocks(
+      core,
+      log,
+      { byteLength: seal.logByteLength, checksums: seal.logChecksums },
+      inDirectory(at.directory, segmentFileName(baseOffset, "log")),
+      survey,
+      found,
+    );
     return "fits";
   } catch (error) {
     if (!(error instanceof OdradekError)) throw error;
@@ -189,7 +227,14 @@ async function checkSeal(
   }
 }
 
-function checkActiveBlocks({ core }: LogContext, file: string, log: StorageFile, survey: SegmentSurvey, facts: PartitionStateFacts | null, found: Findings): void {
+function checkActiveBlocks(
+  { core }: LogContext,
+  file: string,
+  log: StorageFile,
+  survey: SegmentSurvey,
+  facts: PartitionStateFacts | null,
+  found: Findings,
+): void {
   const left = facts?.cleanlyClosed === true ? facts.activeSegment : null;
   if (left === null || left === undefined || left.logByteLength !== log.byteLength()) return;
   checkBlocks(core, log, { byteLength: left.logByteLength, checksums: left.logChecksums }, file, survey, found);
@@ -216,7 +261,13 @@ function checkBlocks(
 }
 
 /** Damage, or what a crash leaves behind the durable end: the next open cuts that. */
-function tellRanges(context: LogContext, at: PartitionToSurvey, segments: SurveyedSegment[], facts: PartitionStateFacts | null, found: Findings): void {
+function tellRanges(
+  context: LogContext,
+  at: PartitionToSurvey,
+  segments: SurveyedSegment[],
+  facts: PartitionStateFacts | null,
+  found: Findings,
+): void {
   const durableOffset = Math.max(facts?.recoveryPoint ?? at.recoveryPoint ?? 0, facts?.durableEndOffset ?? 0);
   const windowByteLength = Math.max(context.maxUnflushedBytes, at.config?.maxMessageBytes ?? 0);
   const byteLengthBehind = (index: number): number => segments.slice(index + 1).reduce((sum, each) => sum + each.end, 0);
@@ -225,20 +276,39 @@ function tellRanges(context: LogContext, at: PartitionToSurvey, segments: Survey
       const beyond = Math.max(segment.end, range.end) - range.position + byteLengthBehind(index);
       const isTorn = !at.cleanShutdown && range.reason !== "older" && range.firstOffset >= durableOffset && beyond <= windowByteLength;
       if (isTorn) {
-        found.notes.push(`${sentence(segment.file, range)}: behind the durable end, so a crash tore it; the next open cuts the log at offset ${range.firstOffset}`);
+        found.notes.push(
+          `${sentence(segment.file, range)}: behind the durable end, so a crash tore it; the next open cuts the log at offset ${range.firstOffset}`,
+        );
         segments[index] = { ...segment, ranges: segment.ranges.filter((each) => each.position < range.position) };
         segments.length = index + 1;
         return;
       }
       const kind = range.reason === "older" ? "older" : "batch";
-      const remedy = kind === "older" ? "let Kafka 3 rewrite it: messages of magic 0 and 1 are not read here" : range.place === null ? REMEDY_REPAIR : `${REMEDY_REPAIR}, with every record`;
+      const remedy =
+        kind === "older"
+          ? "let Kafka 3 rewrite it: messages of magic 0 and 1 are not read here"
+          : range.place === null
+            ? REMEDY_REPAIR
+            : `${REMEDY_REPAIR}, with every record`;
       const lastOffset = Math.max(range.firstOffset, (range.nextOffset ?? range.firstOffset + 1) - 1);
-      found.defects.push({ kind, file: segment.file, byteRange: [range.position, range.end], offsetRange: [range.firstOffset, lastOffset], problem: sentence(segment.file, range), remedy });
+      found.defects.push({
+        kind,
+        file: segment.file,
+        byteRange: [range.position, range.end],
+        offsetRange: [range.firstOffset, lastOffset],
+        problem: sentence(segment.file, range),
+        remedy,
+      });
     }
   }
 }
 
 function sentence(file: string, range: DamagedRange): string {
-  const offsets = range.nextOffset === null ? `offsets from ${range.firstOffset} on` : range.nextOffset - range.firstOffset === 1 ? `offset ${range.firstOffset}` : `offsets ${range.firstOffset} to ${range.nextOffset - 1}`;
+  const offsets =
+    range.nextOffset === null
+      ? `offsets from ${range.firstOffset} on`
+      : range.nextOffset - range.firstOffset === 1
+        ? `offset ${range.firstOffset}`
+        : `offsets ${range.firstOffset} to ${range.nextOffset - 1}`;
   return `${file}: bytes ${range.position} to ${range.end} (${offsets}) are no good batch: ${range.reason}${range.detail === "" ? "" : `: ${range.detail}`}`;
 }

@@ -56,9 +56,15 @@ export function planRepair(context: LogContext, survey: PartitionSurvey, default
   return { steps };
 }
 
-function rewriteStep({ core, storage }: LogContext, survey: PartitionSurvey, segment: SurveyedSegment, ranges: readonly DamagedRange[]): RepairStep {
+function rewriteStep(
+  { core, storage }: LogContext,
+  survey: PartitionSurvey,
+  segment: SurveyedSegment,
+  ranges: readonly DamagedRange[],
+): RepairStep {
   const logName = segmentFileName(segment.baseOffset, "log");
-  const leaderEpochAt = (offset: number): number => survey.epochs.findLast((each) => each.startOffset <= offset)?.epoch ?? survey.epochs[0]?.epoch ?? 0;
+  const leaderEpochAt = (offset: number): number =>
+    survey.epochs.findLast((each) => each.startOffset <= offset)?.epoch ?? survey.epochs[0]?.epoch ?? 0;
   const said = ranges.map((range) => {
     const aside = range.end === range.position ? "" : `copies bytes ${range.position} to ${range.end} to ${asideName(logName, range)} and `;
     if (range.place !== null) return `${aside}gives the batch there its place at offset ${range.place.baseOffset} again, with every record`;

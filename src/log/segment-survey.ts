@@ -10,11 +10,11 @@ import {
   HEADER_BYTE_LENGTH,
   lastOffsetAt,
   MAGIC_AT,
-  readInt64,
   RECORD_COUNT_AT,
+  readInt64,
   viewOf,
 } from "./batch-header.ts";
-import { hasBytesBeyond, type ScanEnd, type ScannedBatch, scanBatches, type ScanStopReason } from "./batch-scan.ts";
+import { hasBytesBeyond, type ScanEnd, type ScannedBatch, type ScanStopReason, scanBatches } from "./batch-scan.ts";
 import { readBytes, readInto } from "./file-bytes.ts";
 
 export interface SegmentExpectation {
@@ -88,7 +88,14 @@ export async function surveySegment(
         outOfLine = { position: batch.position, nextOffset: acceptedOffset, detail };
         return "stop";
       }
-      before = { position: batch.position, baseOffset: batch.baseOffset, expectedOffset: acceptedOffset, batchCount, maxTimestamp, lastEpoch };
+      before = {
+        position: batch.position,
+        baseOffset: batch.baseOffset,
+        expectedOffset: acceptedOffset,
+        batchCount,
+        maxTimestamp,
+        lastEpoch,
+      };
       acceptedOffset = batch.lastOffset + 1;
       batchCount += 1;
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
@@ -104,20 +111,39 @@ export async function surveySegment(
       isBehindDamage = false;
       continue;
     }
-    const blamed = stopped.reason === "order" || stopped.reason === "offset" ? misplacedBefore(core, file, before, position, fileEnd, offsetEnd) : null;
+    const blamed =
+      stopped.reason === "order" || stopped.reason === "offset" ? misplacedBefore(core, file, before, position, fileEnd, offsetEnd) : null;
     if (blamed !== null && before !== null) {
       const { position: from, expectedOffset } = before as AcceptedBatch;
       ({ batchCount, maxTimestamp, lastEpoch } = before as AcceptedBatch);
       const detail = `expected an offset below ${blamed.baseOffset}, found ${(before as AcceptedBatch).baseOffset}`;
       const place = placeOf(core, file, from, position, expectedOffset, blamed.baseOffset, lastEpoch, expected);
-      ranges.push({ position: from, end: position, firstOffset: expectedOffset, nextOffset: blamed.baseOffset, reason: "order", detail, place, isTail: false });
+      ranges.push({
+        position: from,
+        end: position,
+        firstOffset: expectedOffset,
+        nextOffset: blamed.baseOffset,
+        reason: "order",
+        detail,
+        place,
+        isTail: false,
+      });
       nextOffset = blamed.baseOffset;
       isBehindDamage = true;
       before = null;
       continue;
     }
     if (stopped.reason === "older") {
-      ranges.push({ position, end: fileEnd, firstOffset: nextOffset, nextOffset: null, reason: "older", detail: stopped.detail, place: null, isTail: true });
+      ranges.push({
+        position,
+        end: fileEnd,
+        firstOffset: nextOffset,
+        nextOffset: null,
+        reason: "older",
+        detail: stopped.detail,
+        place: null,
+        isTail: true,
+      });
       break;
     }
     if (!(await hasBytesBeyond(file, position))) {
@@ -128,7 +154,16 @@ export async function surveySegment(
     const end = next?.position ?? fileEnd;
     const behind = next?.baseOffset ?? knownEnd(expected, nextOffset);
     const place = placeOf(core, file, position, end, nextOffset, behind, lastEpoch, expected);
-    ranges.push({ position, end, firstOffset: nextOffset, nextOffset: behind, reason: stopped.reason, detail: stopped.detail, place, isTail: next === null });
+    ranges.push({
+      position,
+      end,
+      firstOffset: nextOffset,
+      nextOffset: behind,
+      reason: stopped.reason,
+      detail: stopped.detail,
+      place,
+      isTail: next === null,
+    });
     position = end;
     if (next === null) break;
     nextOffset = next.baseOffset;
@@ -139,7 +174,16 @@ export async function surveySegment(
   const known = expected.order === "exact" || expected.endOffset === null ? knownEnd(expected, nextOffset) : null;
   if (ranges.at(-1)?.isTail !== true && known !== null) {
     const detail = `expected offsets up to ${known - 1}, found none from ${nextOffset} on`;
-    ranges.push({ position: end, end: fileEnd, firstOffset: nextOffset, nextOffset: known, reason: "short", detail, place: null, isTail: true });
+    ranges.push({
+      position: end,
+      end: fileEnd,
+      firstOffset: nextOffset,
+      nextOffset: known,
+      reason: "short",
+      detail,
+      place: null,
+      isTail: true,
+    });
   }
   return { ranges, batchCount, nextOffset, end, maxTimestamp, zerosFrom };
 }
@@ -158,7 +202,14 @@ interface AcceptedBatch {
  * Where gaps are legal, a base offset that was made too large shows only at the batch behind it, which then seems to fall back.
  * That one is good if it follows from what stood before the batch in between.
  */
-function misplacedBefore(core: Core, file: StorageFile, before: AcceptedBatch | null, position: number, fileEnd: number, offsetEnd: number): FoundBatch | null {
+function misplacedBefore(
+  core: Core,
+  file: StorageFile,
+  before: AcceptedBatch | null,
+  position: number,
+  fileEnd: number,
+  offsetEnd: number,
+): FoundBatch | null {
   if (before === null || before.baseOffset === before.expectedOffset) return null;
   return wholeBatchAt(core, file, position, fileEnd, before.expectedOffset, offsetEnd);
 }
@@ -178,7 +229,14 @@ export interface FoundBatch {
  * The next batch that is whole, whose offsets may stand there. First by the damaged batch's own length, when what follows fits its
  * offsets to the number; else byte by byte, so that no readable record is passed over.
  */
-export async function findNextBatch(core: Core, file: StorageFile, from: number, fileEnd: number, offsetMin: number, offsetEnd: number): Promise<FoundBatch | null> {
+export async function findNextBatch(
+  core: Core,
+  file: StorageFile,
+  from: number,
+  fileEnd: number,
+  offsetMin: number,
+  offsetEnd: number,
+): Promise<FoundBatch | null> {
   const header = viewOf(readBytes(file, from, HEADER_BYTE_LENGTH));
   if (header.byteLength === HEADER_BYTE_LENGTH) {
     const claimed = from + batchByteLengthAt(header, 0);

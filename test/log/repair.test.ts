@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mendDirectory } from "../../src/cli/mending.ts";
 import { contextOn, type Verification, verifyDirectory } from "../../src/cli/verification.ts";
-import { memory, open, utf8 } from "../../src/index.ts";
 import type { StorageDriver } from "../../src/index.ts";
+import { memory, open, utf8 } from "../../src/index.ts";
 
 const TOPIC = "orders";
 const DIRECTORY = `${TOPIC}-0`;
@@ -20,7 +20,9 @@ async function writtenLog(config: Config = {}): Promise<StorageDriver> {
   const producer = log.producer({ key: utf8, value: utf8 });
   for (let next = 0; next < RECORD_COUNT; ) {
     const count = Math.min(RECORD_COUNT - next, 1 + (next % 4));
-    await producer.sendBatch(Array.from({ length: count }, (_, index) => ({ topic: TOPIC, key: `k${next + index}`, value: `value ${next + index}` })));
+    await producer.sendBatch(
+      Array.from({ length: count }, (_, index) => ({ topic: TOPIC, key: `k${next + index}`, value: `value ${next + index}` })),
+    );
     next += count;
   }
   const consumer = log.consumer({ groupId: "readers", key: utf8, value: utf8, enableAutoCommit: false });
@@ -84,25 +86,28 @@ describe("repair", () => {
     expect(found.partitions.find((each) => each.at.directory === DIRECTORY)?.segments.length).toBeGreaterThan(2);
   });
 
-  it.each([["delete"], ["compact"]] as const)("mends any flipped bit of any .log of a topic with cleanupPolicy %s, and loses one batch at most", async (cleanupPolicy) => {
-    await fc.assert(
-      fc.asyncProperty(fc.nat(), fc.nat(), fc.integer({ min: 0, max: 7 }), async (which, at, bit) => {
-        const storage = await writtenLog({ cleanupPolicy });
-        const logs = await filesOf(storage, ".log");
-        await change(storage, logs[which % logs.length] as string, flipped(at, 1 << bit));
-        const before = problemsOf(await verified(storage));
-        expect(before).not.toEqual([]);
-        // A place that no batch's checksum covers, in a log whose offsets may have gaps: told, and left to a backup.
-        if (before.every((problem) => problem.startsWith("changed"))) return;
-        const actions = await mend(storage);
-        expect(problemsOf(await verified(storage)), actions.join("\n")).toEqual([]);
-        const records = await readable(storage);
-        expect(records.size).toBeGreaterThanOrEqual(RECORD_COUNT - 4);
-        for (const [offset, value] of records) expect(value).toBe(`value ${offset}`);
-      }),
-      { numRuns: 30 },
-    );
-  });
+  it.each([["delete"], ["compact"]] as const)(
+    "mends any flipped bit of any .log of a topic with cleanupPolicy %s, and loses one batch at most",
+    async (cleanupPolicy) => {
+      await fc.assert(
+        fc.asyncProperty(fc.nat(), fc.nat(), fc.integer({ min: 0, max: 7 }), async (which, at, bit) => {
+          const storage = await writtenLog({ cleanupPolicy });
+          const logs = await filesOf(storage, ".log");
+          await change(storage, logs[which % logs.length] as string, flipped(at, 1 << bit));
+          const before = problemsOf(await verified(storage));
+          expect(before).not.toEqual([]);
+          // A place that no batch's checksum covers, in a log whose offsets may have gaps: told, and left to a backup.
+          if (before.every((problem) => problem.startsWith("changed"))) return;
+          const actions = await mend(storage);
+          expect(problemsOf(await verified(storage)), actions.join("\n")).toEqual([]);
+          const records = await readable(storage);
+          expect(records.size).toBeGreaterThanOrEqual(RECORD_COUNT - 4);
+          for (const [offset, value] of records) expect(value).toBe(`value ${offset}`);
+        }),
+        { numRuns: 30 },
+      );
+    },
+  );
 
   it("keeps every record when only the place in a batch's header is wrong", async () => {
     const storage = await writtenLog();
@@ -131,17 +136,20 @@ describe("repair", () => {
     await log.close();
   });
 
-  it.each([[".index"], [".timeindex"], [".seal"], ["leader-epoch-checkpoint"], ["odradek.state"]])("mends a damaged %s from the log", async (suffix) => {
-    const storage = await writtenLog();
-    const [file] = await filesOf(storage, suffix);
-    await change(storage, file as string, (bytes) => bytes.fill(0x5a, 0, 40));
-    // The state has two slots.
-    if (suffix === "odradek.state") await change(storage, file as string, (bytes) => bytes.fill(0x5a));
-    expect(problemsOf(await verified(storage))).not.toEqual([]);
-    await mend(storage);
-    expect(problemsOf(await verified(storage))).toEqual([]);
-    expect((await readable(storage)).size).toBe(RECORD_COUNT);
-  });
+  it.each([[".index"], [".timeindex"], [".seal"], ["leader-epoch-checkpoint"], ["odradek.state"]])(
+    "mends a damaged %s from the log",
+    async (suffix) => {
+      const storage = await writtenLog();
+      const [file] = await filesOf(storage, suffix);
+      await change(storage, file as string, (bytes) => bytes.fill(0x5a, 0, 40));
+      // The state has two slots.
+      if (suffix === "odradek.state") await change(storage, file as string, (bytes) => bytes.fill(0x5a));
+      expect(problemsOf(await verified(storage))).not.toEqual([]);
+      await mend(storage);
+      expect(problemsOf(await verified(storage))).toEqual([]);
+      expect((await readable(storage)).size).toBe(RECORD_COUNT);
+    },
+  );
 
   it("tells of segments that are gone, and does not pretend to bring them back", async () => {
     const storage = await writtenLog();

@@ -1,6 +1,7 @@
 /** `consume` and `tail`: records printed, from where to where the switches say. */
-import type { CommandOptions, Io, Run } from "../io.ts";
+
 import { readAsMember } from "../group-reading.ts";
+import type { CommandOptions, Io, Run } from "../io.ts";
 import { RecordPrinter } from "../record-printer.ts";
 import { parseBounds, type ReadBounds } from "../start-position.ts";
 import { type ReadPlan, readTopic } from "../topic-reading.ts";

@@ -36,8 +36,10 @@ async function filesOf(word: string, options: CommandOptions, io: Io): Promise<s
   const { topics } = scanDirectory(await nodeStorage(directory).list(""));
   const topic = topics.get(word);
   const partition = parsePartitionDirectoryName(word);
-  if (topic !== undefined) return (await Promise.all(topic.present.map((number) => filesUnder(resolve(directory, `${word}-${number}`))))).flat();
-  if (partition !== null && topics.get(partition.topic)?.present.includes(partition.partition) === true) return filesUnder(resolve(directory, word));
+  if (topic !== undefined)
+    return (await Promise.all(topic.present.map((number) => filesUnder(resolve(directory, `${word}-${number}`))))).flat();
+  if (partition !== null && topics.get(partition.topic)?.present.includes(partition.partition) === true)
+    return filesUnder(resolve(directory, word));
   const near = nearestName(word, [...topics.keys()]);
   const hint = near === null ? "" : `; did you mean "${near}"?`;
   throw new CommandLineError(`dump: "${word}" is neither a file nor a directory nor a topic in ${directory}${hint}`, "FILE_NOT_FOUND");
@@ -62,7 +64,14 @@ async function dumpFile(path: string, options: CommandOptions, io: Io): Promise<
   try {
     const parsed = parseSegmentFileName(name);
     const core = await loadCore();
-    const source: DumpSource = { core, file, name, topic: at?.topic ?? "", partition: at?.partition ?? -1, baseOffset: parsed?.baseOffset ?? 0 };
+    const source: DumpSource = {
+      core,
+      file,
+      name,
+      topic: at?.topic ?? "",
+      partition: at?.partition ?? -1,
+      baseOffset: parsed?.baseOffset ?? 0,
+    };
     const book = parsed?.kind === "log" ? dumpLog(source, options["records"] !== false) : dumpBook(source);
     await tell({ type: "file", file: path, byteLength: file.byteLength(), ...(book === null ? { unknown: true } : {}) }, options, io);
     for await (const dumped of book ?? []) await tell(dumped, options, io);
@@ -86,14 +95,19 @@ async function tell(dumped: Dumped, options: CommandOptions, io: Io): Promise<vo
 function decoded(record: Dumped, options: CommandOptions): Dumped {
   const where = `offset ${String(record["offset"])}`;
   const key = decodeShown(record["key"] as Uint8Array | null, (options["key"] as SerdeName | undefined) ?? "bytes", `${where}: key`);
-  return { ...record, key, value: decodeShown(record["value"] as Uint8Array | null, (options["value"] as SerdeName | undefined) ?? "bytes", where) };
+  return {
+    ...record,
+    key,
+    value: decodeShown(record["value"] as Uint8Array | null, (options["value"] as SerdeName | undefined) ?? "bytes", where),
+  };
 }
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** `type field=value …`; records and entries stand in from what they belong to. */
 function lineOf({ type, ...fields }: Dumped): string {
-  if (type === "file") return `${String(fields["file"])}: ${String(fields["byteLength"])} bytes${fields["unknown"] === true ? ", of no kind that is known here" : ""}`;
+  if (type === "file")
+    return `${String(fields["file"])}: ${String(fields["byteLength"])} bytes${fields["unknown"] === true ? ", of no kind that is known here" : ""}`;
   const said = Object.entries(fields).map(([name, value]) => `${name}=${wordOf(value)}`);
   return `${type === "record" ? "    " : "  "}${type} ${said.join(" ")}`;
 }

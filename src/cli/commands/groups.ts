@@ -1,8 +1,8 @@
 /** `groups list|describe|reset|delete`: consumer groups and what they have committed. */
 import type { NextOffset } from "../../api/bytes.ts";
 import type { GroupDescription } from "../../api/group.ts";
-import { columns } from "../columns.ts";
 import { CommandLineError } from "../cli-error.ts";
+import { columns } from "../columns.ts";
 import { withReadOnly, withWritable } from "../directory.ts";
 import type { Run } from "../io.ts";
 import { parseStart } from "../start-position.ts";
@@ -37,11 +37,15 @@ export const reset: Run = async (args, options, io) => {
   }
   const to = parseStart(typed);
   const partition = optionalNumber(options, "partition", "-p", 0);
-  if (to.kind === "last" || to.kind === "stored") throw new CommandLineError(`--to: expected beginning, end, an offset or @time, found "${typed}"`);
+  if (to.kind === "last" || to.kind === "stored")
+    throw new CommandLineError(`--to: expected beginning, end, an offset or @time, found "${typed}"`);
   return withWritable(options, io, async (log) => {
     const { partitions } = await log.describeTopic(topic);
     if (partition !== undefined && partition >= partitions.length) {
-      throw new CommandLineError(`-p: topic "${topic}" has the partitions 0 to ${partitions.length - 1}, found ${partition}`, "UNKNOWN_TOPIC_OR_PARTITION");
+      throw new CommandLineError(
+        `-p: topic "${topic}" has the partitions 0 to ${partitions.length - 1}, found ${partition}`,
+        "UNKNOWN_TOPIC_OR_PARTITION",
+      );
     }
     const wanted = partitions.filter((each) => partition === undefined || each.partition === partition);
     const consumer = log.consumer();
@@ -53,14 +57,22 @@ export const reset: Run = async (args, options, io) => {
       const asked = to.kind === "beginning" ? logStartOffset : to.kind === "end" ? highWatermark : to.kind === "offset" ? to.offset : timed;
       if (asked < logStartOffset || asked > highWatermark) {
         const range = `${logStartOffset} to ${highWatermark}`;
-        throw new CommandLineError(`--to: partition ${partition} of "${topic}" holds the offsets ${range}, found ${asked}`, "OFFSET_OUT_OF_RANGE");
+        throw new CommandLineError(
+          `--to: partition ${partition} of "${topic}" holds the offsets ${range}, found ${asked}`,
+          "OFFSET_OUT_OF_RANGE",
+        );
       }
       offsets.push({ ...at, nextOffset: asked });
     }
     await consumer.close();
     const set = await log.resetOffsets(groupId, topic, offsets);
     if (options["json"] === true) for (const each of set) io.out.json({ groupId, ...each });
-    else for (const line of columns([["topic", "partition", "nextOffset"], ...set.map((each) => [each.topic, each.partition, each.nextOffset])])) io.out.line(line);
+    else
+      for (const line of columns([
+        ["topic", "partition", "nextOffset"],
+        ...set.map((each) => [each.topic, each.partition, each.nextOffset]),
+      ]))
+        io.out.line(line);
     return undefined;
   });
 };
@@ -78,7 +90,9 @@ export const remove: Run = async (args, options, io) =>
 function describeText(group: GroupDescription): string[] {
   const lines = [`${group.groupId}  ${group.state}  generation ${group.generation}  members ${group.members.length}`];
   for (const { memberId, clientId, assignment } of group.members) {
-    lines.push(`   member ${memberId} (${clientId || "-"}): ${assignment.map((each) => `${each.topic}-${each.partition}`).join(" ") || "nothing"}`);
+    lines.push(
+      `   member ${memberId} (${clientId || "-"}): ${assignment.map((each) => `${each.topic}-${each.partition}`).join(" ") || "nothing"}`,
+    );
   }
   const rows = group.offsets.map((each): (string | number)[] => ["  ", each.topic, each.partition, each.nextOffset, each.lag]);
   if (rows.length > 0) lines.push(...columns([["  ", "topic", "partition", "nextOffset", "lag"], ...rows]));

@@ -7,9 +7,9 @@ import { CommandLineError } from "../cli-error.ts";
 import { withWritable } from "../directory.ts";
 import { pieces } from "../input-lines.ts";
 import type { CommandOptions, Io, Run } from "../io.ts";
+import { parseDelimiter } from "../record-format.ts";
 import { RecordReader } from "../record-reader.ts";
 import { optionalNumber, takeTopic, textOf } from "../typed-values.ts";
-import { parseDelimiter } from "../record-format.ts";
 
 type BytesRecord = ProducerRecord<Uint8Array, Uint8Array>;
 
@@ -23,7 +23,8 @@ export const run: Run = async (args, options, io) => {
   const reader = new RecordReader(topic, options);
   const delimiter = parseDelimiter(textOf(options, "delimiter") ?? "\\n");
   const countMax = optionalNumber(options, "count", "-c", 1) ?? Number.POSITIVE_INFINITY;
-  if (options["lines"] === true && files.length === 0) throw new CommandLineError("-l: expected the files whose lines are to be sent, found none");
+  if (options["lines"] === true && files.length === 0)
+    throw new CommandLineError("-l: expected the files whose lines are to be sent, found none");
   return withWritable(options, io, async (log) => {
     await log.describeTopic(topic); // before a word of input is taken
     const producer = log.producer({ key: bytes, value: bytes });

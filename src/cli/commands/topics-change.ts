@@ -38,7 +38,9 @@ export const adopt: Run = async (args, options, io) => {
   const partitions = optionalNumber(options, "partitions", PARTITIONS, 1);
   const cleanupPolicy = textOf(options, "cleanupPolicy") as TopicConfig["cleanupPolicy"] | undefined;
   if (partitions === undefined || cleanupPolicy === undefined) {
-    throw new CommandLineError("topics adopt: expected --partitions and --cleanup-policy: what another writer configured is not in its files");
+    throw new CommandLineError(
+      "topics adopt: expected --partitions and --cleanup-policy: what another writer configured is not in its files",
+    );
   }
   return withWritable(options, io, async (log) => tell(await log.adoptTopic(topic, { partitions, cleanupPolicy }), options, io, "adopted"));
 };

@@ -1,13 +1,14 @@
 /** `verify`: a sentence for every defect of a data directory, and nothing changed. */
 import type { Defect } from "../../log/defect.ts";
-import { existingDirectory } from "../directory.ts";
 import { CommandLineError, EXIT_FAILURE, EXIT_OK } from "../cli-error.ts";
+import { existingDirectory } from "../directory.ts";
 import type { Run } from "../io.ts";
 import { contextFor, verifyDirectory } from "../verification.ts";
 
 export const run: Run = async (args, options, io) => {
   const [named] = args;
-  if (named !== undefined && options["dir"] !== undefined) throw new CommandLineError("verify: expected the directory once, by its place or with --dir");
+  if (named !== undefined && options["dir"] !== undefined)
+    throw new CommandLineError("verify: expected the directory once, by its place or with --dir");
   const path = await existingDirectory(named === undefined ? options : { ...options, dir: named }, io);
   const isJson = options["json"] === true;
   const context = await contextFor(path, true);
@@ -40,7 +41,9 @@ export const run: Run = async (args, options, io) => {
     else {
       const how = cleanShutdown ? "closed in order" : "not closed in order, or open now";
       const result = defectCount === 0 ? "no damage" : `${defectCount} defect${defectCount === 1 ? "" : "s"}`;
-      io.out.line(`${path}: ${summary.partitions} partitions, ${summary.segments} segments, ${summary.batches} batches, ${summary.byteLength} bytes, ${how}: ${result}`);
+      io.out.line(
+        `${path}: ${summary.partitions} partitions, ${summary.segments} segments, ${summary.batches} batches, ${summary.byteLength} bytes, ${how}: ${result}`,
+      );
     }
     return defectCount === 0 ? EXIT_OK : EXIT_FAILURE;
   } finally {
