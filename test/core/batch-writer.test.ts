@@ -104,7 +104,9 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
       const value = new Uint8Array(core.readWindowByteLength - filled - 9 + slack).fill(2);
       for (const headers of [[], [[new Uint8Array(3).fill(7), new Uint8Array(5)] as const]]) {
         const sent = [first, { key: null, value, headers, timestamp: 6 }, { key: new Uint8Array(2), value: null, headers, timestamp: 4 }];
+        const behind = core.readWindow().subarray(0, 8).fill(0xa5);
         expect(Buffer.from(written(core, sent, PLAIN)).equals(Buffer.from(twin(sent, PLAIN))), `${slack}`).toBe(true);
+        expect(toHex(behind), "nothing is written behind the window").toBe("a5".repeat(8));
       }
     }
   });

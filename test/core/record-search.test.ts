@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeHeaders, RecordCursor } from "../../src/base/record-decoder.ts";
 import type { Core, FoundRecord, RecordTarget } from "../../src/core/core.ts";
-import { anyStoredBatch } from "./arbitraries.ts";
+import { anyStoredBatch, slowBatchOf } from "./arbitraries.ts";
 import { BUILDS, coreOf, exportsOf } from "./builds.ts";
 import { slowBatchBytes, slowReadRecord } from "./twin/batch.ts";
 import { slowFindRecord } from "./twin/record-search.ts";
@@ -122,6 +122,27 @@ describe.each(BUILDS)("the batch reader (%s)", (build) => {
       { numRuns: 1500 },
     );
     for (const [answer, count] of Object.entries(seen)) expect(count, answer).toBeGreaterThan(20);
+  });
+
+  it("refuses offsets that stand still, fall, or go past what the header says", async () => {
+    const core = await coreOf(build);
+    const compactor = core.compactor({ dedupeBufferByteLength: 2400, hashSecret: new Uint8Array(16) });
+    const good = slowBatchOf([1, 2].map((timestamp) => ({ key: new Uint8Array(1), value: null, headers: [], timestamp })));
+    const withDeltas = (deltas: readonly number[]): Uint8Array =>
+      slowBatchBytes({ ...good, records: good.records.map((record, i) => ({ ...record, offsetDelta: deltas[i]! })) });
+    expect(core.findRecord(withDeltas([0, 1]), { offset: 1 })?.offset).toBe(1);
+    for (const deltas of [
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [0, 2],
+      [-1, 1],
+    ]) {
+      const batch = withDeltas(deltas);
+      const corrupt = expect.objectContaining({ name: "CorruptBatchError" });
+      expect(() => core.findRecord(batch, { offset: 5 }), `${deltas}`).toThrowError(corrupt);
+      expect(() => compactor.mapBatch(batch, 0), `${deltas}`).toThrowError(corrupt);
+    }
   });
 
   it("takes batches of any length", async () => {
