@@ -111,12 +111,20 @@ export class WasmCore implements Core {
 
   appendOffsetEntry(entries: Uint8Array, count: number, relativeOffset: number, position: number): boolean {
     const { memory } = this.#host;
-    return appendEntry(memory, memory.exports.appendOffsetEntry, OFFSET_ENTRY_BYTE_LENGTH, entries, count, relativeOffset, position);
+    try {
+      return appendEntry(memory, memory.exports.appendOffsetEntry, OFFSET_ENTRY_BYTE_LENGTH, entries, count, relativeOffset, position);
+    } catch (error) {
+      throw error instanceof RangeError ? error : this.#host.faultOf(error, `the appending of an entry to an index of offsets`);
+    }
   }
 
   appendTimeEntry(entries: Uint8Array, count: number, timestamp: number, relativeOffset: number): boolean {
     const { memory } = this.#host;
-    return appendEntry(memory, memory.exports.appendTimeEntry, TIME_ENTRY_BYTE_LENGTH, entries, count, timestamp, relativeOffset);
+    try {
+      return appendEntry(memory, memory.exports.appendTimeEntry, TIME_ENTRY_BYTE_LENGTH, entries, count, timestamp, relativeOffset);
+    } catch (error) {
+      throw error instanceof RangeError ? error : this.#host.faultOf(error, `the appending of an entry to an index of times`);
+    }
   }
 
   findRecord(batch: Uint8Array, target: RecordTarget): FoundRecord | null {
