@@ -39,7 +39,7 @@ export async function rewriteSegment(
   const log = await storage.open(name, { create: "no", readOnly: true });
   const temporary = `${name}.tmp`;
   try {
-    for (const range of ranges) await copyAside(storage, log, inDirectory(directory, asideName(logName, range)), range);
+    for (const range of ranges) await copyAside(storage, log, directory, asideName(logName, range), range);
     await storage.syncDirectory(directory);
     const into = await storage.open(temporary, { create: "if-missing" });
     try {
@@ -70,11 +70,14 @@ export async function rewriteSegment(
   await storage.syncDirectory(directory);
 }
 
-async function copyAside(storage: StorageDriver, log: StorageFile, name: string, range: DamagedRange): Promise<void> {
+/** What an earlier repair kept is never written over: the name then gets a number. */
+async function copyAside(storage: StorageDriver, log: StorageFile, directory: string, wanted: string, range: DamagedRange): Promise<void> {
   if (range.end === range.position) return;
-  const aside = await storage.open(name, { create: "if-missing" });
+  const taken = new Set((await storage.list(directory)).map((entry) => entry.name));
+  let name = wanted;
+  for (let number = 2; taken.has(name); number += 1) name = `${wanted}-${number}`;
+  const aside = await storage.open(inDirectory(directory, name), { create: "new" });
   try {
-    aside.truncate(0);
     let end = 0;
     for await (const piece of piecesOf(log, range.position, range.end)) {
       writeBytes(aside, piece, end);
