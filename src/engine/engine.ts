@@ -1,5 +1,6 @@
 /** The embedded broker: the port's calls, each handed to the part that answers it, and the order in which everything closes. */
 import type {
+  AtHand,
   Broker,
   CommittedOffset,
   CreateTopicRequest,
@@ -85,6 +86,10 @@ export class Engine implements Broker {
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
     if (this.#closing !== null) return Promise.reject(this.#closedError("fetch"));
     return this.#fetch.fetch(request, signal);
+  }
+
+  get atHand(): AtHand | undefined {
+    return this.#closing === null ? this.#fetch : undefined;
   }
 
   listOffsets(request: ListOffsetsRequest): Promise<readonly ListedOffset[]> {
@@ -239,7 +244,8 @@ export class Engine implements Broker {
         const allClosed = outcomes.every((outcome) => outcome.status === "fulfilled" && outcome.value !== "failed before");
         outcomes.push(...(await Promise.allSettled([checkpoints.write(topics.openLogs())])));
         const allWritten = outcomes.every((outcome) => outcome.status === "fulfilled");
-        if (allOpen && allClosed && allWritten && !frozenUnclean) await writeCleanShutdown(context.storage, this.#house.cleanShutdownContents);
+        if (allOpen && allClosed && allWritten && !frozenUnclean)
+          await writeCleanShutdown(context.storage, this.#house.cleanShutdownContents);
       }
       const failed = outcomes.find((outcome) => outcome.status === "rejected");
       if (failed !== undefined) throw failed.reason;

@@ -45,7 +45,8 @@ export class TopicAdmin {
       }
       checkNewTopicName(request.topic, [...topics.names(), OFFSETS_TOPIC, TRANSACTIONS_TOPIC]);
       // Made by the engine, in Kafka's partition count: a group's records are found by its hash over that many.
-      if (isInternal(request.topic)) throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${request.topic}" is internal: it is made by the engine alone`);
+      if (isInternal(request.topic))
+        throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${request.topic}" is internal: it is made by the engine alone`);
       checkPartitionCount(request.topic, request.partitions, 1);
       const overrides = validateConfig(request.config);
       const topicId = request.topicId ?? newTopicId(context.random);
@@ -165,6 +166,8 @@ export class TopicAdmin {
     return this.#inTurn(async () => {
       const topic = this.#house.topics.require(at.topic);
       const slot = topic.slots[at.partition];
+      // Of a topic whose deletion may be on disk nothing may be acknowledged.
+      await this.#house.catalog.settle();
       topic.reopening.add(at.partition);
       if (slot?.state === "open") await slot.log.reopen();
       else if (slot?.state === "failed") await openPartitions(this.#house, topic, [at.partition]);

@@ -40,7 +40,7 @@ async function createFiles(context: LogContext, spec: PartitionSpec, state: Part
   await writePartitionMetadata(storage, directory, spec.topicId);
   const epochs = await LeaderEpochs.load(storage, directory);
   if (epochs.latest() === null) await epochs.assign(0, 0);
-  const active = await Segment.create(context, directory, 0);
+  const active = await Segment.create(context, directory, 0, spec.config());
   segments.push(active);
   await active.files?.log.sync();
   const log = { context, spec, segments: new SegmentList([active]), epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
@@ -106,7 +106,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       return { ...log, endProblem: null, unreadableFrom: null };
     }
     const recovered = await recover({ context, spec, segments, facts, epochs, readOnly });
-    const behind = recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset ? segments.splice(0) : [];
+    const behind =
+      recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset ? segments.splice(0) : [];
     if (behind.length > 0) segments.push(await restartAt(context, spec, logStartOffset, behind));
     const log: OpenedLog = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, ...recovered };
     const active = segments.at(-1) as Segment;
@@ -183,7 +184,7 @@ async function rebuildMissing(context: LogContext, spec: PartitionSpec, segments
 
 /** There is no segment: an empty one at the log start is legal, and appendable. */
 async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset: number, readOnly: boolean): Promise<Segment> {
-  return readOnly ? new Segment(context, spec.directory, baseOffset, true) : await Segment.create(context, spec.directory, baseOffset);
+  return readOnly ? new Segment(context, spec.directory, baseOffset, true) : await Segment.create(context, spec.directory, baseOffset, spec.config());
 }
 
 /**
@@ -192,7 +193,7 @@ async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset
  */
 async function restartAt(context: LogContext, spec: PartitionSpec, logStartOffset: number, behind: readonly Segment[]): Promise<Segment> {
   try {
-    const fresh = await Segment.create(context, spec.directory, logStartOffset);
+    const fresh = await Segment.create(context, spec.directory, logStartOffset, spec.config());
     await context.storage.syncDirectory(spec.directory);
     return fresh;
   } catch (error) {

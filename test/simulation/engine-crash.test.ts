@@ -30,16 +30,17 @@ async function simulate(seed: number): Promise<Outcome> {
   let disk: CrashStorage = crashStorage({ sectorByteLength: 64, latency });
   for (let life = 0; life <= LIVES; life += 1) {
     // Shorter lives die in recovery; the last one may live.
-    let callsLeft = life === LIVES ? Number.POSITIVE_INFINITY : random.pick([random.integer(1, 20), random.integer(1, 60), random.integer(20, 400)]);
-    const storage = watched(disk, (call) => {
+    let callsLeft =
+      life === LIVES ? Number.POSITIVE_INFINITY : random.pick([random.integer(1, 20), random.integer(1, 60), random.integer(20, 400)]);
+    const current = disk;
+    const storage = watched(current, (call) => {
       trace.push(call);
       callsLeft -= 1;
-      if (callsLeft === 0) disk.halt();
+      if (callsLeft === 0) current.halt();
     });
     const open = async (): Promise<Life> => {
       opens += 1;
-      const opened = await openEngine(storage, random.integer(0, 1e9));
-      return opened;
+      return await openEngine(storage, random.integer(0, 1e9));
     };
     let run: Run | null = null;
     try {
@@ -66,8 +67,7 @@ async function simulate(seed: number): Promise<Outcome> {
     crashes += 1;
     const kind = random.pick(["process", "power", "power"] as const);
     if (kind === "power") world.losePower();
-    const dead = disk;
-    disk = dead.crash(random.fork(), { kind, tornSectors: random.chance(0.3) });
+    disk = current.crash(random.fork(), { kind, tornSectors: random.chance(0.3) });
     await run?.settled();
   }
   throw new Error("not reached");

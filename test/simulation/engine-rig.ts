@@ -78,7 +78,8 @@ export async function readPartition({ engine }: Life, topic: string, partition: 
   const records: { offset: number; value: string }[] = [];
   for (let offset = logStartOffset; offset < highWatermark; ) {
     const wanted = [{ topic, partition, offset, maxBytes: 700 }];
-    const answer = (await engine.fetch({ partitions: wanted, minBytes: 0, maxWaitMs: 0, maxBytes: 700, isolation: "readUncommitted" })).partitions[0]!;
+    const answer = (await engine.fetch({ partitions: wanted, minBytes: 0, maxWaitMs: 0, maxBytes: 700, isolation: "readUncommitted" }))
+      .partitions[0]!;
     if (answer.fault !== null) throw new Error(`${topic}-${partition} at ${offset}: ${answer.fault.code}: ${answer.fault.message}`);
     if (answer.batches.length === 0) throw new Error(`${topic}-${partition}: nothing at ${offset}, the high watermark is ${highWatermark}`);
     for (let at = 0; at < answer.batches.length; at += batchByteLengthAt(answer.batches, at)) {

@@ -1,6 +1,7 @@
 /** What a program may do to an engine, one step at a time, with the world told what was asked and what was confirmed. */
-import { newTopicId } from "../../src/topic/topic-id.ts";
+
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { newTopicId } from "../../src/topic/topic-id.ts";
 import { commit, type Life, produce, readPartition } from "./engine-rig.ts";
 import { GROUPS, newPartition, type TopicFacts, type Unsettled, type World } from "./engine-world.ts";
 
@@ -11,8 +12,23 @@ export type Step =
   | { readonly kind: "delete"; readonly topic: string }
   | { readonly kind: "alter"; readonly topic: string; readonly retentionBytes: number }
   | { readonly kind: "partitions"; readonly topic: string }
-  | { readonly kind: "produce"; readonly topic: string; readonly partition: number; readonly count: number; readonly length: number; readonly wait: boolean }
-  | { readonly kind: "commit"; readonly group: string; readonly topic: string; readonly partition: number; readonly share: number; readonly durable: boolean; readonly wait: boolean }
+  | {
+      readonly kind: "produce";
+      readonly topic: string;
+      readonly partition: number;
+      readonly count: number;
+      readonly length: number;
+      readonly wait: boolean;
+    }
+  | {
+      readonly kind: "commit";
+      readonly group: string;
+      readonly topic: string;
+      readonly partition: number;
+      readonly share: number;
+      readonly durable: boolean;
+      readonly wait: boolean;
+    }
   | { readonly kind: "look"; readonly topic: string; readonly partition: number }
   | { readonly kind: "deleteRecords"; readonly topic: string; readonly partition: number; readonly share: number }
   | { readonly kind: "maintain" }
@@ -27,7 +43,8 @@ export function randomStep(random: SeededRandom): Step {
   if (roll < 6) return { kind: "delete", topic };
   if (roll < 8) return { kind: "alter", topic, retentionBytes: random.integer(100_000, 900_000) };
   if (roll < 9) return { kind: "partitions", topic };
-  if (roll < 25) return { kind: "produce", topic, partition, count: random.integer(1, 4), length: random.integer(3, 60), wait: random.chance(0.5) };
+  if (roll < 25)
+    return { kind: "produce", topic, partition, count: random.integer(1, 4), length: random.integer(3, 60), wait: random.chance(0.5) };
   if (roll < 31) {
     const group = random.pick(GROUPS);
     return { kind: "commit", group, topic, partition, share: random.next(), durable: random.chance(0.4), wait: random.chance(0.6) };
@@ -76,7 +93,9 @@ export class Run {
     if (step.kind === "delete") return await this.#change({ kind: "delete", topic: step.topic }, () => engine.deleteTopic(step.topic));
     if (step.kind === "alter") {
       const config = { ...facts.config, retentionBytes: step.retentionBytes };
-      return await this.#change({ kind: "alter", topic: step.topic, config }, () => engine.alterConfig(step.topic, { retentionBytes: step.retentionBytes }));
+      return await this.#change({ kind: "alter", topic: step.topic, config }, () =>
+        engine.alterConfig(step.topic, { retentionBytes: step.retentionBytes }),
+      );
     }
     if (step.kind === "partitions") {
       const count = facts.partitions.length + 1;

@@ -73,12 +73,15 @@ export class World {
 
   /** Holds an engine just opened against everything; then what is there is the truth. Throws a `BrokenPromise`. */
   async check(life: Life): Promise<void> {
-    for (const topic of new Set([...Object.keys(this.topics), ...this.unsettled.map((change) => change.topic)])) this.#checkTopic(life, topic);
+    for (const topic of new Set([...Object.keys(this.topics), ...this.unsettled.map((change) => change.topic)]))
+      this.#checkTopic(life, topic);
     for (const name of life.engine.topicNames()) {
-      if (!name.startsWith("__") && this.topics[name] === undefined) throw new BrokenPromise(`topic ${name} is there, and was never asked for or is deleted`);
+      if (!name.startsWith("__") && this.topics[name] === undefined)
+        throw new BrokenPromise(`topic ${name} is there, and was never asked for or is deleted`);
     }
     for (const [name, topic] of Object.entries(this.topics)) {
-      for (const [partition, facts] of topic.partitions.entries()) await this.#checkPartition(life, name, partition, facts, topic.config.durability === "os");
+      for (const [partition, facts] of topic.partitions.entries())
+        await this.#checkPartition(life, name, partition, facts, topic.config.durability === "os");
     }
     await this.#checkCommits(life);
     this.unsettled = [];
@@ -117,7 +120,8 @@ export class World {
       if (change.kind === "partitions" && found.partitions.length === change.count) this.#apply(change);
     }
     const facts = this.topics[name] as TopicFacts;
-    if (facts.id !== null && facts.id !== found.topicId) throw new BrokenPromise(`topic ${name} has id ${found.topicId}, was made with ${facts.id}`);
+    if (facts.id !== null && facts.id !== found.topicId)
+      throw new BrokenPromise(`topic ${name} has id ${found.topicId}, was made with ${facts.id}`);
     facts.id = found.topicId;
     if (found.partitions.length !== facts.partitions.length) {
       throw new BrokenPromise(`topic ${name} has ${found.partitions.length} partitions, expected ${facts.partitions.length}`);
@@ -143,7 +147,8 @@ export class World {
       if (offset !== logStart + index) wrong(`C2: expected offset ${logStart + index}, found ${offset}`);
       const expected = facts.history[offset] ?? null;
       if (expected !== null && expected !== value) wrong(`C3: at ${offset} expected ${expected}, found ${value}`);
-      if (expected === null && (elsewhere.has(value) || !facts.sent.includes(value))) wrong(`C3: ${value} at ${offset} was not sent here, or stands here twice`);
+      if (expected === null && (elsewhere.has(value) || !facts.sent.includes(value)))
+        wrong(`C3: ${value} at ${offset} was not sent here, or stands here twice`);
       elsewhere.add(value);
       facts.history[offset] = value;
     }
@@ -157,8 +162,10 @@ export class World {
     for (const groupId of GROUPS) {
       for (const { topic, partition, nextOffset } of await life.engine.offsetFetch({ groupId, partitions: null })) {
         const there = this.topics[topic]?.partitions[partition];
-        if (there === undefined) throw new BrokenPromise(`group ${groupId} has offset ${nextOffset} in ${topic}-${partition}, which is not there`);
-        if (nextOffset !== null && nextOffset > there.promised) throw new BrokenPromise(`C5: group ${groupId} is at ${nextOffset}, ${topic}-${partition} ends at ${there.promised}`);
+        if (there === undefined)
+          throw new BrokenPromise(`group ${groupId} has offset ${nextOffset} in ${topic}-${partition}, which is not there`);
+        if (nextOffset !== null && nextOffset > there.promised)
+          throw new BrokenPromise(`C5: group ${groupId} is at ${nextOffset}, ${topic}-${partition} ends at ${there.promised}`);
       }
       for (const [topic, { partitions }] of Object.entries(this.topics)) {
         for (const [partition, { promised }] of partitions.entries()) {
@@ -166,9 +173,14 @@ export class World {
           const nextOffset = found?.nextOffset ?? null;
           const facts = this.commitsOf(this.commitKey(groupId, topic, partition));
           const firstKept = this.powerLost ? -1 : facts.later.findLastIndex((each) => each.acknowledged);
-          const legal = new Set(facts.later.slice(Math.max(0, firstKept)).map((each) => Math.min(each.nextOffset, promised)) as (number | null)[]);
+          const legal = new Set(
+            facts.later.slice(Math.max(0, firstKept)).map((each) => Math.min(each.nextOffset, promised)) as (number | null)[],
+          );
           if (firstKept < 0) legal.add(facts.durable === null ? null : Math.min(facts.durable, promised));
-          if (!legal.has(nextOffset)) throw new BrokenPromise(`group ${groupId} is at ${nextOffset} in ${topic}-${partition}, expected one of ${[...legal].join(", ")}`);
+          if (!legal.has(nextOffset))
+            throw new BrokenPromise(
+              `group ${groupId} is at ${nextOffset} in ${topic}-${partition}, expected one of ${[...legal].join(", ")}`,
+            );
           facts.durable = nextOffset;
           facts.later = [];
         }
