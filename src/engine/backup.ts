@@ -33,7 +33,10 @@ export async function copyTo(house: House, driver: StorageDriver): Promise<Backu
   const inTheWay = await target.list("");
   if (inTheWay.length > 0) {
     const found = inTheWay.slice(0, 3).map((entry) => entry.name);
-    throw new UsageError("INVALID_ARGUMENT", `backup(): expected an empty directory, found ${inTheWay.length} entries, among them ${found.join(", ")}`);
+    throw new UsageError(
+      "INVALID_ARGUMENT",
+      `backup(): expected an empty directory, found ${inTheWay.length} entries, among them ${found.join(", ")}`,
+    );
   }
   let files = 0;
   let byteLength = 0;

@@ -148,7 +148,11 @@ export async function hasBytesBeyond(file: StorageFile, from: number): Promise<b
   for (let position = from; position < end; position += piece.length) {
     await file.readAhead(position, piece.length);
     const byteLength = file.readAt(piece, position);
-    for (let index = 0; index < byteLength; index += 1) if (piece[index] !== 0) return true;
+    // By words: a preallocated file may hold a gigabyte of nothing.
+    const wordCount = byteLength >>> 2;
+    const words = new Int32Array(piece.buffer, 0, wordCount);
+    for (let index = 0; index < wordCount; index += 1) if (words[index] !== 0) return true;
+    for (let index = wordCount * 4; index < byteLength; index += 1) if (piece[index] !== 0) return true;
   }
   return false;
 }

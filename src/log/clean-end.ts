@@ -10,7 +10,7 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
   const { files } = active;
   if (files === null) return;
   active.finishIndexes(files);
-  if (files.log.byteLength() > active.byteLength) files.log.truncate(active.byteLength);
+  active.cutUnwritten(files);
   await files.log.sync();
   await files.offsetIndex?.sync();
   await files.timeIndex?.sync();

@@ -42,8 +42,7 @@ export async function takeSnapshot(log: OpenedLog, durable: LogPosition): Promis
   const isCertain = log.endProblem === null;
   lengths.set(last, isCertain ? durable.position : null);
   const noted = log.state.facts();
-  const facts =
-    noted === null || !isCertain ? noted : { ...durableFacts(log, durable, durable.offset), recoveryPoint: durable.offset };
+  const facts = noted === null || !isCertain ? noted : { ...durableFacts(log, durable, durable.offset), recoveryPoint: durable.offset };
   const files: SnapshotFile[] = [];
   for (const { name, kind } of await context.storage.list(spec.directory)) {
     if (kind !== "file") continue;

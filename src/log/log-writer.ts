@@ -311,7 +311,7 @@ export class LogWriter {
     this.#throwIfFailed();
     const { context, spec, segments } = this.#log;
     const old = segments.active;
-    const next = await Segment.create(context, spec.directory, old.nextOffset);
+    const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
     if (this.#failure !== null) {
       next.release();
       await next.close();

@@ -99,7 +99,9 @@ export async function tidyPartitionFiles(storage: StorageDriver, directory: stri
   await removeAll(deleted);
   const files = await listSuffixed(storage, directory);
   const logs = new Set(files.filter((file) => file.kind === "log" && file.suffix === "").map((file) => file.baseOffset));
-  await removeAll(files.filter(({ suffix, kind, baseOffset }) => suffix === "" && DERIVED.has(kind) && !logs.has(baseOffset)).map(({ name }) => name));
+  await removeAll(
+    files.filter(({ suffix, kind, baseOffset }) => suffix === "" && DERIVED.has(kind) && !logs.has(baseOffset)).map(({ name }) => name),
+  );
 }
 
 /**

@@ -57,7 +57,7 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
       const end = await walk.through(segment, index > start);
       if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
         problem = shorter(segment, end, durable);
-      } else if (end.reason !== "end") bad = { segment, index, end };
+      } else if (end.reason !== "end" && !(await endsInUnwrittenSpace(segments, index, end))) bad = { segment, index, end };
     } finally {
       if (index < segments.length - 1) segment.release();
     }
@@ -71,6 +71,16 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   else if (!readOnly) await makeDurable(input, start, walk);
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
   return { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1, endProblem, unreadableFrom };
+}
+
+/**
+ * A preallocated segment that was rolled, and not yet cut, before a crash: zeros alone follow its last batch, and the next
+ * segment goes on with the next offset, so that nothing can be missing between them.
+ */
+async function endsInUnwrittenSpace(segments: readonly Segment[], index: number, end: ScanEnd): Promise<boolean> {
+  const log = (segments[index] as Segment).files?.log;
+  if (log === undefined || segments[index + 1]?.baseOffset !== end.nextOffset) return false;
+  return !(await hasBytesBeyond(log, end.position));
 }
 
 /** D: below it everything was durable, so that whatever is wrong there is damage. */
@@ -310,6 +320,7 @@ async function makeDurable({ context, spec, segments }: RecoveryInput, start: nu
         files.log.readAt(bytes, position);
         files.log.writeAt(bytes, position);
       }
+      segment.cutUnwritten(files);
       if (isActive) {
         files.offsetIndex?.flush();
         files.timeIndex?.flush();

@@ -1,5 +1,6 @@
 /** One segment: its `.log` and two indexes, how far they are written, and who still uses the handles. */
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
+import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError, StorageError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { writeBytes } from "./file-bytes.ts";
@@ -57,6 +58,7 @@ export class Segment {
   readonly #context: LogContext;
   readonly #readOnly: boolean;
   #isNew = false;
+  #preallocatedByteLength = 0;
   #firstTimestamp: number | null = null;
   #files: SegmentFiles | null = null;
   #opening: Promise<SegmentFiles> | null = null;
@@ -73,9 +75,15 @@ export class Segment {
     this.createdAtMs = context.clock.now();
   }
 
-  /** A new, empty segment, its handles held once by the caller. Nothing of it is durable yet. */
-  static async create(context: LogContext, directory: string, baseOffset: number): Promise<Segment> {
+  /** A new, empty segment, its handles held once by the caller; with `preallocate` its file has its full size. Nothing of it is durable yet. */
+  static async create(
+    context: LogContext,
+    directory: string,
+    baseOffset: number,
+    config: Pick<TopicConfig, "preallocate" | "segmentBytes">,
+  ): Promise<Segment> {
     const segment = new Segment(context, directory, baseOffset, false);
+    segment.#preallocatedByteLength = config.preallocate ? config.segmentBytes : 0;
     segment.directoryUnflushed = true;
     segment.#isNew = true;
     await segment.acquire();
@@ -171,6 +179,13 @@ export class Segment {
     return (files.offsetIndex?.isFull(segmentIndexBytes) ?? false) || (files.timeIndex?.isFull(segmentIndexBytes) ?? false);
   }
 
+  /** Gives back what was preallocated and never written. Answers whether there was any; not durable. */
+  cutUnwritten({ log }: SegmentFiles): boolean {
+    if (log.byteLength() <= this.byteLength) return false;
+    log.truncate(this.byteLength);
+    return true;
+  }
+
   /** At a roll or a clean close: the final time entry, and both indexes cut to what they hold, as Kafka leaves them. Not durable. */
   finishIndexes(files: SegmentFiles): void {
     if (this.maxTimestampOffset >= 0) files.timeIndex?.maybeAppend(this.maxTimestamp, this.maxTimestampOffset);
@@ -201,6 +216,7 @@ export class Segment {
       const log = keep(await storage.open(this.logName, { create, readOnly: this.#readOnly }));
       // What a roll that failed halfway left under this name holds nothing: the segment is in no list yet.
       if (this.#isNew && log.byteLength() > 0) log.truncate(0);
+      if (this.#isNew && this.#preallocatedByteLength > 0) log.truncate(this.#preallocatedByteLength);
       const offsetIndex = keep(await this.#openIndex(OffsetIndex, "index"));
       const timeIndex = keep(await this.#openIndex(TimeIndex, "timeindex"));
       this.#isNew = false;

@@ -68,6 +68,8 @@ export class Settling {
     const { log, flushed, emit } = this.#host;
     try {
       await flushed(next.baseOffset);
+      // Durable before the recovery point passes it: behind that point nobody looks for where a segment's batches end.
+      if (old.files !== null && old.cutUnwritten(old.files)) await old.files.log.sync();
       await syncIndexes(old);
       // Before the recovery point: a segment behind it always has its seal.
       await sealSegment(log.context, log.spec, old);

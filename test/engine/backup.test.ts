@@ -28,7 +28,9 @@ describe("a backup", () => {
     expect(events.filter((type) => type !== "index.rebuilt")).toEqual([]);
     expect(events.length).toBeLessThanOrEqual(1);
     for (const name of ["partition.metadata", "leader-epoch-checkpoint"])
-      expect(readFileSync(join(target, "orders-0", name), "utf8").slice(0, 20)).toBe(readFileSync(join(source, "orders-0", name), "utf8").slice(0, 20));
+      expect(readFileSync(join(target, "orders-0", name), "utf8").slice(0, 20)).toBe(
+        readFileSync(join(source, "orders-0", name), "utf8").slice(0, 20),
+      );
     await copy.producer().send({ topic: "orders", value: "next" });
     await copy.close();
     const seals = (directory: string): string[] => readdirSync(join(directory, "orders-0")).filter((name) => name.endsWith(".seal"));
@@ -46,7 +48,8 @@ describe("a backup", () => {
   it("taken while records are sent, committed and retained away, holds no commit behind its log's end, and every acknowledged record", async () => {
     const source = temporaryDirectory();
     const log = await openLog(source, { offsetsFlushMs: 1 });
-    for (const durability of ["sync", "os"] as const) await log.createTopic(durability, { segmentBytes: 2000, durability, retentionBytes: 6000 });
+    for (const durability of ["sync", "os"] as const)
+      await log.createTopic(durability, { segmentBytes: 2000, durability, retentionBytes: 6000 });
     const producer = log.producer();
     const consumer = log.consumer({ groupId: "billing", enableAutoCommit: false });
     await consumer.subscribe(["sync", "os"]);

@@ -56,7 +56,17 @@ function counting(storage: StorageDriver): { storage: StorageDriver; readBytes: 
       },
     },
   });
-  for (const name of ["list", "createDirectory", "removeDirectory", "replace", "renameDirectory", "remove", "syncDirectory", "lock", "close"] as const)
+  for (const name of [
+    "list",
+    "createDirectory",
+    "removeDirectory",
+    "replace",
+    "renameDirectory",
+    "remove",
+    "syncDirectory",
+    "lock",
+    "close",
+  ] as const)
     Object.defineProperty(counted, name, { value: (storage[name] as (...args: never[]) => unknown).bind(storage) });
   return { storage: counted, readBytes: () => read };
 }
@@ -82,7 +92,8 @@ describe("a batch larger than what the core reads at a time", () => {
     const storage = await died();
     const { log, events } = await opened(storage, OPTIONS);
     expect(events).toEqual([]);
-    for (const maxBytes of [1, 4096, 16 * MIB]) expect(recordsIn(await log.read(1, maxBytes))[0]).toMatchObject({ offset: 1, value: large });
+    for (const maxBytes of [1, 4096, 16 * MIB])
+      expect(recordsIn(await log.read(1, maxBytes))[0]).toMatchObject({ offset: 1, value: large });
     expect((await readAll(log)).map((record) => record.value.length)).toEqual([6, large.length, 5]);
     expect(await log.offsetForTime(NOW_MS + 1)).toEqual({ offset: 1, timestamp: NOW_MS + 1 });
     expect(await log.offsetForTime(NOW_MS + 2)).toEqual({ offset: 2, timestamp: NOW_MS + 2 });
@@ -112,7 +123,10 @@ describe("a batch larger than what the core reads at a time", () => {
       for (const tornBy of ["short", "zeros"] as const) {
         if (tornBy === "zeros") await change(storage, (file) => file.truncate(grown));
         const third = await opened(storage, { ...OPTIONS, readOnly: true });
-        expect((await readAll(third.log)).map((record) => record.value), `${tornBy} at ${cutAt}`).toEqual(["before"]);
+        expect(
+          (await readAll(third.log)).map((record) => record.value),
+          `${tornBy} at ${cutAt}`,
+        ).toEqual(["before"]);
         await third.log.close(false);
       }
       const last = await opened(storage, OPTIONS);
@@ -189,7 +203,9 @@ describe("a directory that was not closed, opened to be read", () => {
         const reader = await opened(storage, { ...options, ...way });
         expect((await readAll(reader.log)).map((record) => record.value)).toEqual(values);
         expect(await reader.log.offsetForTime(NOW_MS)).toEqual({ offset: 0, timestamp: NOW_MS });
-        await expect((async () => await send(reader.log, "no"))()).rejects.toMatchObject({ code: way.frozen === true ? "TOPIC_NOT_ADOPTED" : "READ_ONLY" });
+        await expect((async () => await send(reader.log, "no"))()).rejects.toMatchObject({
+          code: way.frozen === true ? "TOPIC_NOT_ADOPTED" : "READ_ONLY",
+        });
         await reader.log.close(true);
         expect(await snapshot(storage)).toEqual(before);
       }

@@ -63,13 +63,17 @@ function everySecond(log: Uint8Array): Uint8Array {
 const named = (base: number, rest: string): string => `${String(base).padStart(20, "0")}.${rest}`;
 
 /** A partition of several segments, and what compaction makes of the first two. */
-async function prepared<Storage extends StorageDriver>(storage: Storage): Promise<{ storage: Storage; originals: string[]; cleaned: Uint8Array; kept: number[] }> {
+async function prepared<Storage extends StorageDriver>(
+  storage: Storage,
+): Promise<{ storage: Storage; originals: string[]; cleaned: Uint8Array; kept: number[] }> {
   const { log } = await created(storage, OPTIONS);
   for (let value = 0; value < COUNT; value += 1) await send(log, `${value}`);
   await log.close(true);
   await storage.syncDirectory(DIRECTORY);
   const [first = 0, second = 0, third = 0] = await logBases(storage);
-  const originals = (await storage.list(DIRECTORY)).map((entry) => entry.name).filter((name) => (parseSegmentFileName(name)?.baseOffset ?? third) < third);
+  const originals = (await storage.list(DIRECTORY))
+    .map((entry) => entry.name)
+    .filter((name) => (parseSegmentFileName(name)?.baseOffset ?? third) < third);
   const both = new Uint8Array([...(await bytesOf(storage, named(first, "log"))), ...(await bytesOf(storage, named(second, "log")))]);
   const kept = ALL.filter((offset) => offset >= third || offset % 2 === 0);
   return { storage, originals: originals.sort(), cleaned: everySecond(both), kept };

@@ -90,7 +90,10 @@ describe("a segment whose bytes come to the end of an int32", () => {
         await put(storage, "00000000000000000000.index", new Uint8Array(entry.buffer));
         await put(storage, "00000000000000000000.timeindex", new Uint8Array(0));
         await put(storage, "leader-epoch-checkpoint", new TextEncoder().encode("0\n1\n0 0\n"));
-        const { log } = await opened(storage, { cleanShutdown: true, config: { segmentBytes: INT32_MAX, segmentMs: Number.POSITIVE_INFINITY } });
+        const { log } = await opened(storage, {
+          cleanShutdown: true,
+          config: { segmentBytes: INT32_MAX, segmentMs: Number.POSITIVE_INFINITY },
+        });
         expect(log.watermarks.logEndOffset).toBe(1001);
         await send(log, "kafka's");
         expect(await bases(storage)).toEqual(rolls ? [0, 1001] : [0]);
