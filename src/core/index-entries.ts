@@ -27,16 +27,13 @@ export function timeEntryRelativeOffset(entries: Uint8Array, index: number): num
   return readInt32(entries, index * TIME_ENTRY_BYTE_LENGTH + TIME_ENTRY_OFFSET_AT);
 }
 
-/** Writes entry number `index`, whatever stands before it; both fields are 0 to 2^31-1. */
-export function writeOffsetEntry(into: Uint8Array, index: number, relativeOffset: number, position: number): void {
-  const at = index * OFFSET_ENTRY_BYTE_LENGTH;
-  writeInt32(into, at, relativeOffset);
-  writeInt32(into, at + OFFSET_ENTRY_POSITION_AT, position);
-}
-
-/** Writes entry number `index`, whatever stands before it; `timestamp` is a whole number from -1 to 2^53-1. */
-export function writeTimeEntry(into: Uint8Array, index: number, timestamp: number, relativeOffset: number): void {
+/**
+ * Writes entry number `index`, whatever stands before it, and answers true. For timestamps above 2^53, which another writer's
+ * topic may hold (in nanoseconds, say) and the core does not take; all others are the core's to append.
+ */
+export function writeForeignTimeEntry(into: Uint8Array, index: number, timestamp: number, relativeOffset: number): boolean {
   const at = index * TIME_ENTRY_BYTE_LENGTH;
   writeInt64(into, at, timestamp);
   writeInt32(into, at + TIME_ENTRY_OFFSET_AT, relativeOffset);
+  return true;
 }

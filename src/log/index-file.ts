@@ -1,6 +1,7 @@
 /** A file of sorted entries of one length, appended at the end and searched by pages: what both indexes stand on. */
 import type { Bytes } from "../api/bytes.ts";
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
+import { CoreFaultError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
 import { readBytes, writeBytes } from "./file-bytes.ts";
 import { INDEX_PAGE_BYTE_LENGTH, sharedIndexPages } from "./index-pages.ts";
@@ -114,15 +115,23 @@ export class IndexFile {
     return this.#lastPage.subarray((this.#lastPageCount - 1) * entryByteLength, this.#lastPageCount * entryByteLength);
   }
 
-  /** Adds one entry, which `write` puts at the index it is told. A page that is full is written first; if that throws, nothing was added. */
-  append(write: (page: Uint8Array, index: number) => void): void {
+  /**
+   * Adds one entry, which `write` puts behind the `count` that stand in the page; it answers whether the entry follows them.
+   * A page that is full is written to the file first; if that throws, nothing was added.
+   */
+  append(write: (page: Uint8Array, count: number) => boolean): void {
     this.#load();
     if (this.#lastPageCount === this.entriesPerPage) {
       this.flush();
       this.#turnPage();
     }
     if (this.#lastPage.byteLength === 0) this.#lastPage = new Uint8Array(this.entriesPerPage * this.#order.entryByteLength);
-    write(this.#lastPage, this.#lastPageCount);
+    if (!write(this.#lastPage, this.#lastPageCount)) {
+      throw new CoreFaultError(
+        "CORE_FAULT",
+        `${this.name}: an entry that rises was refused behind entry ${this.#lastPageCount} of its page`,
+      );
+    }
     this.#lastPageCount += 1;
     if (this.#lastPageCount === 1) this.#addFence(this.#lastPage);
   }

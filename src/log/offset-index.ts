@@ -2,7 +2,7 @@
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { OdradekError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
-import { OFFSET_ENTRY_BYTE_LENGTH, offsetEntryPosition, offsetEntryRelativeOffset, writeOffsetEntry } from "../core/index-entries.ts";
+import { OFFSET_ENTRY_BYTE_LENGTH, offsetEntryPosition, offsetEntryRelativeOffset } from "../core/index-entries.ts";
 import { type EntryOrder, IndexFile, type IndexOptions } from "./index-file.ts";
 
 export interface OffsetEntry {
@@ -73,7 +73,7 @@ export class OffsetIndex {
         `${this.#index.name}: expected an entry that rises from ${after}, base offset ${this.baseOffset}; found offset ${lastOffset} at ${position}`,
       );
     }
-    this.#index.append((page, index) => writeOffsetEntry(page, index, relativeOffset, position));
+    this.#index.append((page, count) => this.#core.appendOffsetEntry(page, count, relativeOffset, position));
   }
 
   /** Where to start scanning for the batch that holds `targetOffset`: 0 when no entry is at or below it. */

@@ -2,7 +2,7 @@
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { OdradekError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
-import { TIME_ENTRY_BYTE_LENGTH, timeEntryRelativeOffset, timeEntryTimestamp, writeTimeEntry } from "../core/index-entries.ts";
+import { TIME_ENTRY_BYTE_LENGTH, timeEntryRelativeOffset, timeEntryTimestamp, writeForeignTimeEntry } from "../core/index-entries.ts";
 import { type EntryOrder, IndexFile, type IndexOptions } from "./index-file.ts";
 
 /** No record at or before `offset` has a larger timestamp. */
@@ -79,7 +79,11 @@ export class TimeIndex {
         `${this.#index.name}: expected an offset from ${last?.offset ?? this.baseOffset} on, base offset ${this.baseOffset}; found ${offset}`,
       );
     }
-    this.#index.append((page, index) => writeTimeEntry(page, index, Math.min(timestamp, TIMESTAMP_MAX), relativeOffset));
+    this.#index.append((page, count) =>
+      Number.isSafeInteger(timestamp)
+        ? this.#core.appendTimeEntry(page, count, timestamp, relativeOffset)
+        : writeForeignTimeEntry(page, count, Math.min(timestamp, TIMESTAMP_MAX), relativeOffset),
+    );
     return true;
   }
 

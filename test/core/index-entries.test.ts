@@ -7,8 +7,7 @@ import {
   TIME_ENTRY_BYTE_LENGTH,
   timeEntryRelativeOffset,
   timeEntryTimestamp,
-  writeOffsetEntry,
-  writeTimeEntry,
+  writeForeignTimeEntry,
 } from "../../src/core/index-entries.ts";
 import { BUILDS, coreOf } from "./builds.ts";
 import { bigEndian } from "./twin/batch.ts";
@@ -27,11 +26,10 @@ describe("index entries", () => {
         fc.nat(3),
         (offset, position, timestamp, index) => {
           const offsets = new Uint8Array(4 * OFFSET_ENTRY_BYTE_LENGTH);
-          writeOffsetEntry(offsets, index, offset, position);
-          expect([...offsets.subarray(index * 8, index * 8 + 8)]).toEqual([...bigEndian(offset, 4), ...bigEndian(position, 4)]);
+          offsets.set([...bigEndian(offset, 4), ...bigEndian(position, 4)], index * OFFSET_ENTRY_BYTE_LENGTH);
           expect([offsetEntryRelativeOffset(offsets, index), offsetEntryPosition(offsets, index)]).toEqual([offset, position]);
           const times = new Uint8Array(4 * TIME_ENTRY_BYTE_LENGTH);
-          writeTimeEntry(times, index, timestamp, offset);
+          writeForeignTimeEntry(times, index, timestamp, offset);
           expect([...times.subarray(index * 12, index * 12 + 12)]).toEqual([...bigEndian(timestamp, 8), ...bigEndian(offset, 4)]);
           expect([timeEntryTimestamp(times, index), timeEntryRelativeOffset(times, index)]).toEqual([timestamp, offset]);
         },
