@@ -33,6 +33,21 @@ export interface DataBroker {
   /** Whole batches as stored, beginning with the one that holds the offset. Waits up to `maxWaitMs` for `minBytes`. */
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse>;
   listOffsets(request: ListOffsetsRequest, signal?: AbortSignal): Promise<readonly ListedOffset[]>;
+  /** Of a broker in this process: what it can tell without waiting. Nobody may count on it. */
+  readonly atHand?: AtHand | undefined;
+}
+
+export interface AtHand {
+  /** null: the partition is not there, or not open; asking in earnest says why. */
+  standing(topic: string, partition: number): Standing | null;
+  /** What a `fetch` of this partition alone would answer; null: only `fetch` can tell, perhaps that it fails. */
+  read(wanted: FetchRequest["partitions"][number]): FetchedPartition | null;
+}
+
+/** Which topic a partition belongs to, of all that ever had its name, and where its log begins. */
+export interface Standing {
+  readonly topicId: string;
+  readonly logStartOffset: number;
 }
 
 export interface ProduceRequest extends TopicPartition {
@@ -135,7 +150,10 @@ export interface GroupBroker {
   /** Resolves when written, or with `durable` when durable. A member's error rejects the whole; a partition's stands in the answer. */
   offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]>;
   /** `partitions` null: all that the group has committed. */
-  offsetFetch(request: { readonly groupId: string; readonly partitions: readonly TopicPartition[] | null }): Promise<readonly CommittedOffset[]>;
+  offsetFetch(request: {
+    readonly groupId: string;
+    readonly partitions: readonly TopicPartition[] | null;
+  }): Promise<readonly CommittedOffset[]>;
   listGroups(): Promise<readonly string[]>;
   describeGroup(groupId: string): Promise<GroupSnapshot>;
   /** The group must have no members. */

@@ -1,5 +1,5 @@
 /** One record by its offset, without a consumer: what `log.read` does. */
-import type { Broker } from "../api/broker.ts";
+import type { Broker, FetchedPartition, Standing } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { ConsumerRecord } from "../api/consumer.ts";
 import type { Deserializer } from "../api/serde.ts";
@@ -31,32 +31,46 @@ export async function readRecord<K, V>(
     throw new UsageError("INVALID_ARGUMENT", `read: offset: expected a whole number from 0 to 2^53-1, found ${describeValue(offset)}`);
   }
   const recent = recentBatchesOf(broker);
-  const state = new PartitionState({ topic, partition });
   const decoder = new PlainDecoder(key, value);
-  if (recent.has(state)) {
-    // What was deleted since, with its topic or from the log's start, is not there any more.
-    const [metadata, earliest] = [await topicOf(broker, topic), await startOf(broker, state)];
-    const found = earliest <= offset ? recent.find(state, metadata, offset) : null;
-    if (found !== null) return decoder.decode(found.cursor, state);
+  const wanted = { topic, partition, offset, maxBytes: READ_MAX_BYTES };
+  // What was deleted since, with its topic or from the log's start, is not there any more, though it is remembered.
+  const standing = broker.atHand?.standing(topic, partition) ?? (recent.has(wanted) ? await standingOf(broker, wanted) : null);
+  if (standing !== null && standing.logStartOffset <= offset) {
+    const found = recent.find(wanted, standing.topicId, offset);
+    if (found !== null) return decoder.decode(found.cursor, found.slice.state);
   }
-  const { partitions } = await broker.fetch({
-    partitions: [{ topic, partition, offset, maxBytes: READ_MAX_BYTES }],
-    minBytes: 0,
-    maxWaitMs: 0,
-    maxBytes: READ_MAX_BYTES,
-    isolation: "readCommitted",
-  });
-  const [answer] = partitions;
+  const answer = broker.atHand?.read(wanted) ?? (await fetchOne(broker, wanted));
   if (answer === undefined) return null;
+  const state = new PartitionState(wanted);
   state.moveTo(offset);
   const run = new FetchedRun(state, answer, offset, true);
   if (run.error instanceof OffsetError && offset >= run.error.range.logStartOffset) return null;
   if (run.error !== null) throw run.error;
   const slice = run.next();
   if (slice === null || slice.baseOffset > offset) return null;
-  recent.keep(await topicOf(broker, topic), slice);
+  recent.keep(standing?.topicId ?? (await topicOf(broker, topic)), slice);
   const cursor = walkTo(slice, offset);
   return cursor === null ? null : decoder.decode(cursor, state);
+}
+
+interface Wanted extends TopicPartition {
+  readonly offset: number;
+  readonly maxBytes: number;
+}
+
+async function fetchOne(broker: Broker, wanted: Wanted): Promise<FetchedPartition | undefined> {
+  const { partitions } = await broker.fetch({
+    partitions: [wanted],
+    minBytes: 0,
+    maxWaitMs: 0,
+    maxBytes: READ_MAX_BYTES,
+    isolation: "readCommitted",
+  });
+  return partitions[0];
+}
+
+async function standingOf(broker: Broker, at: TopicPartition): Promise<Standing> {
+  return { topicId: await topicOf(broker, at.topic), logStartOffset: await startOf(broker, at) };
 }
 
 /** The topic's id; empty when it is not there. */
@@ -65,7 +79,7 @@ async function topicOf(broker: Broker, topic: string): Promise<string> {
   return metadata?.topicId ?? "";
 }
 
-async function startOf(broker: Broker, { topic, partition }: PartitionState): Promise<number> {
+async function startOf(broker: Broker, { topic, partition }: TopicPartition): Promise<number> {
   const [listed] = await broker.listOffsets({ partitions: [{ topic, partition, at: "earliest" }], isolation: "readCommitted" });
   // With a fault there is no start: the fetch that follows tells it better.
   return listed?.fault === null ? (listed.offset ?? 0) : Number.POSITIVE_INFINITY;

@@ -4,9 +4,8 @@ import type { TopicPartition } from "../api/bytes.ts";
 import type { RecordCursor } from "../base/record-decoder.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { advance, openCursor } from "./batch-view.ts";
-import { partitionKey } from "./partition-state.ts";
 
-/** Of all batches kept for one broker; the longest unused goes first. */
+/** Of all batches kept for one broker. */
 const KEPT_BYTES_MAX = 8 << 20;
 /** One that is bigger would drive out too many others. */
 const BATCH_BYTES_MAX = 1 << 20;
@@ -18,58 +17,87 @@ interface RecentBatch {
   readonly slice: BatchSlice;
   /** Where each record begins, by its offset less the base offset; null where offsets are missing. */
   starts: Int32Array | null;
+  /** Asked for since it last came to the front of the queue. */
+  isWanted: boolean;
 }
 
 export class RecentBatches {
-  /** Longest unused first. */
-  readonly #batches: Map<string, RecentBatch[]> = new Map();
+  /** By topic and partition; each partition's in order of base offset. */
+  readonly #batches: Map<string, Map<number, RecentBatch[]>> = new Map();
+  /** All of them; the first goes first, unless it is wanted: then it is asked for its place once more. */
+  readonly #queue: Set<RecentBatch> = new Set();
   #keptBytes = 0;
 
   /** Bounded by the batches kept: a partition without any is not in it. */
-  has(partition: TopicPartition): boolean {
-    return this.#batches.has(partitionKey(partition));
+  has({ topic, partition }: TopicPartition): boolean {
+    return this.#batches.get(topic)?.has(partition) === true;
   }
 
   /** A cursor on the record; null: not kept. `topicId` tells a topic from one of the same name that was deleted. */
-  find(partition: TopicPartition, topicId: string, offset: number): { readonly cursor: RecordCursor; readonly slice: BatchSlice } | null {
-    const key = partitionKey(partition);
-    const batches = this.#batches.get(key);
-    const found = batches?.findLast(({ slice }) => slice.baseOffset <= offset && offset <= slice.lastOffset);
-    if (batches === undefined || found === undefined) return null;
+  find(
+    { topic, partition }: TopicPartition,
+    topicId: string,
+    offset: number,
+  ): { readonly cursor: RecordCursor; readonly slice: BatchSlice } | null {
+    const batches = this.#batches.get(topic)?.get(partition);
+    if (batches === undefined) return null;
+    const found = batches[indexUpTo(batches, offset)];
+    if (found === undefined || offset > found.slice.lastOffset) return null;
     if (found.topicId !== topicId) {
-      this.#forget(key);
+      for (const batch of [...batches]) this.#drop(batch);
       return null;
     }
-    if (batches.at(-1) !== found) batches.push(...batches.splice(batches.indexOf(found), 1));
+    found.isWanted = true;
     const cursor = cursorAt(found, offset);
     return cursor === null ? null : { cursor, slice: found.slice };
   }
 
   keep(topicId: string, slice: BatchSlice): void {
     if (slice.recordCount < RECORD_COUNT_MIN || slice.byteLength > BATCH_BYTES_MAX) return;
-    const key = partitionKey(slice.state);
-    const batches = this.#batches.get(key) ?? [];
-    if (batches.some((each) => each.slice.baseOffset === slice.baseOffset)) return;
-    this.#batches.set(key, batches);
-    batches.push({ topicId, slice, starts: null });
+    const { topic, partition } = slice.state;
+    const ofTopic: Map<number, RecentBatch[]> = this.#batches.get(topic) ?? new Map();
+    const batches = ofTopic.get(partition) ?? [];
+    const before = indexUpTo(batches, slice.baseOffset);
+    if (batches[before]?.slice.baseOffset === slice.baseOffset) return;
+    const batch: RecentBatch = { topicId, slice, starts: null, isWanted: false };
+    batches.splice(before + 1, 0, batch);
+    ofTopic.set(partition, batches);
+    this.#batches.set(topic, ofTopic);
+    this.#queue.add(batch);
     this.#keptBytes += slice.bytes.byteLength;
-    while (this.#keptBytes > KEPT_BYTES_MAX) this.#dropOne();
-  }
-
-  #dropOne(): void {
-    for (const [key, batches] of this.#batches) {
-      this.#keptBytes -= batches.shift()?.slice.bytes.byteLength ?? 0;
-      // The partition goes behind the others, so that all give in turn.
-      this.#batches.delete(key);
-      if (batches.length > 0) this.#batches.set(key, batches);
-      return;
+    for (const first of this.#queue) {
+      if (this.#keptBytes <= KEPT_BYTES_MAX) break;
+      if (first.isWanted) {
+        first.isWanted = false;
+        this.#queue.delete(first);
+        this.#queue.add(first);
+      } else this.#drop(first);
     }
   }
 
-  #forget(key: string): void {
-    for (const { slice } of this.#batches.get(key) ?? []) this.#keptBytes -= slice.bytes.byteLength;
-    this.#batches.delete(key);
+  #drop(batch: RecentBatch): void {
+    const { topic, partition } = batch.slice.state;
+    const ofTopic = this.#batches.get(topic);
+    const batches = ofTopic?.get(partition);
+    this.#queue.delete(batch);
+    this.#keptBytes -= batch.slice.bytes.byteLength;
+    if (ofTopic === undefined || batches === undefined) return;
+    batches.splice(batches.indexOf(batch), 1);
+    if (batches.length === 0) ofTopic.delete(partition);
+    if (ofTopic.size === 0) this.#batches.delete(topic);
   }
+}
+
+/** Of the last batch that begins at or below `offset`; -1: there is none. */
+function indexUpTo(batches: readonly RecentBatch[], offset: number): number {
+  let low = -1;
+  let high = batches.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((batches[middle] as RecentBatch).slice.baseOffset <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 function cursorAt(batch: RecentBatch, offset: number): RecordCursor | null {

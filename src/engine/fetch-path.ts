@@ -1,5 +1,5 @@
 /** The way of records out of the logs: whole batches up to the high watermark, and the wait for more when there are none. */
-import type { FetchedPartition, FetchRequest, FetchResponse, ListedOffset, ListOffsetsRequest } from "../api/broker.ts";
+import type { AtHand, FetchedPartition, FetchRequest, FetchResponse, ListedOffset, ListOffsetsRequest, Standing } from "../api/broker.ts";
 import type { Bytes, TopicPartition, Watermarks } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { faultFromError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import type { TopicRegistry } from "./topic-registry.ts";
 const NO_BYTES: Bytes = new Uint8Array(0);
 const NO_WATERMARKS: Watermarks = Object.freeze({ logStartOffset: 0, lastStableOffset: 0, highWatermark: 0, logEndOffset: 0 });
 
-export class FetchPath {
+export class FetchPath implements AtHand {
   readonly #topics: TopicRegistry;
   readonly #clock: Clock;
   readonly #closed: AbortSignal;
@@ -63,6 +63,30 @@ export class FetchPath {
     } catch (error) {
       return { topic, partition, fault: faultFromError(error), offset: null, timestamp: -1, watermarks: NO_WATERMARKS };
     }
+  }
+
+  standing(topic: string, partition: number): Standing | null {
+    const open = this.#topics.find(topic);
+    const slot = open?.slots[partition];
+    if (open === undefined || slot?.state !== "open") return null;
+    return { topicId: open.topicId, logStartOffset: slot.log.watermarks.logStartOffset };
+  }
+
+  read({ topic, partition, offset, maxBytes }: FetchRequest["partitions"][number]): FetchedPartition | null {
+    const slot = this.#topics.find(topic)?.slots[partition];
+    if (slot?.state !== "open") return null;
+    const { log } = slot;
+    let batches: Bytes | null;
+    try {
+      batches = log.readSync(offset, maxBytes);
+    } catch {
+      // Out of range, most likely: `fetch` meets it again, and tells it as it should be told.
+      return null;
+    }
+    if (batches === null) return null;
+    this.fetches += 1;
+    this.bytes += batches.byteLength;
+    return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: [], batches };
   }
 
   async #readAll(request: FetchRequest): Promise<FetchedPartition[]> {

@@ -9,7 +9,7 @@ import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { checksumsOf, readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
-import { locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
+import { forgetScratch, locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 
@@ -97,6 +97,7 @@ export class LogReader {
       if (position < 0) return null;
       const from = position - (position % SEAL_BLOCK_BYTE_LENGTH);
       await files.log.readAhead(from, Math.min(maxBytes, limit.position - position) + 2 * SEAL_BLOCK_BYTE_LENGTH);
+      forgetScratch();
       try {
         const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks);
         if (bytes !== "unanchored") return bytes;

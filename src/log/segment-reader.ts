@@ -24,9 +24,37 @@ export interface ReadChecks {
 const SCRATCH_BYTE_LENGTH = 4096;
 const scratch = new Uint8Array(SCRATCH_BYTE_LENGTH);
 const scratchView = viewOf(scratch);
+/** The base offset of a batch that follows another. */
+const nextBase = new Uint8Array(8);
+const nextBaseView = viewOf(nextBase);
+/** What of which file the scratch holds: for the synchronous call that read it, and no longer. */
+let scratchFile: StorageFile | null = null;
+let scratchFrom = 0;
+let scratchTo = 0;
+
+/** Fills the scratch from `position` on, at most up to `end`. */
+function fillScratch(log: StorageFile, position: number, end: number): void {
+  scratchFile = null;
+  scratchFrom = position;
+  scratchTo = position + log.readAt(scratch.subarray(0, Math.min(SCRATCH_BYTE_LENGTH, end - position)), position);
+  scratchFile = log;
+}
+
+/** To be called by whoever waited between `locate` and `readFrom`: what was read before is not what stands there now. */
+export function forgetScratch(): void {
+  scratchFile = null;
+}
+
+/** As `log.readAt`, from the scratch where all of it is there. */
+function readThrough(log: StorageFile, into: Uint8Array, position: number): number {
+  if (scratchFile !== log || position < scratchFrom || position + into.length > scratchTo) return log.readAt(into, position);
+  into.set(scratch.subarray(position - scratchFrom, position - scratchFrom + into.length));
+  return into.length;
+}
 
 /** Where the first batch that reaches `offset` begins; -1: no batch before the limit does. */
 export function locate(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): number {
+  scratchFile = null;
   const hinted = segment.hints.positionOf(offset);
   if (hinted >= 0 && hinted < limit.position) return hinted;
   const from = segment.indexIsBelieved ? (files.offsetIndex?.lookup(offset) ?? 0) : 0;
@@ -48,9 +76,28 @@ export function readFrom(
   limit: ReadLimit,
   checks: ReadChecks,
 ): Bytes | "unanchored" {
+  try {
+    return readBatches(segment, files, position, offset, maxBytes, limit, checks);
+  } finally {
+    scratchFile = null;
+  }
+}
+
+function readBatches(
+  segment: Segment,
+  files: SegmentFiles,
+  position: number,
+  offset: number,
+  maxBytes: number,
+  limit: ReadLimit,
+  checks: ReadChecks,
+): Bytes | "unanchored" {
   const available = limit.position - position;
-  let bytes: Bytes = new Uint8Array(Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH)));
-  let byteLength = files.log.readAt(bytes, position);
+  const wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
+  // One batch is wanted, however long: what is read to see its length usually holds it, and the beginning of the next.
+  if (wantedByteLength <= HEADER_BYTE_LENGTH && !scratchHolds(files.log, position)) fillScratch(files.log, position, limit.position);
+  let bytes: Bytes = new Uint8Array(wantedByteLength);
+  let byteLength = readThrough(files.log, bytes, position);
   let view = viewOf(bytes);
   const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
   if (!(firstByteLength <= available))
@@ -59,7 +106,7 @@ export function readFrom(
     throw new Damage(position, limit.position, `magic ${view.getUint8(MAGIC_AT)}`, view.getUint8(MAGIC_AT) < 2);
   if (firstByteLength > byteLength) {
     bytes = new Uint8Array(firstByteLength);
-    byteLength = files.log.readAt(bytes, position);
+    byteLength = readThrough(files.log, bytes, position);
     view = viewOf(bytes);
     if (byteLength < firstByteLength)
       throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
@@ -132,23 +179,25 @@ function meetsNext(segment: Segment, log: StorageFile, view: DataView, byteLengt
   if (nextPosition === limit.position) return nextOffset === limit.offset;
   if (firstByteLength + 8 <= byteLength) return readInt64(view, firstByteLength) === nextOffset;
   if (nextPosition + 8 > segment.byteLength) return nextOffset === segment.nextOffset;
-  if (log.readAt(scratch.subarray(0, 8), nextPosition) < 8) return false;
-  return readInt64(scratchView, 0) === nextOffset;
+  return readThrough(log, nextBase, nextPosition) === nextBase.length && readInt64(nextBaseView, 0) === nextOffset;
+}
+
+/** Whether the batch that begins here is wholly in the scratch. */
+function scratchHolds(log: StorageFile, position: number): boolean {
+  if (scratchFile !== log || position < scratchFrom || position + HEADER_BYTE_LENGTH > scratchTo) return false;
+  return position + batchByteLengthAt(scratchView, position - scratchFrom) <= scratchTo;
 }
 
 /** Walks headers from a batch boundary. */
 function walkTo(log: StorageFile, from: number, offset: number, limit: ReadLimit): number {
   let position = from;
-  let loadedFrom = 0;
-  let loadedTo = 0;
   while (position < limit.position) {
-    if (position < loadedFrom || position + HEADER_BYTE_LENGTH > loadedTo) {
-      loadedFrom = position;
-      loadedTo = position + log.readAt(scratch.subarray(0, Math.min(SCRATCH_BYTE_LENGTH, limit.position - position)), position);
-      if (loadedTo - loadedFrom < HEADER_BYTE_LENGTH)
+    if (scratchFile !== log || position < scratchFrom || position + HEADER_BYTE_LENGTH > scratchTo) {
+      fillScratch(log, position, limit.position);
+      if (scratchTo - scratchFrom < HEADER_BYTE_LENGTH)
         throw new Damage(position, limit.position, `length: the file ends within a batch's header`);
     }
-    const at = position - loadedFrom;
+    const at = position - scratchFrom;
     const byteLength = batchByteLengthAt(scratchView, at);
     if (!(position + byteLength <= limit.position)) throw new Damage(position, limit.position, `length: it says ${byteLength} bytes`);
     if (scratchView.getUint8(at + MAGIC_AT) !== 2)
