@@ -69,8 +69,7 @@ async function bundleCommander() {
     platform: "node",
     target: "node20",
     charset: "utf8",
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
     banner: {
       js: `// commander ${version}, https://github.com/tj/commander.js; MIT, see cli.LICENSE. Made by scripts/build-vendor.mjs.
 // biome-ignore-all lint: not written here

@@ -274,7 +274,10 @@ function tellRanges(
   for (const [index, segment] of segments.entries()) {
     for (const range of segment.ranges) {
       const beyond = Math.max(segment.end, range.end) - range.position + byteLengthBehind(index);
-      const isTorn = !at.cleanShutdown && range.reason !== "older" && range.firstOffset >= durableOffset && beyond <= windowByteLength;
+      // In another writer's log nothing says how far it was durable: there, only an end that nothing readable follows is torn.
+      const mayBeTorn = facts !== null || (range.isTail && segment.isActive);
+      const isTorn =
+        !at.cleanShutdown && mayBeTorn && range.reason !== "older" && range.firstOffset >= durableOffset && beyond <= windowByteLength;
       if (isTorn) {
         found.notes.push(
           `${sentence(segment.file, range)}: behind the durable end, so a crash tore it; the next open cuts the log at offset ${range.firstOffset}`,

@@ -337,6 +337,25 @@ describe("odradek", () => {
     expect(await ok(`verify test/fixtures/golden/${name}`)).toContain("no damage");
   });
 
+  it("mends a directory that Kafka left in a crash, and leaves Kafka's topics unadopted", async () => {
+    cpSync("test/fixtures/golden/data-crash", data, { recursive: true });
+    const log = join(data, "orders-0/00000000000000000000.log");
+    const bytes = readFileSync(log);
+    bytes.writeUInt8((bytes[200] as number) ^ 4, 200);
+    writeFileSync(log, bytes);
+    expect(await odradek("verify")).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("bytes 102 to 204 (offsets 2 to 3)") as string,
+    });
+    await ok("repair --execute");
+    expect(readFileSync(join(data, "orders-0/00000000000000000000.damaged-102"))).toEqual(bytes.subarray(102, 204));
+    expect(await ok("verify")).toContain("no damage");
+    expect(await odradek("topics alter orders --config retentionMs=1")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("TOPIC_NOT_ADOPTED") as string,
+    });
+  });
+
   it("finds damage, says what it would do, does it when told, and loses nothing that could be read", async () => {
     await withOrders(1500);
     const before = lines(await ok("consume orders -e"));

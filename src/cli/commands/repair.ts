@@ -35,7 +35,14 @@ export const run: Run = async (_args, options, io) => {
   }
   const before = await mend(path, io, (step) => tell(step, true));
   // As after a crash: offsets beyond their logs are set back, checkpoints and states written anew, and the directory closed in order.
-  if (before.hasMended) await withLog(path, io, false, async () => {});
+  if (before.hasMended) {
+    try {
+      await withLog(path, io, false, async () => {});
+    } catch (error) {
+      // A book that no repair brings back: what remains is told below.
+      io.note(`it does not open yet: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
   const after = await remaining(path);
   for (const defect of after) refuse(defect);
   if (after.length === 0 && !isJson) io.out.line(`${path}: ${before.hasMended ? "mended" : "nothing to mend"}`);
