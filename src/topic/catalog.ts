@@ -148,16 +148,17 @@ export class Catalog {
     return topic;
   }
 
+  /** Whether the file was not renamed over: then nothing is in doubt, and a full disk need not be asked again. */
+  async #stands(): Promise<boolean> {
+    return sameBytes(await readWholeFile(this.#storage, CATALOG_FILE, CATALOG_BYTE_LENGTH_MAX), this.#bytes);
+  }
+
   async #settle(): Promise<void> {
     if (!this.#inDoubt) return;
-    const standing = await readWholeFile(this.#storage, CATALOG_FILE, CATALOG_BYTE_LENGTH_MAX);
-    // Not renamed over: nothing was changed, and a full disk need not be asked again.
-    if (!sameBytes(standing, this.#bytes)) {
-      const contents = { topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId };
-      const bytes = encodeCatalog(contents, this.#core);
-      await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
-      this.#bytes = bytes;
-    }
+    const contents = { topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId };
+    const bytes = encodeCatalog(contents, this.#core);
+    await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
+    this.#bytes = bytes;
     this.#inDoubt = false;
   }
 
@@ -177,7 +178,7 @@ export class Catalog {
         await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
       } catch (error) {
         // The new file may stand all the same, and come out at the next open: what was refused is taken back, if it can be.
-        this.#inDoubt = true;
+        this.#inDoubt = !(await this.#stands().catch(() => false));
         await this.#settle().catch(() => {});
         throw error;
       }
