@@ -56,3 +56,14 @@ export function checkOffset(given: unknown, call: string): number {
   if (Number.isSafeInteger(given) && (given as number) >= 0) return (given as number) + 0;
   throw new UsageError("INVALID_ARGUMENT", `${call}: expected an offset from 0 to 2^53-1, found ${describeValue(given)}`);
 }
+
+/** Kafka's limit of a string. */
+const GROUP_ID_LENGTH_MAX = 32_767;
+
+export function checkGroupId(given: unknown, call: string): string {
+  if (typeof given === "string" && given !== "" && given.length <= GROUP_ID_LENGTH_MAX) return given;
+  throw new UsageError(
+    "INVALID_GROUP_ID",
+    `${call}: expected a group id of 1 to ${GROUP_ID_LENGTH_MAX} characters, found ${describeValue(given)}`,
+  );
+}

@@ -9,7 +9,7 @@ import type { Table } from "./api/table.ts";
 import type { TopicConfig, TopicDescription } from "./api/topic.ts";
 import { OdradekError, UsageError } from "./base/errors.ts";
 import { msgpack, utf8 } from "./base/serde.ts";
-import { checkAdopt, checkDeleteTopic, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
+import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
 import { createConsumer } from "./consumer/consumer.ts";
 import { readRecord } from "./consumer/read-record.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
@@ -165,12 +165,12 @@ export class EmbeddedOdradek implements Odradek {
 
   async describeGroup(groupId: string): Promise<GroupDescription> {
     this.#refuseClosed("describeGroup");
-    return describeGroup(this.#engine, groupId);
+    return describeGroup(this.#engine, checkGroupId(groupId, "describeGroup"));
   }
 
   async deleteGroup(groupId: string): Promise<void> {
     this.#refuseClosed("deleteGroup");
-    await this.#engine.deleteGroup(groupId);
+    await this.#engine.deleteGroup(checkGroupId(groupId, "deleteGroup"));
   }
 
   async resetOffsets(
@@ -179,7 +179,7 @@ export class EmbeddedOdradek implements Odradek {
     to: "earliest" | "latest" | { readonly timestamp: number } | readonly NextOffset[],
   ): Promise<NextOffset[]> {
     this.#refuseClosed("resetOffsets");
-    return resetOffsets(this.#engine, groupId, topic, to);
+    return resetOffsets(this.#engine, checkGroupId(groupId, "resetOffsets"), topic, to);
   }
 
   async alterClientQuotas(_clientId: string | null, _quota: Options<Record<QuotaKey, number | null>>): Promise<void> {

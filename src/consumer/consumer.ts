@@ -320,7 +320,7 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
       if (this.#settings.enableAutoCommit) await this.#committer.commitMovedPast(this.#assignment.states, true);
     } catch (error) {
       this.#committer.report(error);
-      if (!(error instanceof GroupError || (error instanceof OdradekError && error.code === "LOG_CLOSED"))) failure = error;
+      if (!(error instanceof GroupError || (error instanceof OdradekError && CLOSES_ANYWAY.has(error.code)))) failure = error;
     }
     if (this.#mode === "subscribe") await this.#rebalancer.revokeAll();
     await this.#membership?.leave().catch((error: unknown) => {
@@ -363,6 +363,9 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
     return partitions === undefined ? this.#assignment.states : partitions.map((partition) => this.#assignment.get(partition, call));
   }
 }
+
+/** What keeps the last commit from being made, and is told by an event alone: who only reads has nothing to mend. */
+const CLOSES_ANYWAY: ReadonlySet<string> = new Set(["LOG_CLOSED", "READ_ONLY"]);
 
 const POLL = { timeoutMs: integerOption(0, TIMEOUT_MS_MAX), maxRecords: integerOption(1), signal: signalOption };
 const COMMIT = { durable: booleanOption };

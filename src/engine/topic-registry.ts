@@ -2,6 +2,7 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import { describeValue } from "../base/options.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import type { OpenTopic } from "./open-topic.ts";
 
@@ -45,10 +46,11 @@ export class TopicRegistry {
 }
 
 function unknownTopic(topic: string, names: Iterable<string>): UsageError {
-  const near = nearestName(String(topic), [...names]);
-  const hint = near === null ? "" : `; did you mean "${near}"?`;
+  // Whatever was given for a name: no code of its own is called.
+  const near = typeof topic === "string" ? nearestName(topic, [...names]) : null;
+  const hint = near === null ? "." : `; did you mean "${near}"?`;
   return new UsageError(
     "UNKNOWN_TOPIC_OR_PARTITION",
-    `there is no topic "${String(topic)}"${hint} Topics are made by createTopic, never by use`,
+    `there is no topic ${describeValue(topic)}${hint} Topics are made by createTopic, never by use`,
   );
 }

@@ -57,6 +57,24 @@ describe("a record that cannot be", () => {
     await expect(log.consumer().assign([at])).rejects.toMatchObject({ name: "UsageError" });
   });
 
+  it.each([5, null, undefined, {}, Object.create(null), Symbol("x"), ["orders"]])("topic %o is no topic", async (topic) => {
+    const at = { topic: topic as never, partition: 0 };
+    for (const call of [
+      () => log.describeTopic(at.topic),
+      () => log.deleteTopic(at.topic),
+      () => log.alterTopic(at.topic, {}),
+      () => log.createPartitions(at.topic, 2),
+      () => log.read({ ...at, offset: 0 }),
+      () => log.deleteRecords(at, 0),
+      () => log.resetOffsets("g", at.topic, "latest"),
+      () => log.producer().send({ ...at, value: 1 }),
+      () => log.consumer().assign([at]),
+      () => log.consumer({ groupId: "g" }).subscribe([at.topic]),
+    ]) {
+      await expect(call(), String(call)).rejects.toMatchObject({ name: "UsageError" });
+    }
+  });
+
   it("of three megabytes is too large, says how large it may be, and stands in nobody's way", async () => {
     const producer = log.producer({ value: bytes });
     const value = new Uint8Array(3_000_000);
@@ -321,6 +339,17 @@ describe("hostile keys", () => {
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
     expect((value as { polluted?: unknown }).polluted).toBeUndefined();
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  it.each([5, null, undefined, {}, "", "x".repeat(40_000)])("a group id %o is none", async (groupId) => {
+    for (const call of [
+      () => log.describeGroup(groupId as never),
+      () => log.deleteGroup(groupId as never),
+      () => log.resetOffsets(groupId as never, "orders", "latest"),
+    ]) {
+      await expect(call()).rejects.toMatchObject(usage("INVALID_GROUP_ID"));
+    }
+    expect(await log.listGroups()).toEqual([]);
   });
 
   it("in group names are names", async () => {

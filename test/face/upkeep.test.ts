@@ -127,6 +127,23 @@ describe("readOnly", () => {
     }
   });
 
+  it("lets a group read: what it cannot commit is told, and its consumer closes", async () => {
+    const directory = temporaryDirectory();
+    const writer = await openLog(directory);
+    await writer.createTopic("orders");
+    await sendAll(writer, "orders", [1, 2, 3]);
+    await writer.close();
+    const log = await openLog(directory, { readOnly: true });
+    const consumer = log.consumer({ groupId: "g" });
+    await consumer.subscribe(["orders"]);
+    const seen: unknown[] = [];
+    for await (const { value } of consumer.records({ until: "end" })) seen.push(value);
+    expect(seen).toEqual([1, 2, 3]);
+    await expect(consumer.commit()).rejects.toMatchObject({ name: "UsageError", code: "READ_ONLY" });
+    await consumer.close();
+    await log.close();
+  });
+
   it("of what is not there is an empty log, and makes nothing", async () => {
     const directory = join(temporaryDirectory(), "nothing");
     const log = await openLog(directory, { readOnly: true });
