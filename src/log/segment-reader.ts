@@ -93,9 +93,14 @@ function readBatches(
   checks: ReadChecks,
 ): Bytes | "unanchored" {
   const available = limit.position - position;
-  const wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
+  let wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
   // One batch is wanted, however long: what is read to see its length usually holds it, and the beginning of the next.
-  if (wantedByteLength <= HEADER_BYTE_LENGTH && !scratchHolds(files.log, position)) fillScratch(files.log, position, limit.position);
+  if (wantedByteLength <= HEADER_BYTE_LENGTH) {
+    if (!scratchHolds(files.log, position)) fillScratch(files.log, position, limit.position);
+    if (scratchHolds(files.log, position)) {
+      wantedByteLength = Math.min(available, Math.max(HEADER_BYTE_LENGTH, batchByteLengthAt(scratchView, position - scratchFrom)));
+    }
+  }
   let bytes: Bytes = new Uint8Array(wantedByteLength);
   let byteLength = readThrough(files.log, bytes, position);
   let view = viewOf(bytes);
