@@ -211,6 +211,8 @@ export class Engine implements Broker {
         const report = await log.applyRetention();
         segmentsDeleted += report.segmentsDeleted;
         bytesReclaimed += report.bytesReclaimed;
+        // What another writer left is protected from now on; in parts, since all of it has to be read.
+        await log.sealUnsealed();
       }
       await this.#groups.expireOffsets();
       return { segmentsDeleted, bytesReclaimed };

@@ -10,11 +10,15 @@ import { type Appended, LogWriter } from "./log-writer.ts";
 import { createLog, openLog } from "./open-log.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
+import { type SealingResult, sealUnsealed } from "./seal-backlog.ts";
 import { forgetEpochsBefore, type RetentionResult, removeExpired } from "./segment-removal.ts";
 import { offsetForTime } from "./time-lookup.ts";
 
 export type { Appended } from "./log-writer.ts";
 export type { PartitionSpec } from "./partition-spec.ts";
+
+/** What one call of `sealUnsealed` reads, or the one segment it began. */
+const SEALED_PER_CALL_BYTE_LENGTH = 256 * 1024 * 1024;
 
 export class PartitionLog {
   readonly spec: PartitionSpec;
@@ -24,7 +28,6 @@ export class PartitionLog {
   #writer: LogWriter;
   #reader: LogReader;
   #closing: Promise<void> | null = null;
-  #leftInOrder = false;
   /** Calls that change which segments there are: one after another. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -63,11 +66,6 @@ export class PartitionLog {
 
   get recoveryPoint(): number {
     return this.#log.recoveryPoint;
-  }
-
-  /** After `close`: whether the next open finds the files as a clean stop leaves them. Of a log that may not change: as it found them. */
-  get leftInOrder(): boolean {
-    return this.#leftInOrder;
   }
 
   /**
@@ -141,6 +139,19 @@ export class PartitionLog {
     return this.#inTurn(() => removeExpired(this.#log, this.#writer, this.#reader, this.watermarks));
   }
 
+  /**
+   * Seals segments that have no seal to believe: another writer's, rewritten ones, those whose sealing met a full disk. Begins no
+   * further one once it has read `byteLengthMax`; the next call goes on there.
+   */
+  sealUnsealed(byteLengthMax: number = SEALED_PER_CALL_BYTE_LENGTH): Promise<SealingResult> {
+    return this.#inTurn(async () => {
+      await this.#writer.settling.done();
+      // What a failed partition holds is for recovery to judge first.
+      if (this.#writer.failure !== null) return { segmentsSealed: 0, segmentsRefused: 0, byteLength: 0, isComplete: false };
+      return await sealUnsealed(this.#log, byteLengthMax);
+    });
+  }
+
   /** After a failure: recovery, then it is writable again. Readers go on. */
   reopen(): Promise<void> {
     return this.#inTurn(async () => {
@@ -180,11 +191,8 @@ export class PartitionLog {
     try {
       if (this.#isChangeable()) {
         await this.#writer.drain();
-        if (clean && this.#writer.failure === null) {
-          await leaveInOrder(this.#log, this.#writer.visible.offset);
-          this.#leftInOrder = true;
-        }
-      } else this.#leftInOrder = true;
+        if (clean && this.#writer.failure === null) await leaveInOrder(this.#log, this.#writer.visible.offset);
+      }
     } catch (error) {
       problem = error;
     }

@@ -1,8 +1,8 @@
 /** Seals a segment: walks it once more, and writes down what every 64 KiB of it is, so that no later change goes unseen. */
 import type { StorageFile } from "../api/storage-driver.ts";
 import type { Core } from "../core/core.ts";
-import { scanBatches } from "./batch-scan.ts";
-import { blockChecksumsInSteps } from "./block-checksums.ts";
+import { type ScanEnd, scanBatches } from "./batch-scan.ts";
+import { blockChecksumsInSteps, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { segmentFileName } from "./file-names.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
@@ -17,7 +17,7 @@ const BLOCKS_PER_PAUSE = 16;
 export async function checksumsOf(core: Core, file: StorageFile, byteLength: number): Promise<number[]> {
   const steps = blockChecksumsInSteps(core, file, byteLength);
   for (let count = 0; ; count += 1) {
-    if (count % BLOCKS_PER_PAUSE === 0) await file.readAhead(count * (byteLength / BLOCKS_PER_PAUSE), 0);
+    if (count % BLOCKS_PER_PAUSE === 0) await file.readAhead(count * SEAL_BLOCK_BYTE_LENGTH, BLOCKS_PER_PAUSE * SEAL_BLOCK_BYTE_LENGTH);
     const step = steps.next();
     if (step.done) return step.value.checksums();
   }
@@ -25,18 +25,39 @@ export async function checksumsOf(core: Core, file: StorageFile, byteLength: num
 
 /**
  * Durable when it resolves. Answers false, and seals nothing, when the segment is not what was written: a seal would make
- * the damage look right.
+ * the damage look right. `epochFor`: the leader epoch that a batch at an offset must carry; null: any.
  */
-export async function sealSegment(context: LogContext, spec: PartitionSpec, segment: Segment): Promise<boolean> {
+export async function sealSegment(
+  context: LogContext,
+  spec: PartitionSpec,
+  segment: Segment,
+  epochFor: (offset: number) => number | null = () => null,
+): Promise<boolean> {
+  return (await trySeal(context, spec, segment, epochFor)) === null;
+}
+
+/** As `sealSegment`; answers null, or where and why the segment is not what was written. */
+export async function trySeal(
+  context: LogContext,
+  spec: PartitionSpec,
+  segment: Segment,
+  epochFor: (offset: number) => number | null,
+  /** A segment that ends before this offset has lost its end: a rewriting keeps where it ends, as far as we can know. */
+  nextOffsetMin: number | null = null,
+): Promise<ScanEnd | null> {
   const { core, storage } = context;
   const files = await segment.acquire();
   try {
-    const expectation = { nextOffset: segment.baseOffset, order: segment.contiguous ? "exact" : "rising", epochFor: () => null } as const;
+    const expectation = { nextOffset: segment.baseOffset, order: segment.contiguous ? "exact" : "rising", epochFor } as const;
     let maxTimestamp = -1;
     const end = await scanBatches(core, files.log, [0, segment.byteLength], expectation, (batch) => {
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     });
-    if (end.position !== segment.byteLength) return false;
+    if (end.position !== segment.byteLength) return end;
+    if (nextOffsetMin !== null && end.nextOffset < nextOffsetMin) {
+      const detail = `it ends at offset ${end.nextOffset - 1}, and went up to ${nextOffsetMin - 1} when it was sealed`;
+      return { ...end, reason: "partial", detail };
+    }
     const logChecksums = await checksumsOf(core, files.log, segment.byteLength);
     const txnIndex = await openIfPresent(storage, inDirectory(segment.directory, segmentFileName(segment.baseOffset, "txnindex")));
     let txnIndexByteLength = 0;
@@ -65,7 +86,7 @@ export async function sealSegment(context: LogContext, spec: PartitionSpec, segm
     await replaceFile(storage, segment.directory, sealName(segment), encodeSeal(seal, core));
     segment.maxTimestamp = maxTimestamp;
     segment.checksums = { byteLength: segment.byteLength, checksums: logChecksums };
-    return true;
+    return null;
   } finally {
     segment.release();
   }

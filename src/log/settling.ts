@@ -72,7 +72,8 @@ export class Settling {
       if (old.files !== null && old.cutUnwritten(old.files)) await old.files.log.sync();
       await syncIndexes(old);
       // Before the recovery point: a segment behind it always has its seal.
-      await sealSegment(log.context, log.spec, old);
+      const { epochs, spec } = log;
+      await sealSegment(log.context, spec, old, spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : undefined);
       this.#moveRecoveryPoint(next.baseOffset);
       await this.save();
     } finally {

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
-import { memory } from "../../src/storage/memory.ts";
-import { core, append, created, NOW_MS, opened, type RigOptions, readAll, recordsIn, rig, send } from "./log-rig.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
+import { memory } from "../../src/storage/memory.ts";
+import { append, core, created, NOW_MS, opened, type RigOptions, readAll, recordsIn, rig, send } from "./log-rig.ts";
 
 const MIB = 1024 * 1024;
 const STATE = "orders-0/odradek.state";

@@ -1,10 +1,10 @@
 /** `preallocate`: a segment's file has its full size from the start, zeros are never taken for anything, and a cut gives them back. */
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
+import { PartitionLog } from "../../src/log/partition-log.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { append, created, NOW_MS, opened, type RigOptions, readAll, rig, send } from "./log-rig.ts";
-import { PartitionLog } from "../../src/log/partition-log.ts";
 
 const OPTIONS: RigOptions = { config: { segmentBytes: 5000, maxMessageBytes: 1000, preallocate: true }, maxUnflushedBytes: 1000 };
 
