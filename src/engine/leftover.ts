@@ -4,10 +4,12 @@ import { UsageError } from "../base/errors.ts";
 import { parseSegmentFileName } from "../log/file-names.ts";
 import { STATE_FILE } from "../log/partition-state.ts";
 
-/** Whether a directory holds a record batch, in any segment. One without is nobody's loss. */
+/** Whether a directory holds a record batch, in any segment, or has held one: a log that begins later. One without is nobody's loss. */
 export async function holdsRecords(storage: StorageDriver, directory: string): Promise<boolean> {
   for (const entry of await storage.list(directory)) {
-    if (entry.kind === "file" && parseSegmentFileName(entry.name)?.kind === "log") {
+    const segment = entry.kind === "file" ? parseSegmentFileName(entry.name) : null;
+    if (segment?.kind === "log") {
+      if (segment.baseOffset > 0) return true;
       const file = await storage.open(`${directory}/${entry.name}`, { create: "no", readOnly: true });
       const byteLength = file.byteLength();
       await file.close();

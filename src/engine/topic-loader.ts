@@ -4,6 +4,7 @@ import { OdradekError, StorageError } from "../base/errors.ts";
 import { partitionDirectoryName } from "../log/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { readPartitionMetadata } from "../log/partition-metadata.ts";
+import { STATE_FILE } from "../log/partition-state.ts";
 import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { scanDirectory } from "../topic/directory-scan.ts";
 import { type House, INTERNAL_PARTITION_COUNT, isInternal, makeTopic, missingDirectory, partitionSpec } from "./house.ts";
@@ -76,9 +77,10 @@ async function openSlot(house: House, topic: OpenTopic, partition: number): Prom
 async function leftByAnother(house: House, name: string, present: ReadonlySet<number>): Promise<OpenTopic | null> {
   const { context } = house;
   const internal = isInternal(name);
-  const directories = [...present].map((partition) => partitionDirectoryName(name, partition));
-  if (!internal && !(await anyForeign(house, directories))) return null;
-  const metadata = await readPartitionMetadata(context.storage, directories[0] as string);
+  if (!internal) present = await foreignOf(house, name, present);
+  const first = [...present][0];
+  if (first === undefined) return null;
+  const metadata = await readPartitionMetadata(context.storage, partitionDirectoryName(name, first));
   const topicId = metadata?.topicId ?? "";
   // The internal topics go on as ours: Kafka's settings for them are known.
   const topic = makeTopic(house, { name, topicId, frozen: !internal, overrides: {} });
@@ -89,14 +91,20 @@ async function leftByAnother(house: House, name: string, present: ReadonlySet<nu
   return topic;
 }
 
-/** Our own directories carry `odradek.state` before anything else; one of those without a record is what a crash left of a `createTopic`. */
-async function anyForeign(house: House, directories: readonly string[]): Promise<boolean> {
-  for (const directory of directories) {
-    const entries = await house.context.storage.list(directory);
-    const ours = entries.length === 0 || entries.some((entry) => entry.name === "odradek.state");
-    if (!ours || (await holdsRecords(house.context.storage, directory))) return true;
+/**
+ * Our own directories carry `odradek.state` before anything else; one of those without a record is what a crash left of a
+ * `createTopic` or `adoptTopic`, and no partition of the topic.
+ */
+async function foreignOf(house: House, name: string, present: ReadonlySet<number>): Promise<ReadonlySet<number>> {
+  const { storage } = house.context;
+  const foreign = new Set<number>();
+  for (const partition of present) {
+    const directory = partitionDirectoryName(name, partition);
+    const entries = await storage.list(directory);
+    const isOurs = entries.length === 0 || entries.some((entry) => entry.name === STATE_FILE);
+    if (!isOurs || (await holdsRecords(storage, directory))) foreign.add(partition);
   }
-  return false;
+  return foreign;
 }
 
 /** What the names of the root's entries say. What belongs here by no rule is told of, and left alone. */

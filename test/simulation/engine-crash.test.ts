@@ -14,6 +14,8 @@ interface Outcome {
   readonly crashes: number;
   /** Of which in an open that was not over. */
   readonly recoveryCrashes: number;
+  /** Of which one after another. */
+  readonly deepest: number;
   readonly opens: number;
 }
 
@@ -21,7 +23,7 @@ interface Outcome {
 async function simulate(seed: number): Promise<Outcome> {
   const random = new SeededRandom(seed);
   const trace: string[] = [];
-  let [crashes, recoveryCrashes, opens] = [0, 0, 0];
+  let [crashes, recoveryCrashes, opens, inARow, deepest] = [0, 0, 0, 0, 0];
   const world = new World();
   const latencies = random.fork();
   const latency = async (call: string): Promise<void> => {
@@ -55,12 +57,14 @@ async function simulate(seed: number): Promise<Outcome> {
         await thrive(run);
         if (run.errors.length > 0) throw run.errors[0];
         await run.life.engine.close();
-        return { trace, crashes, recoveryCrashes, opens };
+        return { trace, crashes, recoveryCrashes, deepest, opens };
       }
     } catch (error) {
       // The dead machine refuses; a promise that is broken after its death was checked against a ghost.
       if (callsLeft > 0) throw error;
       if (run === null) recoveryCrashes += 1;
+      inARow = run === null ? inARow + 1 : 0;
+      deepest = Math.max(deepest, inARow);
     }
     // A refusal that nobody waited for must not come from a machine that lives.
     if (callsLeft > 0 && run !== null && run.errors.length > 0) throw run.errors[0];
@@ -89,10 +93,11 @@ describe("an engine whose machine dies at any call of its storage", () => {
   it("keeps every promise across topics, partitions, groups and clean closes, whatever was under way", async () => {
     const seeds = Math.ceil(150 * SIM_SCALE);
     const first = Number(process.env["ODRADEK_SEED"] ?? 1);
-    const sums = { crashes: 0, recoveryCrashes: 0, opens: 0, calls: 0 };
+    const sums = { crashes: 0, recoveryCrashes: 0, deepest: 0, opens: 0, calls: 0 };
     for (let seed = first; seed < first + seeds; seed += 1) {
       try {
-        const { crashes, recoveryCrashes, opens, trace } = await simulate(seed);
+        const { crashes, recoveryCrashes, deepest, opens, trace } = await simulate(seed);
+        sums.deepest = Math.max(sums.deepest, deepest);
         sums.crashes += crashes;
         sums.recoveryCrashes += recoveryCrashes;
         sums.opens += opens;
@@ -106,6 +111,7 @@ describe("an engine whose machine dies at any call of its storage", () => {
     if (SIM_SCALE > 1) console.log(`engine-crash: seeds ${first} to ${first + seeds - 1}, ${JSON.stringify(sums)}`);
     // A simulation that never dies in recovery, or hardly works, shows nothing.
     expect(sums.recoveryCrashes).toBeGreaterThan(seeds / 4);
+    expect(sums.deepest).toBeGreaterThanOrEqual(3);
     expect(sums.calls).toBeGreaterThan(seeds * 100);
   }, 3_600_000);
 

@@ -214,6 +214,8 @@ describe("a directory that a process left when it died", () => {
     await produce(second, "a", 0, ["acknowledged"]);
     const third = await openEngine(losePower(killed));
     expect((await readPartition(third, "a", 0)).records).toEqual([{ offset: 0, value: "acknowledged" }]);
+    // Still ours, not what another writer left.
+    expect(await produce(third, "a", 0, ["next"])).toBe(1);
     await third.engine.close();
   });
 });
