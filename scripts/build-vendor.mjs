@@ -40,7 +40,7 @@ const { outputFiles } = await build({
   target: "es2022",
   charset: "utf8",
   legalComments: "inline",
-  minifySyntax: true,
+  minify: true,
   define: { DEPTH_MAX: String(DEPTH_MAX) },
   banner: { js: banner },
   logLevel: "error",
