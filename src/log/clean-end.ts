@@ -2,6 +2,7 @@
 import type { OpenedLog } from "./opened-log.ts";
 import { checksumsOf } from "./sealing.ts";
 import { durableFacts } from "./state-facts.ts";
+import { txnIndexFacts } from "./txn-index-check.ts";
 
 /** Everything written is flushed already. Durable when it resolves. */
 export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promise<void> {
@@ -29,8 +30,7 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
       indexChecksum: files.offsetIndex?.checksum() ?? 0,
       timeIndexByteLength: files.timeIndex?.byteLength ?? 0,
       timeIndexChecksum: files.timeIndex?.checksum() ?? 0,
-      txnIndexByteLength: 0,
-      txnIndexChecksum: 0,
+      ...(await txnIndexFacts(context, spec.directory, active.baseOffset)),
     },
   });
 }

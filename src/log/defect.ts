@@ -6,6 +6,7 @@ export type DefectKind =
   | "changed"
   | "older"
   | "index"
+  | "txnindex"
   | "seal"
   | "epochs"
   | "state"

@@ -14,7 +14,9 @@ import { PARTITION_METADATA_FILE, readPartitionMetadata } from "./partition-meta
 import { PartitionState, type PartitionStateFacts, STATE_FILE } from "./partition-state.ts";
 import { inDirectory, readWholeFile } from "./replace-file.ts";
 import { decodeSeal, SEAL_BYTE_LENGTH_MAX } from "./seal.ts";
+import { readSealAt } from "./sealing.ts";
 import { type DamagedRange, type SegmentSurvey, surveySegment } from "./segment-survey.ts";
+import { txnIndexDefect } from "./txn-index-check.ts";
 
 export interface PartitionToSurvey {
   readonly topic: string;
@@ -182,6 +184,13 @@ async function checkSegment(
     }
     const seal = isActive ? "absent" : await checkSeal(context, at, baseOffset, log, survey, found);
     if (isActive && at.cleanShutdown) checkActiveBlocks(context, file, log, survey, facts, found);
+    const closed = isActive && at.cleanShutdown && facts?.cleanlyClosed === true ? facts.activeSegment : null;
+    const sealed = isActive ? null : await readSealAt(context, at.directory, baseOffset);
+    // A seal of a log that another writer changed says nothing about what stands beside it now.
+    const known =
+      sealed === null || sealed === "absent" || "problem" in sealed || sealed.logByteLength !== log.byteLength() ? null : sealed;
+    const txnIndex = await txnIndexDefect(context, at.directory, baseOffset, { seal: known, closed });
+    if (txnIndex !== null) found.defects.push(txnIndex);
     return { ...survey, baseOffset, file, isActive, order, seal, indexes: problems.length === 0 || !countsIndexes ? "fit" : "bad" };
   } finally {
     await log.close();

@@ -29,7 +29,7 @@ export interface RepairPlan {
 }
 
 /** What no step here can mend: a backup can. */
-const BEYOND_REPAIR: ReadonlySet<DefectKind> = new Set(["changed", "older", "foreign", "missing", "book"]);
+const BEYOND_REPAIR: ReadonlySet<DefectKind> = new Set(["txnindex", "changed", "older", "foreign", "missing", "book"]);
 
 export function isRepairable(kind: DefectKind): boolean {
   return !BEYOND_REPAIR.has(kind);

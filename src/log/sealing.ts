@@ -93,8 +93,16 @@ export async function trySeal(
 }
 
 /** The seal as it stands on disk, or why there is none to believe. */
-export async function readSeal(context: LogContext, segment: Segment): Promise<Seal | "absent" | { readonly problem: string }> {
-  const name = inDirectory(segment.directory, sealName(segment));
+export function readSeal(context: LogContext, segment: Segment): Promise<Seal | "absent" | { readonly problem: string }> {
+  return readSealAt(context, segment.directory, segment.baseOffset);
+}
+
+export async function readSealAt(
+  context: LogContext,
+  directory: string,
+  baseOffset: number,
+): Promise<Seal | "absent" | { readonly problem: string }> {
+  const name = inDirectory(directory, segmentFileName(baseOffset, "seal"));
   try {
     const bytes = await readWholeFile(context.storage, name, SEAL_BYTE_LENGTH_MAX);
     return bytes === null ? "absent" : decodeSeal(bytes, name, context.core);
