@@ -24,6 +24,8 @@ export interface ReadChecks {
 const SCRATCH_BYTE_LENGTH = 4096;
 const scratch = new Uint8Array(SCRATCH_BYTE_LENGTH);
 const scratchView = viewOf(scratch);
+/** Behind a batch of so many bytes the next one's header is looked at before both are read. */
+const PEEKED_BYTE_LENGTH_MIN = 32 * 1024;
 /** The base offset of a batch that follows another. */
 const nextBase = new Uint8Array(8);
 const nextBaseView = viewOf(nextBase);
@@ -93,15 +95,8 @@ function readBatches(
   checks: ReadChecks,
 ): Bytes | "unanchored" {
   const available = limit.position - position;
-  let wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
-  // One batch is wanted, however long: what is read to see its length usually holds it, and the beginning of the next.
-  if (wantedByteLength <= HEADER_BYTE_LENGTH) {
-    if (!scratchHolds(files.log, position)) fillScratch(files.log, position, limit.position);
-    if (scratchHolds(files.log, position)) {
-      wantedByteLength = Math.min(available, Math.max(HEADER_BYTE_LENGTH, batchByteLengthAt(scratchView, position - scratchFrom)));
-    }
-  }
-  let bytes: Bytes = new Uint8Array(wantedByteLength);
+  const wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
+  let bytes: Bytes = new Uint8Array(wholeByteLength(files.log, position, wantedByteLength, limit.position));
   let byteLength = readThrough(files.log, bytes, position);
   let view = viewOf(bytes);
   const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
@@ -187,10 +182,32 @@ function meetsNext(segment: Segment, log: StorageFile, view: DataView, byteLengt
   return readThrough(log, nextBase, nextPosition) === nextBase.length && readInt64(nextBaseView, 0) === nextOffset;
 }
 
-/** Whether the batch that begins here is wholly in the scratch. */
-function scratchHolds(log: StorageFile, position: number): boolean {
-  if (scratchFile !== log || position < scratchFrom || position + HEADER_BYTE_LENGTH > scratchTo) return false;
-  return position + batchByteLengthAt(scratchView, position - scratchFrom) <= scratchTo;
+/**
+ * How much to read for `wanted` bytes, so that neither a batch is read that the end cuts off nor the first one twice: its length where
+ * that is more than wanted. Small batches are not worth a look at each; where nothing can be told, the answer is `wanted`.
+ */
+function wholeByteLength(log: StorageFile, position: number, wanted: number, limitPosition: number): number {
+  let end = 0;
+  let lastByteLength = PEEKED_BYTE_LENGTH_MIN;
+  for (;;) {
+    const at = position + end;
+    if (at + HEADER_BYTE_LENGTH > limitPosition) return wanted;
+    if (scratchFile !== log || at < scratchFrom || at + HEADER_BYTE_LENGTH > scratchTo) {
+      if (lastByteLength < PEEKED_BYTE_LENGTH_MIN) return wanted;
+      fillScratch(log, at, limitPosition);
+      if (at + HEADER_BYTE_LENGTH > scratchTo) return wanted;
+    }
+    const byteLength = batchByteLengthAt(scratchView, at - scratchFrom);
+    if (!(at + byteLength <= limitPosition) || scratchView.getUint8(at - scratchFrom + MAGIC_AT) !== 2) return wanted;
+    if (end + byteLength > wanted) {
+      if (end > 0) return end;
+      // The scratch may begin before this batch, and end within it: then one more look gives all of it, and what follows.
+      if (at + byteLength > scratchTo && byteLength < SCRATCH_BYTE_LENGTH) fillScratch(log, at, limitPosition);
+      return byteLength;
+    }
+    end += byteLength;
+    lastByteLength = byteLength;
+  }
 }
 
 /** Walks headers from a batch boundary. */
