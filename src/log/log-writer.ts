@@ -36,7 +36,6 @@ export class LogWriter {
   #durable: WrittenMark;
   #visible: LogPosition;
   #byteTotal = 0;
-  #unflushedRecordCount = 0;
   #unflushedSinceMs = 0;
   #flushTimer: Timer | null = null;
   #epoch: number;
@@ -211,7 +210,6 @@ export class LogWriter {
     active.admit(files, batch.length, lastOffset, maxTimestamp, config.indexIntervalBytes);
     if (this.#byteTotal === this.#durable.byteTotal) this.#unflushedSinceMs = context.clock.monotonic();
     this.#byteTotal += batch.length;
-    this.#unflushedRecordCount += verdict.recordCount;
     if (config.durability === "os") this.#show({ segment: active, position: active.byteLength, offset: lastOffset + 1 });
     this.#requestFlush();
     return { baseOffset, lastOffset, logAppendTime, byteLength: batch.length };
@@ -221,7 +219,7 @@ export class LogWriter {
     const { context, spec } = this.#log;
     const unflushed = {
       byteLength: this.#byteTotal - this.#durable.byteTotal,
-      recordCount: this.#unflushedRecordCount,
+      recordCount: this.logEndOffset - this.#durable.offset,
       ageMs: context.clock.monotonic() - this.#unflushedSinceMs,
     };
     const config = spec.config();
@@ -355,7 +353,6 @@ export class LogWriter {
     const moved = mark.segment !== active && mark.offset === active.baseOffset ? { ...mark, segment: active, position: 0 } : mark;
     const flushedByteLength = mark.byteTotal - this.#durable.byteTotal;
     this.#durable = moved;
-    this.#unflushedRecordCount = 0;
     this.#unflushedSinceMs = this.#log.context.clock.monotonic();
     this.settling.noteDurable(flushedByteLength);
     if (moved.offset > this.#visible.offset || (moved.offset === this.#visible.offset && moved.segment !== this.#visible.segment))

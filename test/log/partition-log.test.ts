@@ -91,6 +91,78 @@ describe("a partition's log", () => {
     await log.close(true);
   });
 
+  it("flushes an os topic no later than flushMs after the oldest unflushed append, and not before there is a reason", async () => {
+    const { log, clock } = await created(crashStorage(), { config: { durability: "os", flushMs: 1000 } });
+    await append(log, [{ value: "a", timestamp: NOW_MS }]);
+    await clock.advance(600);
+    await append(log, [{ value: "b", timestamp: NOW_MS }]);
+    await clock.advance(399);
+    await settled();
+    expect(await durableEnd(log)).toBe(0);
+    await clock.advance(1);
+    await settled();
+    const both = await durableEnd(log);
+    expect(both).toBe(log.byteLength);
+    // Nothing is unflushed: time alone is no reason. The next append has its own 1000 ms.
+    await clock.advance(5000);
+    await append(log, [{ value: "c", timestamp: NOW_MS }]);
+    await clock.advance(999);
+    await settled();
+    expect(await durableEnd(log)).toBe(both);
+    await clock.advance(1);
+    await settled();
+    expect(await durableEnd(log)).toBe(log.byteLength);
+    await log.close(true);
+  });
+
+  it("flushes an os topic at the record that makes flushMessages full, counting records and not batches", async () => {
+    const { log } = await created(crashStorage(), { config: { durability: "os", flushMessages: 5 } });
+    const record = { value: "a", timestamp: NOW_MS };
+    for (let round = 0; round < 3; round += 1) {
+      const before = await durableEnd(log);
+      await append(log, [record, record]);
+      await append(log, [record, record]);
+      await settled();
+      expect(await durableEnd(log)).toBe(before);
+      await append(log, [record]);
+      await settled();
+      expect(await durableEnd(log)).toBe(log.byteLength);
+    }
+    await log.close(true);
+  });
+
+  it("counts for flushMessages what was appended while a flush was under way", async () => {
+    let letGo = (): void => {};
+    let slow = false;
+    const latency = (call: string): Promise<void> =>
+      slow && call === "sync" ? new Promise((resolve) => (letGo = resolve)) : Promise.resolve();
+    const { log } = await created(crashStorage({ latency }), { config: { durability: "os", flushMessages: 5 } });
+    const records = (count: number): { value: string; timestamp: number }[] => Array(count).fill({ value: "a", timestamp: NOW_MS });
+    await append(log, records(2));
+    slow = true;
+    const flushing = log.flush();
+    await settled();
+    await append(log, records(2));
+    slow = false;
+    letGo();
+    await flushing;
+    expect(await durableEnd(log)).toBeLessThan(log.byteLength);
+    await append(log, records(3));
+    await settled();
+    expect(await durableEnd(log)).toBe(log.byteLength);
+    await log.close(true);
+  });
+
+  it("flushes an os topic at every append when flushMs is 0, and a crash then loses nothing", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, { config: { durability: "os", flushMs: 0 } });
+    await append(log, [{ value: "a", timestamp: NOW_MS }]);
+    await settled();
+    const again = await opened(disk.crash(), { config: { durability: "os" } });
+    expect((await readAll(again.log)).map((record) => record.value)).toEqual(["a"]);
+    await again.log.close(true);
+  });
+
   it("stamps the time of the append where the topic says so", async () => {
     const { log } = await created(memory(), { config: { messageTimestampType: "LogAppendTime" } });
     const appended = await append(log, [
