@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   // ours: the machine
   DIRECTORY_IN_USE: [-1, true, "Another process has the directory open."],
   NOT_A_DIRECTORY: [-1, false, "The path is not a directory."],
+  LOCK_LOST: [-1, false, "The lock that keeps a second writer out was removed while the directory was open."],
   LOCK_UNAVAILABLE: [-1, false, "The lock that keeps a second writer out cannot be had here."],
   NETWORK_FILE_SYSTEM: [-1, false, "The directory is on a network file system, whose locks and flushes cannot be relied on."],
   STORAGE_FULL: [-1, true, "The disk, the quota or a file-size limit is full."],

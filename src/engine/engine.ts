@@ -32,6 +32,7 @@ import type { Events } from "./events.ts";
 import { FetchPath } from "./fetch-path.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
+import { LOCK_CHECK_INTERVAL_MS, LockWatch } from "./lock-watch.ts";
 import {
   CHECKPOINT_INTERVAL_MS,
   FIRST_RETENTION_MS,
@@ -52,7 +53,7 @@ export class Engine implements Broker {
   readonly core: Core;
   readonly events: Events;
   readonly #house: House;
-  readonly #lock: StorageLock | null;
+  readonly #lock: LockWatch;
   readonly #groups: GroupService;
   readonly #admin: TopicAdmin;
   readonly #produce: ProducePath;
@@ -67,7 +68,7 @@ export class Engine implements Broker {
     this.core = context.core;
     this.events = house.events;
     this.#house = house;
-    this.#lock = lock;
+    this.#lock = new LockWatch(lock, house.events);
     this.#groups = groups;
     this.#admin = new TopicAdmin(house, (topic) => groups.topicDeleted(topic));
     this.#produce = new ProducePath(house.topics, context.core, context.storage.durability);
@@ -80,6 +81,7 @@ export class Engine implements Broker {
   produce(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse> {
     if (this.#closing !== null) return Promise.reject(this.#closedError("produce"));
     if (this.#house.context.readOnly) return Promise.reject(new UsageError("READ_ONLY", "produce: the log was opened with readOnly"));
+    if (this.#lock.lost !== null) return Promise.reject(this.#lock.lost);
     return this.#produce.produce(request, signal);
   }
 
@@ -232,14 +234,20 @@ export class Engine implements Broker {
   async #close(): Promise<void> {
     const { context, topics, checkpoints, cleanShutdown } = this.#house;
     this.#closed.abort();
+    this.#lock.check();
+    // Another writer's directory by now, perhaps: our books must not be written over its own.
+    const isOurs = !context.readOnly && this.#lock.lost === null;
     try {
       // Nothing of ours may be under way when the lock is free.
       await this.#maintenance.stop();
       await this.#fileTurn;
       await this.#admin.settled();
       // Whatever fails, the rest is closed: a log that stays open would write on beside the next owner.
-      const outcomes = [...(await Promise.allSettled([this.#groups.close()])), ...(await Promise.allSettled(closeLogs(topics.openLogs())))];
-      if (!context.readOnly) {
+      const outcomes = [
+        ...(await Promise.allSettled([this.#groups.close()])),
+        ...(await Promise.allSettled(closeLogs(topics.openLogs(), isOurs))),
+      ];
+      if (isOurs) {
         const allOpen = topics.all().every((topic) => topic.slots.every((slot) => slot.state !== "failed"));
         // A broker skips recovery where the marker stands: it is written only when there is nothing to recover.
         const frozenUnclean = !cleanShutdown && topics.all().some((topic) => topic.frozen);
@@ -259,6 +267,7 @@ export class Engine implements Broker {
 
   #tasks(): { name: string; firstMs: number; intervalMs: number; run: () => Promise<unknown> }[] {
     return [
+      { name: "lock", firstMs: LOCK_CHECK_INTERVAL_MS, intervalMs: LOCK_CHECK_INTERVAL_MS, run: async () => this.#lock.check() },
       { name: "retention", firstMs: FIRST_RETENTION_MS, intervalMs: RETENTION_INTERVAL_MS, run: () => this.maintain() },
       {
         name: "checkpoint",
@@ -284,7 +293,8 @@ export class Engine implements Broker {
 
   /** After the first `close` nothing is begun any more that it would have to wait for. */
   #changing<T>(call: string, change: () => Promise<T>): Promise<T> {
-    return this.#closing === null ? change() : Promise.reject(this.#closedError(call));
+    if (this.#closing !== null) return Promise.reject(this.#closedError(call));
+    return this.#lock.lost === null ? change() : Promise.reject(this.#lock.lost);
   }
 
   #closedError(call: string): UsageError {
@@ -293,10 +303,10 @@ export class Engine implements Broker {
 }
 
 /** Each resolves when its log is closed; one that fails meanwhile rejects. One that had failed before was told of when it did. */
-function closeLogs(logs: readonly PartitionLog[]): Promise<"in order" | "failed before">[] {
+function closeLogs(logs: readonly PartitionLog[], clean: boolean): Promise<"in order" | "failed before">[] {
   return logs.map(async (log) => {
     const before = log.failure;
-    await log.close(true);
+    await log.close(clean);
     const after: OdradekError | null = log.failure;
     if (before === null && after !== null && after.code !== "LOG_CLOSED") throw after;
     return before === null ? "in order" : "failed before";
