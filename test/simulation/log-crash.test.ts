@@ -9,10 +9,10 @@ import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { NOW_MS, type RigOptions, rig } from "../log/log-rig.ts";
 import { DyingStorage, Oracle } from "./log-crash-rig.ts";
 
-const CONFIG: RigOptions = {
-  config: { segmentBytes: 600, indexIntervalBytes: 100, maxMessageBytes: 400, retentionMs: 1000 },
+const configOf = (preallocate: boolean): RigOptions => ({
+  config: { segmentBytes: 600, indexIntervalBytes: 100, maxMessageBytes: 400, retentionMs: 1000, preallocate },
   maxUnflushedBytes: 500,
-};
+});
 
 class BrokenPromise extends Error {}
 
@@ -100,7 +100,9 @@ describe("a log that loses power at any call of its storage", () => {
           { minLength: 1, maxLength: 6 },
         ),
         fc.nat(),
-        async (lives, latencySeed) => {
+        fc.boolean(),
+        async (lives, latencySeed, preallocate) => {
+          const options = configOf(preallocate);
           const clock = new ManualClock(NOW_MS);
           const chance = new SeededRandom(latencySeed);
           // Flushes are slow and names quick, so that a roll can overtake a flush.
@@ -109,12 +111,12 @@ describe("a log that loses power at any call of its storage", () => {
           };
           let disk = crashStorage({ sectorByteLength: 64, latency });
           const oracle = new Oracle();
-          const first = rig(disk, { ...CONFIG, clock });
+          const first = rig(disk, { ...options, clock });
           await (await PartitionLog.create(first.context, first.spec)).close(false);
           for (const { steps, callsLeft, kind, seed } of lives) {
             const dying = new DyingStorage(disk, callsLeft);
             const open = async (cleanShutdown: boolean): Promise<PartitionLog> => {
-              const { context, spec } = rig(dying, { ...CONFIG, cleanShutdown, clock });
+              const { context, spec } = rig(dying, { ...options, cleanShutdown, clock });
               const log = await PartitionLog.open(context, spec);
               const wrong = await oracle.check(log);
               if (wrong !== null && dying.callCount < callsLeft) throw new BrokenPromise(wrong);
@@ -130,7 +132,7 @@ describe("a log that loses power at any call of its storage", () => {
             }
             disk = disk.crash(new SeededRandom(seed), { kind });
           }
-          const last = rig(disk, { ...CONFIG, clock });
+          const last = rig(disk, { ...options, clock });
           const log = await PartitionLog.open(last.context, last.spec);
           expect(await oracle.check(log)).toBeNull();
           // It still takes appends.
