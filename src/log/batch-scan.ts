@@ -6,6 +6,7 @@ import {
   batchByteLengthAt,
   CRC_AT,
   EPOCH_AT,
+  HEADER_BYTE_LENGTH,
   lastOffsetAt,
   MAGIC_AT,
   MAX_TIMESTAMP_AT,
@@ -101,7 +102,9 @@ export async function scanBatches(
     if (scan.stop === "end") continue;
     if (scan.stop === "partial") {
       if (position > windowPosition) continue; // the next window begins with this batch
-      if (scan.neededByteLength === 0 || position + scan.neededByteLength > end) return stop("partial");
+      if (scan.neededByteLength === 0) return stop("partial", `expected at least ${HEADER_BYTE_LENGTH} bytes, found ${end - position}`);
+      if (position + scan.neededByteLength > end)
+        return stop("partial", `its length says ${scan.neededByteLength} bytes, ${end - position} are there`);
       const large = readLargeBatch(core, file, position, scan.neededByteLength, batch);
       if (large !== null) return stop("checksum", large);
       const wrong = misplaced();
@@ -109,11 +112,25 @@ export async function scanBatches(
       if (!accept()) return stop("end");
       continue;
     }
-    const detail = scan.stop === "checksum" ? `computed crc ${hex(scan.computedChecksum)}, stored ${hex(scan.storedChecksum)}` : "";
+    const detail =
+      scan.stop === "checksum"
+        ? `computed crc ${hex(scan.computedChecksum)}, stored ${hex(scan.storedChecksum)}`
+        : headerDetail(scan.stop, file, position);
     const reason = scan.stop === "magic" && isOlderMessage(file, position, end) ? "older" : scan.stop;
     return stop(reason, detail);
   }
   return stop("end");
+}
+
+/** What stands in the header where something else should. */
+function headerDetail(stop: ScanStop, file: StorageFile, position: number): string {
+  const header = new Uint8Array(HEADER_BYTE_LENGTH);
+  if (file.readAt(header, position) < HEADER_BYTE_LENGTH) return "";
+  const view = viewOf(header);
+  if (stop === "magic") return `expected magic 2, found ${view.getUint8(MAGIC_AT)}`;
+  if (stop !== "length") return "";
+  const lengths = `its length says ${batchByteLengthAt(view, 0)} bytes, its record count ${view.getInt32(RECORD_COUNT_AT)}`;
+  return `expected at least ${HEADER_BYTE_LENGTH} bytes and as many records as they can hold; ${lengths}`;
 }
 
 /** A batch longer than the core's window: checked in memory of its own. Answers what is wrong with it, or null. */
@@ -155,6 +172,20 @@ export async function hasBytesBeyond(file: StorageFile, from: number): Promise<b
     for (let index = wordCount * 4; index < byteLength; index += 1) if (piece[index] !== 0) return true;
   }
   return false;
+}
+
+/** Behind the last byte at or beyond `from` that differs from zero; `from` where there is none. */
+export async function endOfBytes(file: StorageFile, from: number): Promise<number> {
+  const end = file.byteLength();
+  const piece = new Uint8Array(Math.min(PIECE_BYTE_LENGTH, Math.max(0, end - from)));
+  let found = from;
+  for (let position = from; position < end; position += piece.length) {
+    await file.readAhead(position, piece.length);
+    let byteLength = file.readAt(piece, position);
+    while (byteLength > 0 && piece[byteLength - 1] === 0) byteLength -= 1;
+    if (byteLength > 0) found = position + byteLength;
+  }
+  return found;
 }
 
 const PIECE_BYTE_LENGTH = 256 * 1024;

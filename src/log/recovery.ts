@@ -2,7 +2,7 @@
 import type { StorageFile } from "../api/storage-driver.ts";
 import { CorruptionError, type OdradekError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
-import { hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
+import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import { removeSegmentFiles } from "./partition-files.ts";
@@ -240,7 +240,8 @@ async function judge(
         const message = `${what}; ${later.logName} goes on more than ${windowByteLength} bytes behind it, which no torn write explains`;
         return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], message);
       }
-      beyond -= byteLength;
+      // Zeros behind the last byte of a preallocated segment were never written: they are no distance.
+      beyond -= config.preallocate ? await endOfBytes(files.log, later === segment ? end.position : 0) : byteLength;
     } finally {
       later.release();
     }

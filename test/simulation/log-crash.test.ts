@@ -141,7 +141,12 @@ describe("a log that loses power at any call of its storage", () => {
           await log.close(true);
         },
       ),
-      { numRuns: Number(process.env["ODRADEK_RUNS"] ?? 150), timeout: 5000, interruptAfterTimeLimit: 200_000 },
+      {
+        ...(process.env["ODRADEK_SEED"] === undefined ? {} : { seed: Number(process.env["ODRADEK_SEED"]) }),
+        numRuns: Number(process.env["ODRADEK_RUNS"] ?? 150),
+        timeout: 5000,
+        interruptAfterTimeLimit: 200_000,
+      },
     );
   }, 300_000);
 });
