@@ -1,22 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Agent, type AgentKind, PARTITION_COUNT } from "./agent.ts";
 import { GROUP, World } from "./group-world.ts";
+import { type MemberKind, PARTITION_COUNT, SimulatedMember } from "./simulated-member.ts";
 
-const local: fc.Arbitrary<AgentKind> = fc.record({
+const local: fc.Arbitrary<MemberKind> = fc.record({
   sessionTimeoutMs: fc.constant(null),
   rebalanceTimeoutMs: fc.integer({ min: 100, max: 40_000 }),
   groupInstanceId: fc.constant(null),
   busyMs: fc.constantFrom(0, 0, 50, 30_000),
 });
-const remote: fc.Arbitrary<AgentKind> = fc.record({
+const remote: fc.Arbitrary<MemberKind> = fc.record({
   sessionTimeoutMs: fc.integer({ min: 6000, max: 30_000 }),
   rebalanceTimeoutMs: fc.integer({ min: 100, max: 40_000 }),
   groupInstanceId: fc.option(fc.constantFrom("i", "j"), { freq: 3 }),
   busyMs: fc.constantFrom(0, 0, 50, 30_000),
 });
 const step = fc.oneof(
-  fc.record({ kind: fc.constant("join" as const), agent: fc.oneof(local, remote) }),
+  fc.record({ kind: fc.constant("join" as const), member: fc.oneof(local, remote) }),
   fc.record({ kind: fc.constantFrom("leave" as const, "crash" as const, "hang" as const), which: fc.nat(20) }),
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.oneof(fc.constantFrom(0, 1, 3000), fc.nat(50_000)) }) },
 );
@@ -26,23 +26,23 @@ describe("a group whose members come, go, crash and hang at random", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer(), async (steps, seed) => {
         const world = new World(seed);
-        const agents: Agent[] = [];
+        const members: SimulatedMember[] = [];
         let generation = 0;
         const check = (): void => {
           const now = world.coordinator.describe(GROUP)?.generation ?? 0;
           expect(now).toBeGreaterThanOrEqual(generation);
           generation = now;
-          checkHolders(agents);
+          checkHolders(members);
         };
         for (const each of steps) {
-          if (each.kind === "join") agents.push(new Agent(world.coordinator, world.clock, each.agent));
+          if (each.kind === "join") members.push(new SimulatedMember(world.coordinator, world.clock, each.member));
           else if (each.kind === "wait") await world.clock.advance(each.ms);
           else {
-            const running = agents.filter(({ state }) => state === "running");
-            const agent = running[each.which % Math.max(1, running.length)];
-            if (each.kind === "leave") await agent?.leave();
-            else if (each.kind === "crash") agent?.crash();
-            else agent?.hang();
+            const running = members.filter(({ state }) => state === "running");
+            const member = running[each.which % Math.max(1, running.length)];
+            if (each.kind === "leave") await member?.leave();
+            else if (each.kind === "crash") member?.crash();
+            else member?.hang();
           }
           await world.clock.advance(0);
           check();
@@ -53,8 +53,8 @@ describe("a group whose members come, go, crash and hang at random", () => {
           await world.clock.advance(45_000);
           check();
         }
-        checkAtRest(world, agents);
-        checkGenerations(agents);
+        checkAtRest(world, members);
+        checkGenerations(members);
       }),
       { numRuns: 150 },
     );
@@ -62,39 +62,39 @@ describe("a group whose members come, go, crash and hang at random", () => {
 });
 
 /** Whoever may still commit is in the group's own generation, and no two of those hold the same partition. */
-function checkHolders(agents: readonly Agent[]): void {
-  const holderOf = new Map<number, Agent>();
-  for (const agent of agents) {
-    let fenced = agent.memberId === "";
+function checkHolders(members: readonly SimulatedMember[]): void {
+  const holderOf = new Map<number, SimulatedMember>();
+  for (const member of members) {
+    let fenced = member.memberId === "";
     try {
-      if (!fenced) agent.commit();
+      if (!fenced) member.commit();
     } catch (error) {
       expect(error).toMatchObject({
         code: expect.stringMatching(/^(UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION|FENCED_INSTANCE_ID|REBALANCE_IN_PROGRESS)$/),
       });
       fenced = true;
     }
-    if (agent.state === "left") expect(fenced).toBe(true);
+    if (member.state === "left") expect(fenced).toBe(true);
     if (fenced) continue;
-    for (const partition of agent.held) {
+    for (const partition of member.held) {
       expect(holderOf.has(partition)).toBe(false);
-      holderOf.set(partition, agent);
+      holderOf.set(partition, member);
     }
   }
 }
 
-function checkAtRest({ coordinator }: World, agents: readonly Agent[]): void {
+function checkAtRest({ coordinator }: World, members: readonly SimulatedMember[]): void {
   const group = coordinator.describe(GROUP);
-  const running = agents.filter(({ state }) => state === "running");
+  const running = members.filter(({ state }) => state === "running");
   if (group === null) {
     expect(running).toEqual([]);
     return;
   }
   expect(group.state).toBe(group.members.length > 0 ? "Stable" : "Empty");
   expect(group.members.length).toBeGreaterThanOrEqual(running.length);
-  for (const agent of running) {
-    expect(agent.generation).toBe(group.generation);
-    agent.commit();
+  for (const member of running) {
+    expect(member.generation).toBe(group.generation);
+    member.commit();
   }
   const assigned = group.members.flatMap(({ assignment }) =>
     Buffer.from(assignment)
@@ -107,9 +107,9 @@ function checkAtRest({ coordinator }: World, agents: readonly Agent[]): void {
 }
 
 /** Of all assignments ever given: one member's generations rise, and one generation gives a partition once. */
-function checkGenerations(agents: readonly Agent[]): void {
+function checkGenerations(members: readonly SimulatedMember[]): void {
   const givenOf = new Map<string, string>();
-  for (const { given, kind } of agents) {
+  for (const { given, kind } of members) {
     for (const [index, { memberId, generation, partitions }] of given.entries()) {
       if (index > 0) expect(generation).toBeGreaterThanOrEqual(given[index - 1]?.generation ?? 0);
       for (const partition of partitions) {

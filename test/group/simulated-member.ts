@@ -5,7 +5,7 @@ import type { GroupCoordinator } from "../../src/group/coordinator.ts";
 import { MemberIdRequiredError } from "../../src/group/member-id.ts";
 import { GROUP, JOIN, text, untext } from "./group-world.ts";
 
-export interface AgentKind {
+export interface MemberKind {
   /** null: of this process. */
   readonly sessionTimeoutMs: number | null;
   readonly rebalanceTimeoutMs: number;
@@ -16,8 +16,8 @@ export interface AgentKind {
 
 export const PARTITION_COUNT = 7;
 
-export class Agent {
-  readonly kind: AgentKind;
+export class SimulatedMember {
+  readonly kind: MemberKind;
   readonly #coordinator: GroupCoordinator;
   readonly #clock: Clock;
   readonly #end = new AbortController();
@@ -30,7 +30,7 @@ export class Agent {
   /** Every assignment it was ever given. */
   readonly given: { readonly memberId: string; readonly generation: number; readonly partitions: readonly number[] }[] = [];
 
-  constructor(coordinator: GroupCoordinator, clock: Clock, kind: AgentKind) {
+  constructor(coordinator: GroupCoordinator, clock: Clock, kind: MemberKind) {
     this.#coordinator = coordinator;
     this.#clock = clock;
     this.kind = kind;
