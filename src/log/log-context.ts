@@ -1,7 +1,8 @@
 /** What every log of one data directory shares: storage, core, clock, and the ways to be heard. */
-import type { Clock, Random } from "../base/clock.ts";
+
 import type { TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver } from "../api/storage-driver.ts";
+import type { Clock, Random } from "../base/clock.ts";
 import type { Core } from "../core/core.ts";
 
 export interface LogContext {
