@@ -1,5 +1,5 @@
 /** The reading half of the face. */
-import type { Bytes, Header, NextOffset, Options, TopicPartition, Watermarks } from "./bytes.ts";
+import type { Header, NextOffset, Options, TopicPartition, Watermarks } from "./bytes.ts";
 import type { SerdeError } from "./errors.ts";
 import type { Deserializer } from "./serde.ts";
 

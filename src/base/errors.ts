@@ -1,6 +1,7 @@
 /** The errors a program can meet. The family says who can mend it; the code, from `error-codes.ts`, says what it is. */
-import type { Acks, Bytes, Watermarks } from "../api/bytes.ts";
+
 import type { Fault } from "../api/broker.ts";
+import type { Acks, Bytes, Watermarks } from "../api/bytes.ts";
 import type { ConsumerRecord } from "../api/consumer.ts";
 import type { RecordMetadata } from "../api/producer.ts";
 import { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
@@ -119,7 +120,12 @@ const DETAILS = ["range", "record", "results", "holder", "file", "byteRange", "o
 /** An error as plain data, for the broker port. What is not ours becomes an `UNKNOWN_SERVER_ERROR`. */
 export function faultFromError(error: unknown): Fault {
   if (!(error instanceof OdradekError)) {
-    return { name: "OdradekError", code: "UNKNOWN_SERVER_ERROR", message: error instanceof Error ? error.message : String(error), details: {} };
+    return {
+      name: "OdradekError",
+      code: "UNKNOWN_SERVER_ERROR",
+      message: error instanceof Error ? error.message : String(error),
+      details: {},
+    };
   }
   const details: Record<string, unknown> = {};
   for (const field of DETAILS) {
