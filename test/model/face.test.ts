@@ -253,7 +253,7 @@ describe("the face against an array", () => {
 
   it(`answers as an array does, in at least ${COMMANDS_MIN} commands`, { timeout: 600_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(commands, { minLength: 50, maxLength: 400, size: "max" }), async (program) => {
+      fc.asyncProperty(fc.array(commands, { minLength: 150, maxLength: 400, size: "max" }), async (program) => {
         const run = new Run();
         await run.open();
         for (const command of [{ do: "create", topic: 0, partitions: 2 } as Command, ...program]) {
@@ -264,7 +264,7 @@ describe("the face against an array", () => {
         await run.log.close();
       }),
       // A counterexample is shrunk for so long at most: the smallest found by then is told, with its seed and path.
-      { seed, numRuns: 940, interruptAfterTimeLimit: 540_000, markInterruptAsFailure: true },
+      { seed, numRuns: 900, interruptAfterTimeLimit: 540_000, markInterruptAsFailure: true },
     );
     expect(ran).toBeGreaterThanOrEqual(COMMANDS_MIN);
   });

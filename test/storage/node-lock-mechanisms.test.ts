@@ -130,7 +130,9 @@ describe("flock", () => {
   });
 
   it("names the flag of the permission model when programs may not be run", async () => {
-    const guarded = await opener([], ["--experimental-permission", "--allow-fs-read=*", "--allow-fs-write=*", "--no-warnings"]);
+    // Node 20 knows the model by its older name alone, Node 24 by its newer.
+    const flag = process.allowedNodeEnvironmentFlags.has("--permission") ? "--permission" : "--experimental-permission";
+    const guarded = await opener([], [flag, "--allow-fs-read=*", "--allow-fs-write=*", "--no-warnings"]);
     const answer = await guarded.order(lockOrder("auto"));
     expect(answer?.code).toBe("LOCK_UNAVAILABLE");
     expect(answer?.message).toContain("--allow-child-process");
