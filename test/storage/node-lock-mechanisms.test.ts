@@ -1,84 +1,15 @@
 /** The ways to lock a directory, each by itself: what it leaves behind, and what it does not believe. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { StorageError } from "../../src/base/errors.ts";
+import { describe, expect, it } from "vitest";
 import { holderLine, parseHolder } from "../../src/storage/lock-holder.ts";
 import { nodeHolder } from "../../src/storage/node.ts";
 import { pidInLockTable } from "../../src/storage/node-broker-lock.ts";
-import { type DirectoryLockOptions, lockDirectory } from "../../src/storage/node-lock.ts";
+import { lockDirectory } from "../../src/storage/node-lock.ts";
 import { fileSystemTypeOf } from "../../src/storage/node-network-file-system.ts";
-import { bundleOpener, Opener } from "./lock-processes.ts";
-
-type Mechanism = "auto" | "socket";
-const _MECHANISMS: readonly Mechanism[] = ["auto", "socket"];
-const _RACE_ROUNDS: Readonly<Record<Mechanism, number>> = { auto: 100, socket: 40 };
-const _KILL_ROUNDS = 12;
-
-let bundle: Awaited<ReturnType<typeof bundleOpener>>;
-let directory = "";
-let openers: Opener[] = [];
-
-beforeAll(async () => {
-  bundle = await bundleOpener();
-});
-afterAll(() => bundle.remove());
-beforeEach(() => {
-  directory = realpathSync(mkdtempSync(join(tmpdir(), "odradek-lock-")));
-});
-afterEach(async () => {
-  await Promise.all(openers.map((opener) => opener.kill()));
-  openers = [];
-  rmSync(directory, { recursive: true });
-});
-
-const optionsOf = (mechanism: Mechanism, more: Partial<DirectoryLockOptions> = {}): DirectoryLockOptions => ({
-  mechanism,
-  allowNetworkFileSystem: false,
-  ...more,
-});
-
-async function opener(wrap: readonly string[] = [], nodeArguments: readonly string[] = []): Promise<Opener> {
-  const one = await Opener.start(bundle.path, wrap, nodeArguments);
-  openers.push(one);
-  return one;
-}
-
-const lockOrder = (mechanism: Mechanism, more: Partial<DirectoryLockOptions> = {}): object => ({
-  do: "lock",
-  directory,
-  options: optionsOf(mechanism, more),
-});
-
-/** Takes the lock here and gives it back: the proof that nobody else has it. */
-async function takeAndRelease(mechanism: Mechanism): Promise<void> {
-  const lock = await lockDirectory(directory, nodeHolder(), optionsOf(mechanism));
-  expect(lock.stillHeld()).toBe(true);
-  await lock.release();
-}
-
-async function refusal(promise: Promise<unknown>): Promise<StorageError> {
-  const error = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as StorageError;
-}
+import { directory, lockOrder, opener, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
 
 describe("flock", () => {
   it("is refused in a sentence where the program is missing", async () => {

@@ -1,72 +1,20 @@
 /** One writer to a directory: never two, and never nobody for want of a dead one's leave. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type StorageError, UsageError } from "../../src/base/errors.ts";
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../src/base/errors.ts";
 import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
-import { type DirectoryLockOptions, lockDirectory } from "../../src/storage/node-lock.ts";
+import { lockDirectory } from "../../src/storage/node-lock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { type Answer, bundleOpener, Opener } from "./lock-processes.ts";
+import { bundle, directory, lockOrder, type Mechanism, opener, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
+import type { Answer } from "./lock-processes.ts";
 
-type Mechanism = "auto" | "socket";
 const MECHANISMS: readonly Mechanism[] = ["auto", "socket"];
 const RACE_ROUNDS: Readonly<Record<Mechanism, number>> = { auto: 100, socket: 40 };
 const KILL_ROUNDS = 12;
-
-let bundle: Awaited<ReturnType<typeof bundleOpener>>;
-let directory = "";
-let openers: Opener[] = [];
-
-beforeAll(async () => {
-  bundle = await bundleOpener();
-});
-afterAll(() => bundle.remove());
-beforeEach(() => {
-  directory = realpathSync(mkdtempSync(join(tmpdir(), "odradek-lock-")));
-});
-afterEach(async () => {
-  await Promise.all(openers.map((opener) => opener.kill()));
-  openers = [];
-  rmSync(directory, { recursive: true });
-});
-
-const optionsOf = (mechanism: Mechanism, more: Partial<DirectoryLockOptions> = {}): DirectoryLockOptions => ({
-  mechanism,
-  allowNetworkFileSystem: false,
-  ...more,
-});
-
-async function opener(wrap: readonly string[] = [], nodeArguments: readonly string[] = []): Promise<Opener> {
-  const one = await Opener.start(bundle.path, wrap, nodeArguments);
-  openers.push(one);
-  return one;
-}
-
-const lockOrder = (mechanism: Mechanism, more: Partial<DirectoryLockOptions> = {}): object => ({
-  do: "lock",
-  directory,
-  options: optionsOf(mechanism, more),
-});
-
-/** Takes the lock here and gives it back: the proof that nobody else has it. */
-async function takeAndRelease(mechanism: Mechanism): Promise<void> {
-  const lock = await lockDirectory(directory, nodeHolder(), optionsOf(mechanism));
-  expect(lock.stillHeld()).toBe(true);
-  await lock.release();
-}
-
-async function refusal(promise: Promise<unknown>): Promise<StorageError> {
-  const error = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as StorageError;
-}
 
 describe.each(MECHANISMS)("the lock of a directory (%s)", (mechanism) => {
   it("goes to exactly one of 16 openers after the owner was killed, round after round", { timeout: 60_000 }, async () => {
