@@ -7,6 +7,7 @@
  */
 import type { Acks, Bytes, Durability, TopicPartition, Watermarks } from "./bytes.ts";
 import type { GroupState } from "./group.ts";
+import type { QuotaKey } from "./odradek.ts";
 import type { TopicConfig } from "./topic.ts";
 
 export type IsolationLevel = "readCommitted" | "readUncommitted";
@@ -20,7 +21,7 @@ export interface Fault {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-export interface Broker extends DataBroker, TopicBroker, GroupBroker {}
+export interface Broker extends DataBroker, TopicBroker, GroupBroker, TransactionBroker, QuotaBroker {}
 
 // ── Records ──────────────────────────────────────────────────────────────────
 
@@ -68,6 +69,8 @@ export interface ProduceResponse {
   readonly logAppendTime: number;
   readonly logStartOffset: number;
   readonly durability: Durability;
+  /** How long the broker holds this client's next requests back, for its quota; 0: not at all. */
+  readonly throttleTimeMs: number;
 }
 
 export interface FetchRequest {
@@ -82,6 +85,8 @@ export interface FetchRequest {
 
 export interface FetchResponse {
   readonly partitions: readonly FetchedPartition[];
+  /** As in a `ProduceResponse`. A client over its quota gets empty partitions, and its records later. */
+  readonly throttleTimeMs: number;
 }
 
 export interface FetchedPartition extends TopicPartition {
@@ -128,6 +133,8 @@ export interface TopicMetadata {
   readonly internal: boolean;
   readonly partitionCount: number;
   readonly maxMessageBytes: number;
+  /** A compacted topic: a record without a key is refused. */
+  readonly requiresKey: boolean;
 }
 
 export interface CreateTopicRequest {
@@ -238,11 +245,20 @@ export interface GroupSnapshot {
 
 /** The calls of idempotence and transactions. Producer ids are never `number`: they use all 64 bits. */
 export interface TransactionBroker {
-  initProducerId(request: { readonly transactionalId: string | null; readonly transactionTimeoutMs: number }): Promise<ProducerIdentity>;
+  /**
+   * `transactionalId` null: a fresh id, epoch 0. Else the id that belongs to it, its epoch raised, so that every producer that had it
+   * before is fenced, and what that one had begun is aborted before this resolves.
+   */
+  initProducerId(
+    request: { readonly transactionalId: string | null; readonly transactionTimeoutMs: number },
+    signal?: AbortSignal,
+  ): Promise<ProducerIdentity>;
+  /** Must have resolved before the first transactional batch of a partition is produced: else that is `INVALID_TXN_STATE`. */
   addPartitions(request: TransactionIdentity & { readonly partitions: readonly TopicPartition[] }): Promise<void>;
   addOffsets(request: TransactionIdentity & { readonly groupId: string }): Promise<void>;
+  /** Part of the transaction: told to `offsetFetch` when it has committed. */
   commitOffsets(request: TransactionIdentity & Omit<OffsetCommitRequest, "durable">): Promise<void>;
-  /** Resolves when the markers are durable and the last stable offset has passed them. */
+  /** Resolves when the markers are durable and the last stable offset has passed them. Answers the identity to go on with. */
   endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity>;
 }
 
@@ -253,4 +269,17 @@ export interface ProducerIdentity {
 
 export interface TransactionIdentity extends ProducerIdentity {
   readonly transactionalId: string;
+}
+
+// ── Quotas ───────────────────────────────────────────────────────────────────
+
+export interface QuotaBroker {
+  /** `clientId` null: the default of all clients that have none of their own. A value null: back to that default. */
+  alterClientQuotas(clientId: string | null, quota: { readonly [P in QuotaKey]?: number | null | undefined }): Promise<void>;
+  describeClientQuotas(): Promise<readonly ClientQuota[]>;
+}
+
+export interface ClientQuota {
+  readonly clientId: string | null;
+  readonly quota: Readonly<Partial<Record<QuotaKey, number>>>;
 }

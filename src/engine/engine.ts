@@ -2,6 +2,7 @@
 import type {
   AtHand,
   Broker,
+  ClientQuota,
   CommittedOffset,
   CreateTopicRequest,
   Fault,
@@ -17,6 +18,7 @@ import type {
   OffsetCommitRequest,
   ProduceRequest,
   ProduceResponse,
+  ProducerIdentity,
   SyncGroupRequest,
   TopicMetadata,
 } from "../api/broker.ts";
@@ -191,6 +193,38 @@ export class Engine implements Broker {
     return this.#groups.deleteOffsets(groupId, partitions);
   }
 
+  // ── Transactions ───────────────────────────────────────────────────────────
+
+  initProducerId(): Promise<ProducerIdentity> {
+    return Promise.reject(notYet("transactions"));
+  }
+
+  addPartitions(): Promise<void> {
+    return Promise.reject(notYet("transactions"));
+  }
+
+  addOffsets(): Promise<void> {
+    return Promise.reject(notYet("transactions"));
+  }
+
+  commitOffsets(): Promise<void> {
+    return Promise.reject(notYet("transactions"));
+  }
+
+  endTransaction(): Promise<ProducerIdentity> {
+    return Promise.reject(notYet("transactions"));
+  }
+
+  // ── Quotas ─────────────────────────────────────────────────────────────────
+
+  alterClientQuotas(): Promise<void> {
+    return Promise.reject(notYet("quotas"));
+  }
+
+  async describeClientQuotas(): Promise<readonly ClientQuota[]> {
+    return [];
+  }
+
   // ── Upkeep ─────────────────────────────────────────────────────────────────
 
   reopenPartition(at: TopicPartition): Promise<void> {
@@ -300,6 +334,10 @@ export class Engine implements Broker {
   #closedError(call: string): UsageError {
     return new UsageError("LOG_CLOSED", `${call}: the log was closed`);
   }
+}
+
+function notYet(what: string): UsageError {
+  return new UsageError("UNSUPPORTED_VERSION", `${what} are not there yet`);
 }
 
 /** Each resolves when its log is closed; one that fails meanwhile rejects. One that had failed before was told of when it did. */

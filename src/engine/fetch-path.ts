@@ -36,7 +36,7 @@ export class FetchPath implements AtHand {
         if (byteLength >= request.minBytes || leftMs <= 0 || partitions.some((each) => each.fault !== null)) {
           this.fetches += 1;
           this.bytes += byteLength;
-          return { partitions };
+          return { partitions, throttleTimeMs: 0 };
         }
         await progress.wait(this.#clock, leftMs, signal, this.#closed);
       } finally {

@@ -63,6 +63,7 @@ export class ProducePath {
       logAppendTime: appended.logAppendTime,
       logStartOffset: log.watermarks.logStartOffset,
       durability,
+      throttleTimeMs: 0,
     };
   }
 

@@ -269,6 +269,7 @@ export function describe(topic: OpenTopic): TopicMetadata {
     internal: topic.internal,
     partitionCount: topic.slots.length,
     maxMessageBytes: Math.min(topic.config.maxMessageBytes, topic.config.segmentBytes),
+    requiresKey: topic.config.cleanupPolicy !== "delete",
   };
 }
 
