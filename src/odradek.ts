@@ -11,7 +11,7 @@ import { OdradekError, UsageError } from "./base/errors.ts";
 import { msgpack, utf8 } from "./base/serde.ts";
 import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
 import { createConsumer } from "./consumer/consumer.ts";
-import { readRecord } from "./consumer/read-record.ts";
+import { type RecordReading, readRecord } from "./consumer/read-record.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
 import type { Engine } from "./engine/engine.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
@@ -27,6 +27,7 @@ interface Closable {
 export class EmbeddedOdradek implements Odradek {
   readonly #engine: Engine;
   readonly #platform: Platform;
+  readonly #reading: RecordReading;
   readonly #open: Set<Closable> = new Set();
   #readOptions: unknown = undefined;
   #closing: Promise<void> | null = null;
@@ -34,6 +35,7 @@ export class EmbeddedOdradek implements Odradek {
   constructor(engine: Engine, platform: Platform) {
     this.#engine = engine;
     this.#platform = platform;
+    this.#reading = { broker: engine, compression: engine.compression };
   }
 
   async createTopic(
@@ -98,6 +100,7 @@ export class EmbeddedOdradek implements Odradek {
       {
         broker: this.#engine,
         core: this.#engine.core,
+        compression: this.#engine.compression,
         clock,
         random,
         emit: this.#engine.events.emit,
@@ -117,6 +120,7 @@ export class EmbeddedOdradek implements Odradek {
     const consumer = createConsumer<K, V>(
       {
         broker: this.#engine,
+        compression: this.#engine.compression,
         clock,
         random,
         emit: this.#engine.events.emit,
@@ -145,7 +149,7 @@ export class EmbeddedOdradek implements Odradek {
       checkRead(options);
       this.#readOptions = options;
     }
-    return readRecord(this.#engine, at, options?.key ?? (utf8 as never), options?.value ?? (DEFAULT_VALUE as never));
+    return readRecord(this.#reading, at, options?.key ?? (utf8 as never), options?.value ?? (DEFAULT_VALUE as never));
   }
 
   async reopenPartition(partition: TopicPartition): Promise<void> {

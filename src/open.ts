@@ -31,7 +31,7 @@ export function openOn(platform: Platform): Open {
     options.signal?.throwIfAborted();
     const storage = options.storage ?? platform.storageAt(path as string | URL);
     const engine = await startEngine(
-      { clock: platform.clock, random: platform.random, publish: platform.publish, holder: platform.holder() },
+      { clock: platform.clock, random: platform.random, publish: platform.publish, holder: platform.holder(), codecs: platform.codecs },
       storage,
       { ...options, wasm: options.wasm ?? platform.wasm },
     );

@@ -1,6 +1,7 @@
 /** What differs from runtime to runtime: where a path leads, who holds the lock, and how the loop is let breathe. */
 import type { LockHolder, StorageDriver } from "./api/storage-driver.ts";
 import type { Clock, Random } from "./base/clock.ts";
+import type { NativeCodecs } from "./compression/compression.ts";
 import type { DiagnosticsPublisher } from "./engine/events.ts";
 
 export interface Platform {
@@ -10,6 +11,8 @@ export interface Platform {
   readonly storageAt: (path: string | URL) => StorageDriver;
   readonly holder: () => LockHolder;
   readonly publish: DiagnosticsPublisher | undefined;
+  /** gzip and zstd, as this runtime has them. */
+  readonly codecs: NativeCodecs;
   /** The core as this runtime allows it to be loaded; undefined: from the bytes in the package. */
   readonly wasm: object | undefined;
 }

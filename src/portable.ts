@@ -1,6 +1,7 @@
 /** The platform of runtimes without files of their own: the caller brings the storage. */
 import { systemClock, systemRandom } from "./base/clock.ts";
 import { UsageError } from "./base/errors.ts";
+import { portableCodecs } from "./compression/portable-codecs.ts";
 import type { Platform } from "./platform.ts";
 
 /** `wasm` undefined: the core is compiled from the bytes in the package. */
@@ -13,6 +14,7 @@ export function portablePlatform(wasm: object | undefined): Platform {
     },
     holder: () => ({ pid: 0, runtime: "browser", version: "", since: new Date().toISOString(), argv: [], hostname: "" }),
     publish: undefined,
+    codecs: portableCodecs(),
     wasm,
   };
 }

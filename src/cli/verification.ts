@@ -2,6 +2,8 @@
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { systemClock, systemRandom } from "../base/clock.ts";
 import { OdradekError } from "../base/errors.ts";
+import { createCompression } from "../compression/create-compression.ts";
+import { nodeCodecs } from "../compression/node-codecs.ts";
 import { loadCore } from "../core/load-core.ts";
 import { OFFSETS_TOPIC } from "../group/group-partition.ts";
 import { readOffsetCheckpoint } from "../log/checkpoint-file.ts";
@@ -39,9 +41,11 @@ export function contextFor(path: string, readOnly: boolean): Promise<LogContext>
 }
 
 export async function contextOn(driver: StorageDriver, readOnly: boolean): Promise<LogContext> {
+  const core = await loadCore();
   return {
     storage: fenced(driver, { readOnly }),
-    core: await loadCore(),
+    core,
+    compression: createCompression(core, nodeCodecs()),
     clock: systemClock,
     random: systemRandom,
     emit: () => {},

@@ -9,12 +9,21 @@ export type CodecName = Exclude<CompressionType, "none">;
 /** What no batch may exceed when its records are in the open, whatever it claims: a bomb is stopped here and never by the heap. */
 export const DECOMPRESSED_BYTE_LENGTH_MAX: number = 64 * 1024 * 1024;
 
-/** One codec over bare bytes. Synchronous: a batch is closed, and read, in one turn. */
+/**
+ * One codec over bare bytes. Synchronous: a batch is closed, and read, in one turn. The answers are in memory of their own, behind
+ * `roomBefore` bytes (0 unless said) that are the caller's: a batch's header goes there, and nothing is copied a second time.
+ */
 export interface Codec {
   /** null where this runtime has nothing that can. */
-  readonly compress: ((bytes: Uint8Array) => Bytes) | null;
+  readonly compress: ((bytes: Uint8Array, roomBefore?: number) => Bytes) | null;
   /** At most `byteLengthMax` bytes come out; more, or bytes that do not add up, is a `CorruptBatchError`. */
-  readonly decompress: (bytes: Uint8Array, byteLengthMax: number) => Bytes;
+  readonly decompress: (bytes: Uint8Array, byteLengthMax: number, roomBefore?: number) => Bytes;
+}
+
+/** What the runtime brings: `node-codecs.ts` or `portable-codecs.ts`. The other two codecs are the core's. */
+export interface NativeCodecs {
+  readonly gzip: Codec;
+  readonly zstd: Codec;
 }
 
 export interface Compression {

@@ -7,6 +7,7 @@ import type { Clock, Random } from "../base/clock.ts";
 import { GroupError, OdradekError, UsageError } from "../base/errors.ts";
 import { booleanOption, checkOptions, choiceOption, describeValue, functionOption, integerOption, signalOption } from "../base/options.ts";
 import { turnOf } from "../base/turn.ts";
+import type { Compression } from "../compression/compression.ts";
 import { Assignment, checkPartition } from "./assignment.ts";
 import { BatchIterator } from "./batch-iterator.ts";
 import { commitRequest } from "./commit-request.ts";
@@ -29,7 +30,8 @@ import { Wakeup } from "./wakeup.ts";
 
 export interface ConsumerWiring {
   readonly broker: Broker;
-  readonly core?: never;
+  /** Opens compressed batches. */
+  readonly compression: Compression;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -71,14 +73,14 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
   #closing: Promise<void> | null = null;
 
   constructor(wiring: ConsumerWiring, settings: ConsumerSettings<K, V>) {
-    const { broker, clock, emit } = wiring;
+    const { broker, compression, clock, emit } = wiring;
     this.#wiring = wiring;
     this.#settings = settings;
     const wakeup = new Wakeup(clock);
     const assignment = this.#assignment;
     const hand = this.#hand;
     this.#positions = new Positions(broker, settings, emit);
-    this.#fetcher = new Fetcher(broker, settings, assignment, () => wakeup.wake());
+    this.#fetcher = new Fetcher(broker, compression, settings, assignment, () => wakeup.wake());
     const consumer = this;
     this.#reader = new Reader({
       assignment,

@@ -15,9 +15,17 @@ import {
   offsetsAreSafe,
   RECORD_COUNT_AT,
 } from "../base/record-batch.ts";
+import type { Compression } from "../compression/compression.ts";
 import { AbortedFilter } from "./aborted-filter.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import type { PartitionState } from "./partition-state.ts";
+
+export interface RunOptions {
+  /** Where the fetch began. */
+  readonly fetchOffset: number;
+  readonly readCommitted: boolean;
+  readonly compression: Compression;
+}
 
 export class FetchedRun {
   readonly state: PartitionState;
@@ -26,13 +34,15 @@ export class FetchedRun {
   readonly error: OdradekError | null;
   /** The offset behind the last batch: where the fetch after this one begins. */
   readonly endOffset: number;
+  readonly #compression: Compression;
   readonly #bytes: Bytes;
   readonly #end: number;
   readonly #filter: AbortedFilter | null;
   #at = 0;
   #givenCount = 0;
 
-  constructor(state: PartitionState, answer: FetchedPartition, fetchOffset: number, readCommitted: boolean) {
+  constructor(state: PartitionState, answer: FetchedPartition, { fetchOffset, readCommitted, compression }: RunOptions) {
+    this.#compression = compression;
     this.state = state;
     this.epoch = state.epoch;
     this.error = answer.fault === null ? null : errorFromFault(answer.fault);

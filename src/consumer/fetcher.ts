@@ -1,5 +1,6 @@
 /** Brings batches from the broker: one fetch for all partitions at a time, and at most one ahead of what is being read. */
 import type { Broker, FetchedPartition, IsolationLevel } from "../api/broker.ts";
+import type { Compression } from "../compression/compression.ts";
 import type { Assignment } from "./assignment.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { FetchedRun } from "./fetched-run.ts";
@@ -34,6 +35,7 @@ export class Fetcher {
   readonly #broker: Broker;
   readonly #options: FetcherOptions;
   readonly #maxBytes: number;
+  readonly #compression: Compression;
   readonly #assignment: Assignment;
   /** Called when a fetch has settled. */
   readonly #onSettled: () => void;
@@ -46,8 +48,9 @@ export class Fetcher {
   #order: PartitionState[] = [];
   #ordered: readonly PartitionState[] = [];
 
-  constructor(broker: Broker, options: FetcherOptions, assignment: Assignment, onSettled: () => void) {
+  constructor(broker: Broker, compression: Compression, options: FetcherOptions, assignment: Assignment, onSettled: () => void) {
     this.#broker = broker;
+    this.#compression = compression;
     this.#options = options;
     this.#maxBytes = broker.atHand === undefined ? options.fetchMaxBytes : Math.min(options.fetchMaxBytes, NEAR_FETCH_BYTES_MAX);
     this.#assignment = assignment;
@@ -188,7 +191,11 @@ export class Fetcher {
         const { lastStableOffset, highWatermark } = answer.watermarks;
         state.readableEnd = isolationLevel === "readCommitted" ? lastStableOffset : highWatermark;
       }
-      const run = new FetchedRun(state, answer, request.offset, isolationLevel === "readCommitted");
+      const run = new FetchedRun(state, answer, {
+        fetchOffset: request.offset,
+        readCommitted: isolationLevel === "readCommitted",
+        compression: this.#compression,
+      });
       if (run.isEmpty) continue;
       state.fetchOffset = run.endOffset;
       this.#runs.push(run);

@@ -5,11 +5,18 @@ import type { ConsumerRecord } from "../api/consumer.ts";
 import type { Deserializer } from "../api/serde.ts";
 import { OffsetError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import type { Compression } from "../compression/compression.ts";
 import { checkPartition } from "./assignment.ts";
 import { FetchedRun } from "./fetched-run.ts";
 import { PartitionState } from "./partition-state.ts";
 import { PlainDecoder } from "./plain-record.ts";
 import { recentBatchesOf, walkTo } from "./recent-batches.ts";
+
+/** What it reads from, and what opens compressed batches. */
+export interface RecordReading {
+  readonly broker: Broker;
+  readonly compression: Compression;
+}
 
 /** The batch that holds the offset comes whole, whatever this says; a second one would be read for nothing. */
 const READ_MAX_BYTES = 1;
@@ -20,7 +27,7 @@ const READ_MAX_BYTES = 1;
  * it does not deserialize.
  */
 export async function readRecord<K, V>(
-  broker: Broker,
+  { broker, compression }: RecordReading,
   at: TopicPartition & { readonly offset: number },
   key: Deserializer<K>,
   value: Deserializer<V>,
@@ -43,7 +50,7 @@ export async function readRecord<K, V>(
   if (answer === undefined) return null;
   const state = new PartitionState(wanted);
   state.moveTo(offset);
-  const run = new FetchedRun(state, answer, offset, true);
+  const run = new FetchedRun(state, answer, { fetchOffset: offset, readCommitted: true, compression });
   if (run.error instanceof OffsetError && offset >= run.error.range.logStartOffset) return null;
   if (run.error !== null) throw run.error;
   const slice = run.next();

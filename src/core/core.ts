@@ -43,8 +43,19 @@ export interface Core {
    * Throws a `CorruptBatchError` when the bytes do not add up, a `UsageError` with `UNSUPPORTED_COMPRESSION_TYPE` for a compressed batch.
    */
   findRecord(batch: Uint8Array, target: RecordTarget): FoundRecord | null;
+  /** LZ4 frames as Java's client writes them: independent blocks of 64 KiB, no checksums. Any frame is read. */
+  readonly lz4: CoreCodec;
+  /** Snappy in the framing of Java's client (xerial); a bare block is read as well. */
+  readonly snappy: CoreCodec;
   /** An instance of its own for one pass of compaction. Let go of it when the pass ends: its memory goes with it. */
   compactor(options: CompactorOptions): Compactor;
+}
+
+/** A codec over bare bytes of any length in any memory. Answers are in memory of their own, behind `roomBefore` bytes for the caller. */
+export interface CoreCodec {
+  compress(bytes: Uint8Array, roomBefore?: number): Uint8Array<ArrayBuffer>;
+  /** At most `byteLengthMax` bytes come out; more, or bytes that do not add up, is a `CorruptBatchError`. What the bytes claim is not allocated. */
+  decompress(bytes: Uint8Array, byteLengthMax: number, roomBefore?: number): Uint8Array<ArrayBuffer>;
 }
 
 export interface ScanOptions {

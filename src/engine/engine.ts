@@ -26,6 +26,7 @@ import type { Bytes, TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver, StorageLock } from "../api/storage-driver.ts";
 import type { TopicConfig, TopicDescription } from "../api/topic.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
+import type { Compression } from "../compression/compression.ts";
 import type { Core } from "../core/core.ts";
 import { writeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
@@ -53,6 +54,7 @@ export interface MaintenanceReport {
 
 export class Engine implements Broker {
   readonly core: Core;
+  readonly compression: Compression;
   readonly events: Events;
   readonly #house: House;
   readonly #lock: LockWatch;
@@ -68,6 +70,7 @@ export class Engine implements Broker {
   constructor(house: House, groups: GroupService, lock: StorageLock | null) {
     const { context } = house;
     this.core = context.core;
+    this.compression = context.compression;
     this.events = house.events;
     this.#house = house;
     this.#lock = new LockWatch(lock, house.events);

@@ -4,6 +4,8 @@ import type { Logger, OdradekEvent } from "../api/odradek.ts";
 import type { LockHolder, StorageDriver, StorageLock } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import type { Clock, Random } from "../base/clock.ts";
+import type { NativeCodecs } from "../compression/compression.ts";
+import { createCompression } from "../compression/create-compression.ts";
 import { loadCore } from "../core/load-core.ts";
 import { cleanShutdownContents, readCleanShutdown, removeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { LogContext } from "../log/log-context.ts";
@@ -23,6 +25,7 @@ export interface EngineWiring {
   readonly random: Random;
   readonly publish: DiagnosticsPublisher | undefined;
   readonly holder: LockHolder;
+  readonly codecs: NativeCodecs;
 }
 
 export interface EngineOptions {
@@ -50,6 +53,7 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
     const context: LogContext = {
       storage,
       core,
+      compression: createCompression(core, wiring.codecs),
       clock: wiring.clock,
       random: wiring.random,
       emit: events.emit,

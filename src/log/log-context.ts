@@ -3,12 +3,14 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver } from "../api/storage-driver.ts";
 import type { Clock, Random } from "../base/clock.ts";
+import type { Compression } from "../compression/compression.ts";
 import type { Core } from "../core/core.ts";
 
 export interface LogContext {
   /** Fenced: short writes are looped, errors typed, handles drained before they close, flushes in flight bounded. */
   readonly storage: StorageDriver;
   readonly core: Core;
+  readonly compression: Compression;
   readonly clock: Clock;
   readonly random: Random;
   /** For `onEvent`, diagnostics and the logger. Never throws. */

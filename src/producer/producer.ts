@@ -5,6 +5,7 @@ import type { Serializer } from "../api/serde.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import type { Compression } from "../compression/compression.ts";
 import { Accumulator } from "./accumulator.ts";
 import { Delivery, type DeliveryWiring, isTooLarge, unacknowledged } from "./delivery.ts";
 import { PartitionChoice } from "./partition-choice.ts";
@@ -18,6 +19,7 @@ import { WaitingBatch } from "./waiting-batch.ts";
 import { type SendParts, WaitingSend } from "./waiting-send.ts";
 
 export interface ProducerWiring<K, V> extends DeliveryWiring {
+  readonly compression: Compression;
   readonly random: Random;
   readonly defaultKey: Serializer<K>;
   readonly defaultValue: Serializer<V>;

@@ -38,6 +38,7 @@ export async function bed(partitions = 1, clock: Clock = systemClock): Promise<B
       const consumer = createConsumer<K, V>(
         {
           broker,
+          compression: broker.compression,
           clock,
           random: systemRandom,
           emit: (type, fields) => void events.push({ ...fields, type }),

@@ -24,9 +24,11 @@ import { faultFromError, GroupError, type OdradekError, OffsetError, UsageError 
 import { nearestName } from "../../src/base/nearest-name.ts";
 import { readBatchHeader, stampBatch } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
+import type { Compression } from "../../src/compression/compression.ts";
 import type { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { GroupCoordinator } from "../../src/group/coordinator.ts";
+import { compressionOf } from "../compression/support.ts";
 import { slowBatchBytes } from "../core/twin/batch.ts";
 
 export interface FakeRecord {
@@ -65,6 +67,7 @@ const bytesOf = (value: Uint8Array | string | null | undefined): Uint8Array | nu
 export class FakeBroker implements Broker {
   readonly clock: Clock;
   readonly core: Core;
+  readonly compression: Compression;
   readonly fetches: FetchRequest[] = [];
   readonly commits: OffsetCommitRequest[] = [];
   readonly events: { readonly type: string; readonly [field: string]: unknown }[] = [];
@@ -83,6 +86,7 @@ export class FakeBroker implements Broker {
 
   constructor(core: Core, clock: Clock, random: Random) {
     this.core = core;
+    this.compression = compressionOf(core);
     this.clock = clock;
     const emit = (type: string, fields: object): void => void this.events.push({ ...fields, type });
     this.coordinator = new GroupCoordinator({ clock, random, save: async () => {}, emit });

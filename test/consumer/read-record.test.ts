@@ -9,7 +9,7 @@ import { FakeBroker } from "./fake-broker.ts";
 async function withOrders(): Promise<{ broker: FakeBroker; read: (offset: number) => ReturnType<typeof readRecord<string, string>> }> {
   const broker = await FakeBroker.create();
   broker.addTopic("orders", 1);
-  return { broker, read: (offset) => readRecord(broker, { ...orders, offset }, utf8, utf8) };
+  return { broker, read: (offset) => readRecord({ broker, compression: broker.compression }, { ...orders, offset }, utf8, utf8) };
 }
 
 describe("readRecord", () => {

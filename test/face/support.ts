@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach } from "vitest";
 import type { Odradek, OdradekEvent, OpenOptions, StorageDriver } from "../../src/api/index.ts";
 import { type Clock, systemClock, systemRandom } from "../../src/base/clock.ts";
+import { nodeCodecs } from "../../src/compression/node-codecs.ts";
 import { publishDiagnostics } from "../../src/engine/node-diagnostics.ts";
 import { memory } from "../../src/index.ts";
 import { openOn } from "../../src/open.ts";
@@ -47,6 +48,7 @@ export async function openLog(where: StorageDriver | string, options: OpenOption
     storageAt: nodeStorage,
     holder: nodeHolder,
     publish: publishDiagnostics,
+    codecs: nodeCodecs(),
     wasm: undefined,
   });
   const log = typeof where === "string" ? await open(where, rest) : await open({ ...rest, storage: where });

@@ -11,6 +11,7 @@ import { fenced } from "../../src/storage/fenced.ts";
 import { Gate } from "../../src/storage/gate.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { compressionOf } from "../compression/support.ts";
 
 export const core: Core = await loadCore();
 
@@ -64,6 +65,7 @@ export function rig(driver: StorageDriver, options: RigOptions = {}): Rig {
   const context: LogContext = {
     storage: fenced(driver, { syncGate: new Gate(4), readOnly: options.readOnly ?? false }),
     core,
+    compression: compressionOf(core),
     clock,
     random: new SeededRandom(1),
     emit: (type, fields) => void events.push({ type, fields }),

@@ -7,6 +7,7 @@ import { msgpack, utf8 } from "../../src/base/serde.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { createProducer } from "../../src/producer/producer.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { compressionOf } from "../compression/support.ts";
 import { FakeBroker } from "./fake-broker.ts";
 
 const core = await loadCore();
@@ -47,6 +48,7 @@ export function makeWorld(clock: Clock = new ManualClock(1_000_000)): World<Cloc
         {
           broker: broker.port,
           core,
+          compression: compressionOf(core),
           clock,
           random: seeded(7),
           emit: (type, fields) => void events.push({ type, fields }),

@@ -4,6 +4,7 @@ import type { StorageDriver, StorageFile } from "../../src/api/storage-driver.ts
 import type { TopicConfig } from "../../src/api/topic.ts";
 import { batchByteLengthAt } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
+import { nodeCodecs } from "../../src/compression/node-codecs.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { startEngine } from "../../src/engine/start-engine.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
@@ -34,7 +35,7 @@ export interface Life {
 export async function openEngine(storage: StorageDriver, seed: number | string = 1): Promise<Life> {
   const clock = new ManualClock(NOW_MS);
   const events: OdradekEvent[] = [];
-  const engine = await startEngine({ clock, random: new SeededRandom(seed), publish: undefined, holder }, storage, {
+  const engine = await startEngine({ clock, random: new SeededRandom(seed), publish: undefined, holder, codecs: nodeCodecs() }, storage, {
     readOnly: false,
     lock: "auto",
     allowNetworkFileSystem: false,

@@ -6,6 +6,7 @@ import type { Core } from "../../../src/core/core.ts";
 import { loadCore } from "../../../src/core/load-core.ts";
 import type { LogContext } from "../../../src/log/log-context.ts";
 import { type CrashStorage, crashStorage, ManualClock, SeededRandom } from "../../../src/testing/index.ts";
+import { compressionOf } from "../../compression/support.ts";
 
 const GOLDEN = fileURLToPath(new URL("../../fixtures/golden/", import.meta.url));
 
@@ -58,6 +59,7 @@ export function contextOn(storage: StorageDriver): LogContext {
   return {
     storage,
     core,
+    compression: compressionOf(core),
     clock: new ManualClock(),
     random: new SeededRandom(1),
     emit: () => {},
