@@ -1,10 +1,11 @@
 /** Writing down how far a group has come: what the caller commits, and what is committed for it. */
-import type { Broker, MemberIdentity } from "../api/broker.ts";
+import type { MemberIdentity } from "../api/broker.ts";
 import type { NextOffset } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { errorFromFault, GroupError, OdradekError, UsageError } from "../base/errors.ts";
 import type { Assignment } from "./assignment.ts";
 import type { CommitRequest } from "./commit-request.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 import type { Hand } from "./hand.ts";
 import { type PartitionState, partitionKey } from "./partition-state.ts";
 import type { Emit } from "./positions.ts";
@@ -26,7 +27,7 @@ export interface CommitRole {
 const RETRY_COUNT_MAX = 10;
 
 export class Committer {
-  readonly #broker: Broker;
+  readonly #broker: ConsumerBroker;
   readonly #clock: Clock;
   readonly #assignment: Assignment;
   readonly #hand: Hand;
@@ -35,7 +36,7 @@ export class Committer {
   #timer: Timer | null = null;
 
   constructor(parts: {
-    readonly broker: Broker;
+    readonly broker: ConsumerBroker;
     readonly clock: Clock;
     readonly assignment: Assignment;
     readonly hand: Hand;

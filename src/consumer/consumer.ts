@@ -1,5 +1,4 @@
 /** The consumer as its users hold it: the face, over a reader, a committer and, with a `groupId`, a membership. */
-import type { Broker } from "../api/broker.ts";
 import type { NextOffset, Options, TopicPartition, Watermarks } from "../api/bytes.ts";
 import type { Consumer, ConsumerOptions, ConsumerRecord, Delivered, ReadOptions, RebalanceListener, RecordBatch } from "../api/consumer.ts";
 import type { Deserializer } from "../api/serde.ts";
@@ -12,6 +11,7 @@ import { Assignment, checkPartition } from "./assignment.ts";
 import { BatchIterator } from "./batch-iterator.ts";
 import { commitRequest } from "./commit-request.ts";
 import { type CommitIdentity, type CommitRole, Committer, noGroup } from "./committer.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 import { type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
 import { DeserializePolicy } from "./deserialize-policy.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -29,7 +29,7 @@ import { Subscription } from "./subscription.ts";
 import { Wakeup } from "./wakeup.ts";
 
 export interface ConsumerWiring {
-  readonly broker: Broker;
+  readonly broker: ConsumerBroker;
   /** Opens compressed batches. */
   readonly compression: Compression;
   readonly clock: Clock;

@@ -1,8 +1,9 @@
 /** Brings batches from the broker: one fetch for all partitions at a time, and at most one ahead of what is being read. */
-import type { Broker, FetchedPartition, IsolationLevel } from "../api/broker.ts";
+import type { FetchedPartition, IsolationLevel } from "../api/broker.ts";
 import type { Compression } from "../compression/compression.ts";
 import type { Assignment } from "./assignment.ts";
 import type { BatchSlice } from "./batch-slice.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 import { FetchedRun } from "./fetched-run.ts";
 import type { PartitionState } from "./partition-state.ts";
 
@@ -32,7 +33,7 @@ interface Request {
 }
 
 export class Fetcher {
-  readonly #broker: Broker;
+  readonly #broker: ConsumerBroker;
   readonly #options: FetcherOptions;
   readonly #maxBytes: number;
   readonly #compression: Compression;
@@ -48,7 +49,7 @@ export class Fetcher {
   #order: PartitionState[] = [];
   #ordered: readonly PartitionState[] = [];
 
-  constructor(broker: Broker, compression: Compression, options: FetcherOptions, assignment: Assignment, onSettled: () => void) {
+  constructor(broker: ConsumerBroker, compression: Compression, options: FetcherOptions, assignment: Assignment, onSettled: () => void) {
     this.#broker = broker;
     this.#compression = compression;
     this.#options = options;

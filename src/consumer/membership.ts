@@ -4,7 +4,6 @@
  *
  *   join ──▶ sync ──▶ assigned ──heartbeats, each held by the coordinator──▶ rebalance ──▶ nothing in hand ──▶ join …
  */
-import type { Broker } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { GroupError, OdradekError } from "../base/errors.ts";
@@ -17,6 +16,7 @@ import {
   type PartitionAssignor,
 } from "./assignors/index.ts";
 import type { CommitIdentity, CommitRole } from "./committer.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 import { isLost } from "./lost.ts";
 import { partitionKey } from "./partition-state.ts";
 import type { GroupGate } from "./reader.ts";
@@ -50,7 +50,7 @@ export interface MembershipOptions {
 }
 
 export class Membership implements GroupGate, CommitRole {
-  readonly #broker: Broker;
+  readonly #broker: ConsumerBroker;
   readonly #clock: Clock;
   readonly #options: MembershipOptions;
   readonly #target: RebalanceTarget;
@@ -77,7 +77,7 @@ export class Membership implements GroupGate, CommitRole {
   readonly #synced: Signal = new Signal();
   #run: Promise<void> | null = null;
 
-  constructor(broker: Broker, clock: Clock, options: MembershipOptions, target: RebalanceTarget, subscription: Subscription) {
+  constructor(broker: ConsumerBroker, clock: Clock, options: MembershipOptions, target: RebalanceTarget, subscription: Subscription) {
     this.#broker = broker;
     this.#clock = clock;
     this.#options = options;

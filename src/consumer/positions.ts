@@ -1,7 +1,8 @@
 /** Finding where reading begins: what the group committed, else what `autoOffsetReset` says, and where a symbolic seek leads. */
-import type { Broker, IsolationLevel, ListedOffset } from "../api/broker.ts";
+import type { IsolationLevel, ListedOffset } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import { errorFromFault, OffsetError } from "../base/errors.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 import { type PartitionState, partitionKey } from "./partition-state.ts";
 
 export type Emit = (type: string, fields: { readonly partition?: TopicPartition; readonly [field: string]: unknown }) => void;
@@ -13,11 +14,11 @@ export interface PositionOptions {
 }
 
 export class Positions {
-  readonly #broker: Broker;
+  readonly #broker: ConsumerBroker;
   readonly #options: PositionOptions;
   readonly #emit: Emit;
 
-  constructor(broker: Broker, options: PositionOptions, emit: Emit) {
+  constructor(broker: ConsumerBroker, options: PositionOptions, emit: Emit) {
     this.#broker = broker;
     this.#options = options;
     this.#emit = emit;

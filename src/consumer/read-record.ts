@@ -1,5 +1,5 @@
 /** One record by its offset, without a consumer: what `log.read` does. */
-import type { Broker, FetchedPartition, Standing } from "../api/broker.ts";
+import type { FetchedPartition, Standing } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { ConsumerRecord } from "../api/consumer.ts";
 import type { Deserializer } from "../api/serde.ts";
@@ -7,6 +7,7 @@ import { OffsetError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import type { Compression } from "../compression/compression.ts";
 import { checkPartition } from "./assignment.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 import { FetchedRun } from "./fetched-run.ts";
 import { PartitionState } from "./partition-state.ts";
 import { PlainDecoder } from "./plain-record.ts";
@@ -14,7 +15,7 @@ import { recentBatchesOf, walkTo } from "./recent-batches.ts";
 
 /** What it reads from, and what opens compressed batches. */
 export interface RecordReading {
-  readonly broker: Broker;
+  readonly broker: ConsumerBroker;
   readonly compression: Compression;
 }
 
@@ -65,7 +66,7 @@ interface Wanted extends TopicPartition {
   readonly maxBytes: number;
 }
 
-async function fetchOne(broker: Broker, wanted: Wanted): Promise<FetchedPartition | undefined> {
+async function fetchOne(broker: ConsumerBroker, wanted: Wanted): Promise<FetchedPartition | undefined> {
   const { partitions } = await broker.fetch({
     partitions: [wanted],
     minBytes: 0,
@@ -76,17 +77,17 @@ async function fetchOne(broker: Broker, wanted: Wanted): Promise<FetchedPartitio
   return partitions[0];
 }
 
-async function standingOf(broker: Broker, at: TopicPartition): Promise<Standing> {
+async function standingOf(broker: ConsumerBroker, at: TopicPartition): Promise<Standing> {
   return { topicId: await topicOf(broker, at.topic), logStartOffset: await startOf(broker, at) };
 }
 
 /** The topic's id; empty when it is not there. */
-async function topicOf(broker: Broker, topic: string): Promise<string> {
+async function topicOf(broker: ConsumerBroker, topic: string): Promise<string> {
   const [metadata] = await broker.metadata([topic]);
   return metadata?.topicId ?? "";
 }
 
-async function startOf(broker: Broker, { topic, partition }: TopicPartition): Promise<number> {
+async function startOf(broker: ConsumerBroker, { topic, partition }: TopicPartition): Promise<number> {
   const [listed] = await broker.listOffsets({ partitions: [{ topic, partition, at: "earliest" }], isolation: "readCommitted" });
   // With a fault there is no start: the fetch that follows tells it better.
   return listed?.fault === null ? (listed.offset ?? 0) : Number.POSITIVE_INFINITY;

@@ -1,9 +1,9 @@
 /** Batches that were read lately by offset: the next record of the same batch then needs no disk and no walk. */
-import type { Broker } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import type { RecordCursor } from "../base/record-decoder.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { advance, openCursor } from "./batch-view.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 
 /** Of all batches kept for one broker. */
 const KEPT_BYTES_MAX = 8 << 20;
@@ -126,9 +126,9 @@ export function walkTo(slice: BatchSlice, offset: number): RecordCursor | null {
   return null;
 }
 
-const RECENT = new WeakMap<Broker, RecentBatches>();
+const RECENT = new WeakMap<ConsumerBroker, RecentBatches>();
 
-export function recentBatchesOf(broker: Broker): RecentBatches {
+export function recentBatchesOf(broker: ConsumerBroker): RecentBatches {
   let recent = RECENT.get(broker);
   if (recent === undefined) {
     recent = new RecentBatches();

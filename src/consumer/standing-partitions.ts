@@ -1,12 +1,12 @@
 /** Whether the partitions that a caller names are there. */
-import type { Broker } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import { checkPartition } from "./assignment.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 
 /** Throws a `UsageError` unless all are: INVALID_ARGUMENT, or UNKNOWN_TOPIC_OR_PARTITION with the nearest name. */
-export async function checkAssigned(broker: Broker, partitions: readonly TopicPartition[]): Promise<void> {
+export async function checkAssigned(broker: ConsumerBroker, partitions: readonly TopicPartition[]): Promise<void> {
   if (!Array.isArray(partitions)) {
     throw new UsageError("INVALID_ARGUMENT", `assign: expected an array of { topic, partition }, found ${describeValue(partitions)}`);
   }

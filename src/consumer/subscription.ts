@@ -1,7 +1,7 @@
 /** What a member asks its group for: topics by name, or all whose name a pattern matches. */
-import type { Broker } from "../api/broker.ts";
 import { UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import type { ConsumerBroker } from "./consumer-broker.ts";
 
 export class Subscription {
   readonly #wanted: readonly string[] | RegExp;
@@ -20,13 +20,13 @@ export class Subscription {
   }
 
   /** Throws, naming the nearest, when a topic that is asked for by name is not there. */
-  async check(broker: Broker): Promise<void> {
+  async check(broker: ConsumerBroker): Promise<void> {
     if (this.#wanted instanceof RegExp) return;
     for (const topic of this.#wanted) await broker.describeConfig(topic);
   }
 
   /** The topics there are now, by name, with their partition counts. Internal topics are read by name alone, as in Kafka. */
-  async topics(broker: Broker): Promise<Map<string, number>> {
+  async topics(broker: ConsumerBroker): Promise<Map<string, number>> {
     const pattern = this.#wanted instanceof RegExp ? this.#wanted : null;
     const metadata = await broker.metadata(pattern === null ? (this.#wanted as readonly string[]) : null);
     const found = new Map<string, number>();

@@ -1,6 +1,5 @@
 /** A broker in memory for the consumer's tests: real batches, the real group coordinator, and faults on demand. */
 import type {
-  Broker,
   CommittedOffset,
   Fault,
   FetchedPartition,
@@ -25,6 +24,7 @@ import { nearestName } from "../../src/base/nearest-name.ts";
 import { readBatchHeader, stampBatch } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
 import type { Compression } from "../../src/compression/compression.ts";
+import type { ConsumerBroker } from "../../src/consumer/consumer-broker.ts";
 import type { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { GroupCoordinator } from "../../src/group/coordinator.ts";
@@ -64,7 +64,7 @@ const encoder = new TextEncoder();
 const bytesOf = (value: Uint8Array | string | null | undefined): Uint8Array | null =>
   value === undefined || value === null ? null : typeof value === "string" ? encoder.encode(value) : value;
 
-export class FakeBroker implements Broker {
+export class FakeBroker implements ConsumerBroker {
   readonly clock: Clock;
   readonly core: Core;
   readonly compression: Compression;
@@ -220,7 +220,8 @@ export class FakeBroker implements Broker {
       const partitions = this.#readAll(request);
       const byteLength = partitions.reduce((sum, each) => sum + each.batches.byteLength, 0);
       const leftMs = deadlineMs - this.clock.monotonic();
-      if (byteLength >= request.minBytes || leftMs <= 0 || partitions.some(({ fault }) => fault !== null)) return { partitions };
+      if (byteLength >= request.minBytes || leftMs <= 0 || partitions.some(({ fault }) => fault !== null))
+        return { partitions, throttleTimeMs: 0 };
       await this.#wait(leftMs, signal);
     }
   }
@@ -336,6 +337,7 @@ export class FakeBroker implements Broker {
         internal: name.startsWith("__"),
         partitionCount: partitions.length,
         maxMessageBytes: 1 << 20,
+        requiresKey: false,
       }));
   }
 
@@ -360,15 +362,15 @@ export class FakeBroker implements Broker {
 
   // ── Groups ─────────────────────────────────────────────────────────────────
 
-  joinGroup(request: JoinGroupRequest, signal?: AbortSignal): ReturnType<Broker["joinGroup"]> {
+  joinGroup(request: JoinGroupRequest, signal?: AbortSignal): ReturnType<ConsumerBroker["joinGroup"]> {
     return this.coordinator.joinGroup(request, signal);
   }
 
-  syncGroup(request: SyncGroupRequest, signal?: AbortSignal): ReturnType<Broker["syncGroup"]> {
+  syncGroup(request: SyncGroupRequest, signal?: AbortSignal): ReturnType<ConsumerBroker["syncGroup"]> {
     return this.coordinator.syncGroup(request, signal);
   }
 
-  heartbeat(request: HeartbeatRequest, signal?: AbortSignal): ReturnType<Broker["heartbeat"]> {
+  heartbeat(request: HeartbeatRequest, signal?: AbortSignal): ReturnType<ConsumerBroker["heartbeat"]> {
     return this.coordinator.heartbeat(request, signal);
   }
 

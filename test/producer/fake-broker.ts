@@ -51,7 +51,7 @@ export class FakeBroker {
 
   makeTopic(name: string, partitionCount: number, maxMessageBytes = 1_048_588): void {
     this.topics.set(name, {
-      metadata: { name, topicId: "x", internal: false, partitionCount, maxMessageBytes },
+      metadata: { name, topicId: "x", internal: false, partitionCount, maxMessageBytes, requiresKey: false },
       partitions: Array.from({ length: partitionCount }, () => []),
     });
   }
@@ -104,7 +104,7 @@ export class FakeBroker {
     }
     this.batches.push(seen);
     await this.onProduce(seen);
-    return { baseOffset, logAppendTime: this.logAppendTime, logStartOffset: 0, durability: this.durability };
+    return { baseOffset, logAppendTime: this.logAppendTime, logStartOffset: 0, durability: this.durability, throttleTimeMs: 0 };
   }
 
   #topic(name: string): FakeTopic {
