@@ -26,7 +26,7 @@ export class Broker {
   }
 
   /** Formats a directory for a broker; nothing runs yet. */
-  static async create(directory: string): Promise<Broker> {
+  static async create(directory: string, further: Readonly<Record<string, string | number>> = {}): Promise<Broker> {
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
     const [port, controllerPort] = await Promise.all([freePort(), freePort()]);
@@ -49,6 +49,7 @@ export class Broker {
       "auto.create.topics.enable": false,
       // The records of the tests are years old.
       "log.retention.ms": -1,
+      ...further,
     };
     const text = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(broker.#settings, text.join(""));
@@ -92,6 +93,17 @@ export class Broker {
     child.kill("SIGTERM");
     await ended;
     clearTimeout(timer);
+  }
+
+  /** As a power cut would, but for what the operating system still writes. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child === null) return;
+    this.#process = null;
+    if (child.exitCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
   }
 
   /** What this run of the broker has logged. */

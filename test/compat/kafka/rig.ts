@@ -51,20 +51,42 @@ export function withoutRolls(complained: string): string {
   return complained.replace(/^Non-consecutive offsets in .*\/0*(\d+)\.log\n {2}-1 is followed by \1\n/gm, "");
 }
 
-/** Dump.java, kept running: one JVM reads thousands of files. Questions are answered in order. */
-export class KafkaReader {
+/** A Java program, kept running, that answers each line with one line of JSON, in order. */
+export class AskedProgram {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
+  readonly #mainClass: string;
   #errors = "";
 
-  constructor() {
-    this.#process = spawn("java", [...javaArguments(["-Xmx1g"]), "Dump"], { cwd: projectRoot });
+  constructor(mainClass: string, programArguments: readonly string[] = []) {
+    this.#mainClass = mainClass;
+    this.#process = spawn("java", [...javaArguments(["-Xmx1g"]), mainClass, ...programArguments], { cwd: projectRoot });
     const lines: Interface = createInterface({ input: this.#process.stdout });
     this.#lines = lines[Symbol.asyncIterator]();
     this.#process.stderr.on("data", (piece: Buffer) => {
       this.#errors += piece.toString();
     });
   }
+
+  /** Rejects with what the program says of a question that it could not answer. */
+  async ask(question: string): Promise<unknown> {
+    this.#process.stdin.write(`${question}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.#mainClass}.java ended: ${this.#errors.slice(-4000)}`);
+    const answer = JSON.parse(value as string) as { readonly error?: string };
+    if (answer.error !== undefined) throw new Error(`Kafka's classes refuse ${question.slice(0, 1000)}: ${answer.error}`);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    this.#process.stdin.end();
+    if (this.#process.exitCode === null) await once(this.#process, "exit");
+  }
+}
+
+/** Dump.java, kept running: one JVM reads thousands of files. */
+export class KafkaReader {
+  readonly #program: AskedProgram = new AskedProgram("Dump");
 
   /** What Kafka's record classes find in these .log files, every checksum checked. */
   async records(files: readonly string[]): Promise<KafkaRecords> {
@@ -84,18 +106,12 @@ export class KafkaReader {
     if (invalidByteLength !== 0) throw new Error(`Kafka finds ${invalidByteLength} bytes of ${baseOffset} in ${directory} not valid`);
   }
 
-  async close(): Promise<void> {
-    this.#process.stdin.end();
-    if (this.#process.exitCode === null) await once(this.#process, "exit");
+  close(): Promise<void> {
+    return this.#program.close();
   }
 
-  async #ask(words: readonly string[]): Promise<unknown> {
-    this.#process.stdin.write(`${words.join("\t")}\n`);
-    const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`Dump.java ended: ${this.#errors.slice(-4000)}`);
-    const answer = JSON.parse(value as string) as { readonly error?: string };
-    if (answer.error !== undefined) throw new Error(`Kafka's classes refuse ${words.slice(1).join(" ")}: ${answer.error}`);
-    return answer;
+  #ask(words: readonly string[]): Promise<unknown> {
+    return this.#program.ask(words.join("\t"));
   }
 }
 
