@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../../scripts/run.mjs";
 import { Broker } from "./broker.ts";
 import { cleaned } from "./cleaner-wait.ts";
+import { recordFixture } from "./fixture-recorder.ts";
 import { recordLine } from "./history.ts";
 import { type Isolation, KafkaClients, type ReadPartition } from "./kafka-clients.ts";
 import { Workload } from "./workload.ts";
@@ -32,8 +33,16 @@ describe("what a broker compressed, compacted and committed", () => {
     }
     await theirs.leaveOpen(clients);
     for (const isolation of isolations) found.set(isolation, await clients.read(theirs.topics, isolation));
+    const { group } = theirs;
+    const [offsets, producers, transactions] = [
+      await clients.offsets(group),
+      await clients.producers(theirs.topics),
+      await clients.transactions(),
+    ];
     await clients.close();
     await broker.stop();
+    const fixture = process.env.ODRADEK_RECORD;
+    if (fixture !== undefined) recordFixture(fixture, broker.logDirectory, { read: found, group, offsets, producers, transactions });
   });
   afterAll(async () => {
     await broker.stop();
