@@ -99,9 +99,19 @@ export class ByteReader {
 
   /** Steps over the tagged fields that end every struct of a flexible version. */
   skipTaggedFields(): void {
+    this.taggedFields(() => {});
+  }
+
+  /** Walks the tagged fields that end a struct of a flexible version: `read` takes what it knows of a field, the rest is stepped over. */
+  taggedFields(read: (tag: number) => void): void {
     for (let left = this.unsignedVarint(); left > 0; left--) {
-      this.unsignedVarint();
-      this.#take(this.unsignedVarint());
+      const tag = this.unsignedVarint();
+      const byteLength = this.unsignedVarint();
+      const at = this.#take(byteLength);
+      this.#position = at;
+      read(tag);
+      if (this.#position > at + byteLength) throw this.#malformed(`tagged field ${tag} needs more than its ${byteLength} bytes`);
+      this.#position = at + byteLength;
     }
   }
 

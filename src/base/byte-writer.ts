@@ -16,6 +16,12 @@ export class ByteWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
+  int8(value: number): this {
+    const at = this.#grow(1);
+    this.#view.setInt8(at, value);
+    return this;
+  }
+
   int16(value: number): this {
     const at = this.#grow(2);
     this.#view.setInt16(at, value);
@@ -34,6 +40,12 @@ export class ByteWriter {
     const at = this.#grow(8);
     this.#view.setInt32(at, Math.floor(value / 2 ** 32));
     this.#view.setUint32(at + 4, value >>> 0);
+    return this;
+  }
+
+  bigInt64(value: bigint): this {
+    const at = this.#grow(8);
+    this.#view.setBigInt64(at, value);
     return this;
   }
 
