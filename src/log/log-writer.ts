@@ -1,13 +1,14 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
 import type { Durability } from "../api/bytes.ts";
 import type { Timer } from "../base/clock.ts";
-import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
+import { OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
 import { errnoOf } from "../storage/errno.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
 import { flushIsDue } from "./flush-policy.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
+import { hasProducer } from "./producer-table.ts";
 import { rollReason } from "./roll-policy.ts";
 import { Segment } from "./segment.ts";
 import { Settling } from "./settling.ts";
@@ -17,7 +18,10 @@ export interface Appended {
   readonly lastOffset: number;
   /** The time stamped on every record, or -1 where the topic keeps the sender's. */
   readonly logAppendTime: number;
+  /** Bytes written. */
   readonly byteLength: number;
+  /** Its producer sent it before: nothing was written, and the offsets are those it got then. */
+  readonly isDuplicate: boolean;
 }
 
 interface WrittenMark extends LogPosition {
@@ -53,6 +57,7 @@ export class LogWriter {
     const { active } = log.segments;
     this.#durable = { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: 0 };
     this.#visible = this.#durable;
+    log.producers.transactions.moveHighWatermark(this.#visible.offset);
     this.settling = new Settling({
       log,
       durable: () => this.#durable,
@@ -92,7 +97,11 @@ export class LogWriter {
 
   append(batch: Uint8Array, verdict: AppendVerdict, signal: AbortSignal | undefined): Appended | Promise<Appended> {
     this.#assertWritable(batch);
-    if (this.#busy === null && this.#queue.length === 0 && this.#obstacle(batch, verdict) === null) return this.#write(batch, verdict);
+    if (this.#busy === null && this.#queue.length === 0) {
+      const duplicate = this.#repeated(batch);
+      if (duplicate !== null) return duplicate;
+      if (this.#obstacle(batch, verdict) === null) return this.#write(batch, verdict);
+    }
     const waiting = this.#queue.add(batch, verdict, signal, this.#log.spec.directory);
     this.#pump();
     return waiting;
@@ -183,6 +192,17 @@ export class LogWriter {
     return rollReason(active, batch.length, lastOffset, verdict.maxTimestamp, config, context.clock) === null ? null : "roll";
   }
 
+  /** What its producer's batch was answered when it came first; null: it is new, and in order. Throws when it is not. */
+  #repeated(batch: Uint8Array): Appended | null {
+    if (!hasProducer(batch)) return null;
+    const first = this.#log.producers.check(batch);
+    if (first === null) return null;
+    const { baseOffset, lastOffset, timestamp } = first;
+    const logAppendTime = this.#log.spec.config().messageTimestampType === "LogAppendTime" ? timestamp : -1;
+    return { baseOffset, lastOffset, logAppendTime, byteLength: 0, isDuplicate: true };
+  }
+
+  /** Of a batch that is in order. Its producer's state changes only when all of it was written. */
   #write(batch: Uint8Array, verdict: AppendVerdict): Appended | Promise<never> {
     const { context, spec, segments } = this.#log;
     const { active } = segments;
@@ -208,11 +228,15 @@ export class LogWriter {
       return this.#undo(active, error);
     }
     active.admit(files, batch.length, lastOffset, maxTimestamp, config.indexIntervalBytes);
+    if (hasProducer(batch)) {
+      const aborted = this.#log.producers.admit(batch, 0, baseOffset, lastOffset, maxTimestamp);
+      if (aborted !== null) this.#log.abortedTransactions.add(active, aborted);
+    }
     if (this.#byteTotal === this.#durable.byteTotal) this.#unflushedSinceMs = context.clock.monotonic();
     this.#byteTotal += batch.length;
     if (config.durability === "os") this.#show({ segment: active, position: active.byteLength, offset: lastOffset + 1 });
     this.#requestFlush();
-    return { baseOffset, lastOffset, logAppendTime, byteLength: batch.length };
+    return { baseOffset, lastOffset, logAppendTime, byteLength: batch.length, isDuplicate: false };
   }
 
   #requestFlush(): void {
@@ -276,6 +300,11 @@ export class LogWriter {
       const next = this.#queue.peek();
       if (next === undefined) return;
       try {
+        const duplicate = this.#repeated(next.batch);
+        if (duplicate !== null) {
+          this.#queue.take()?.resolve(duplicate);
+          continue;
+        }
         const obstacle = this.#obstacle(next.batch, next.verdict);
         if (obstacle !== null) {
           if (obstacle === "room") this.#flusher.request();
@@ -289,7 +318,8 @@ export class LogWriter {
       } catch (error) {
         // A read that the roll rule needed may fail as well: the one it was for is told, and the next tries again.
         if (this.#queue.peek() === next) this.#queue.take();
-        next.reject(error instanceof UsageError ? error : retriable(error, this.#log.spec.directory));
+        const isTheirs = error instanceof UsageError || error instanceof ProducerStateError;
+        next.reject(isTheirs ? error : retriable(error, this.#log.spec.directory));
       }
     }
   }
@@ -362,6 +392,7 @@ export class LogWriter {
 
   #show(visible: LogPosition): void {
     this.#visible = visible;
+    this.#log.producers.transactions.moveHighWatermark(visible.offset);
     this.#notify();
   }
 

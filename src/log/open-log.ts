@@ -1,5 +1,6 @@
 /** Opens a partition's directory, or makes one: decides whether it was left in order, and hands what was not to recovery. */
 import { CorruptionError } from "../base/errors.ts";
+import { AbortedTransactions } from "./aborted-transactions.ts";
 import { scanBatches } from "./batch-scan.ts";
 import { segmentFileName } from "./file-names.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
@@ -10,11 +11,13 @@ import { listPartitionFiles, removeSegmentFiles, tidyPartitionFiles, viewPartiti
 import { writePartitionMetadata } from "./partition-metadata.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import { PartitionState, type PartitionStateFacts } from "./partition-state.ts";
+import { ProducerTable } from "./producer-table.ts";
 import { recover } from "./recovery.ts";
 import { inDirectory } from "./replace-file.ts";
 import { Segment } from "./segment.ts";
 import { SegmentList } from "./segment-list.ts";
 import { durableFacts } from "./state-facts.ts";
+import { loadTransactionEntries } from "./transaction-loading.ts";
 
 /** A new partition, all of it durable when it resolves. */
 export async function createLog(context: LogContext, spec: PartitionSpec): Promise<OpenedLog> {
@@ -43,7 +46,8 @@ async function createFiles(context: LogContext, spec: PartitionSpec, state: Part
   const active = await Segment.create(context, directory, 0, spec.config());
   segments.push(active);
   await active.files?.log.sync();
-  const log = { context, spec, segments: new SegmentList([active]), epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
+  const books = booksOf(context, spec, new SegmentList([active]));
+  const log = { context, spec, ...books, epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
   const opened: OpenedLog = { ...log, endProblem: null, unreadableFrom: null };
   await state.writeDurably(durableFacts(opened, { segment: active, position: 0, offset: 0 }, 0));
   await storage.syncDirectory(directory);
@@ -96,7 +100,7 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       const log = {
         context,
         spec,
-        segments: new SegmentList(segments),
+        ...booksOf(context, spec, new SegmentList(segments)),
         epochs,
         state,
         logStartOffset,
@@ -109,7 +113,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     const behind =
       recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset ? segments.splice(0) : [];
     if (behind.length > 0) segments.push(await restartAt(context, spec, logStartOffset, behind));
-    const log: OpenedLog = { context, spec, segments: new SegmentList(segments), epochs, state, logStartOffset, ...recovered };
+    const books = booksOf(context, spec, new SegmentList(segments));
+    const log: OpenedLog = { context, spec, ...books, epochs, state, logStartOffset, ...recovered };
     const active = segments.at(-1) as Segment;
     if (!readOnly && recovered.endProblem === null) {
       await state.writeDurably(
@@ -122,6 +127,20 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     await closeAll(segments, state);
     throw error;
   }
+}
+
+function booksOf(
+  context: LogContext,
+  spec: PartitionSpec,
+  segments: SegmentList,
+): Pick<OpenedLog, "segments" | "producers" | "abortedTransactions"> {
+  const unread = segments.all().map(({ baseOffset }) => baseOffset);
+  const load = (segment: Segment) => loadTransactionEntries(context, segment);
+  return {
+    segments,
+    producers: new ProducerTable(spec.directory),
+    abortedTransactions: new AbortedTransactions(context, spec.directory, segments, unread, load),
+  };
 }
 
 /** Gives back what was opened, whatever state it is in. */

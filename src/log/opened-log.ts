@@ -1,9 +1,11 @@
 /** What opening a partition yields and its writer, reader and retention share: the segments, the books, and what was found. */
 import type { OdradekError } from "../base/errors.ts";
+import type { AbortedTransactions } from "./aborted-transactions.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import type { PartitionState } from "./partition-state.ts";
+import type { ProducerTable } from "./producer-table.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
 
@@ -13,6 +15,8 @@ export interface OpenedLog {
   readonly segments: SegmentList;
   readonly epochs: LeaderEpochs;
   readonly state: PartitionState;
+  readonly producers: ProducerTable;
+  readonly abortedTransactions: AbortedTransactions;
   /** Readers begin here; `deleteRecords` and retention move it up. */
   logStartOffset: number;
   /** Below it nothing needs looking at after a crash. */

@@ -1,4 +1,5 @@
 /** One partition's log, as the engine sees it: it coordinates; writing, reading, opening, recovery and retention stand beside it. */
+import type { IsolationLevel } from "../api/broker.ts";
 import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { AppendVerdict } from "./append-queue.ts";
@@ -7,18 +8,24 @@ import type { LogContext } from "./log-context.ts";
 import { LogReader } from "./log-reader.ts";
 import { type LogSnapshot, takeSnapshot } from "./log-snapshot.ts";
 import { type Appended, LogWriter } from "./log-writer.ts";
+import { markerBatch, type TransactionMarker } from "./marker-batch.ts";
 import { createLog, openLog } from "./open-log.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
+import type { ProducerStates } from "./producer-states.ts";
 import { type SealingResult, sealUnsealed } from "./seal-backlog.ts";
 import { forgetEpochsBefore, type RetentionResult, removeExpired } from "./segment-removal.ts";
+import { batchesBelow } from "./stable-batches.ts";
 import { offsetForTime } from "./time-lookup.ts";
+import type { AbortedTransaction } from "./transaction-index.ts";
 
 export type { Appended } from "./log-writer.ts";
+export type { TransactionMarker } from "./marker-batch.ts";
 export type { PartitionSpec } from "./partition-spec.ts";
 
 /** What one call of `sealUnsealed` reads, or the one segment it began. */
 const SEALED_PER_CALL_BYTE_LENGTH = 256 * 1024 * 1024;
+const NOTHING: Bytes = new Uint8Array(0);
 
 export class PartitionLog {
   readonly spec: PartitionSpec;
@@ -51,9 +58,14 @@ export class PartitionLog {
 
   get watermarks(): Watermarks {
     const highWatermark = this.#writer.visible.offset;
-    const { logStartOffset } = this.#log;
-    // Without transactions every record is stable as soon as it is visible; a transaction index will hold this back.
-    return { logStartOffset, lastStableOffset: highWatermark, highWatermark, logEndOffset: this.#writer.logEndOffset };
+    const { logStartOffset, producers } = this.#log;
+    const lastStableOffset = Math.min(highWatermark, Math.max(logStartOffset, producers.transactions.firstUnstableOffset));
+    return { logStartOffset, lastStableOffset, highWatermark, logEndOffset: this.#writer.logEndOffset };
+  }
+
+  /** The producers that have written here, as of what was written last. */
+  get producers(): ProducerStates {
+    return this.#log.producers;
   }
 
   get byteLength(): number {
@@ -70,11 +82,23 @@ export class PartitionLog {
 
   /**
    * Stamps offset and epoch (and the time, with LogAppendTime) into `batch` in place and writes it: at once when nothing is in
-   * the way, else a copy waits its turn, in call order. `signal` ends the wait, not a write.
+   * the way, else a copy waits its turn, in call order. `signal` ends the wait, not a write. A batch that its producer has sent
+   * before is answered with the offsets it got then; one out of its sequence, or of a stale epoch, is a `ProducerStateError`.
    */
   append(batch: Uint8Array, verdict: AppendVerdict, signal?: AbortSignal): Appended | Promise<Appended> {
     this.#assertChangeable();
     return this.#writer.append(batch, verdict, signal);
+  }
+
+  /** Ends a producer's transaction in this partition. Written when it resolves, and not yet durable: `flush` follows. */
+  async appendMarker(marker: TransactionMarker): Promise<Appended> {
+    this.#assertChangeable();
+    const timestamp = this.#context.clock.now();
+    return await this.#writer.append(
+      markerBatch(this.#context.core, marker, timestamp),
+      { recordCount: 1, maxTimestamp: timestamp },
+      undefined,
+    );
   }
 
   /** Resolves with what was achieved once everything below `offset` is flushed and below the high watermark ("os" topics: once written). */
@@ -89,19 +113,57 @@ export class PartitionLog {
 
   /**
    * Whole batches from the one that holds `offset`, in memory of their own: at most `maxBytes` but at least one, up to the high
-   * watermark, never across the end of a segment; empty at the end. Throws `OffsetError` out of range, `CorruptionError` on damage.
+   * watermark ("readCommitted": up to the last stable offset), never across the end of a segment; empty at the end. Throws
+   * `OffsetError` out of range, `CorruptionError` on damage.
    */
-  async read(offset: number, maxBytes: number): Promise<Bytes> {
+  async read(offset: number, maxBytes: number, isolation: IsolationLevel = "readUncommitted"): Promise<Bytes> {
     this.#assertOpen();
-    this.#reader.assertInRange(offset, this.watermarks);
-    return await this.#reader.read(offset, maxBytes);
+    const marks = this.watermarks;
+    this.#reader.assertInRange(offset, marks);
+    if (isolation === "readUncommitted") return await this.#reader.read(offset, maxBytes);
+    if (offset >= marks.lastStableOffset) return NOTHING;
+    return this.#stable(await this.#reader.read(offset, maxBytes));
   }
 
   /** As `read`, or null when it cannot be answered without waiting. */
-  readSync(offset: number, maxBytes: number): Bytes | null {
+  readSync(offset: number, maxBytes: number, isolation: IsolationLevel = "readUncommitted"): Bytes | null {
     this.#assertOpen();
-    this.#reader.assertInRange(offset, this.watermarks);
-    return this.#reader.readSync(offset, maxBytes);
+    const marks = this.watermarks;
+    this.#reader.assertInRange(offset, marks);
+    if (isolation === "readUncommitted") return this.#reader.readSync(offset, maxBytes);
+    if (offset >= marks.lastStableOffset) return NOTHING;
+    const bytes = this.#reader.readSync(offset, maxBytes);
+    return bytes === null ? null : this.#stable(bytes);
+  }
+
+  /**
+   * The aborted transactions of which something may lie in [fromOffset, endOffset), in order of their markers: what a reader of
+   * batches from there must drop, as far as they lie below the last stable offset.
+   */
+  async abortedTransactions(fromOffset: number, endOffset: number): Promise<readonly AbortedTransaction[]> {
+    this.#assertOpen();
+    return await this.#log.abortedTransactions.find(fromOffset, endOffset);
+  }
+
+  /** As `abortedTransactions`, or null when it cannot be answered without waiting. */
+  abortedTransactionsSync(fromOffset: number, endOffset: number): readonly AbortedTransaction[] | null {
+    this.#assertOpen();
+    return this.#log.abortedTransactions.findSync(fromOffset, endOffset);
+  }
+
+  /** Resolves when the last stable offset has passed `offset`; rejects when the log fails or closes before that. */
+  stableBeyond(offset: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const isStable = this.watermarks.lastStableOffset > offset;
+        if (!isStable && this.failure === null) return;
+        stop();
+        if (isStable) resolve();
+        else reject(this.failure);
+      };
+      const stop = this.onProgress(look);
+      look();
+    });
   }
 
   /** The first record at or behind the log start whose timestamp is at least this; null when there is none. */
@@ -110,7 +172,7 @@ export class PartitionLog {
     return await offsetForTime(this.#log, this.#reader, this.watermarks, timestamp);
   }
 
-  /** Called after the high watermark moves, or the log fails or closes. Answers how to stop it. */
+  /** Called after the high watermark moves, and with it perhaps the last stable offset, or the log fails or closes. Answers how to stop it. */
   onProgress(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -218,6 +280,12 @@ export class PartitionLog {
     });
     this.#turn = run.catch(() => {});
     return run;
+  }
+
+  /** What has become readable since the bytes were read may be unstable. */
+  #stable(bytes: Bytes): Bytes {
+    const { lastStableOffset, highWatermark } = this.watermarks;
+    return lastStableOffset === highWatermark ? bytes : batchesBelow(bytes, lastStableOffset);
   }
 
   #assertOpen(): void {

@@ -1,0 +1,20 @@
+/** What a reader of committed records alone may have of whole batches that were read. */
+import type { Bytes } from "../api/bytes.ts";
+import { readInt16, readInt64 } from "../base/big-endian.ts";
+import { ATTRIBUTES_AT, batchByteLengthAt, isControl, isTransactional } from "../base/record-batch.ts";
+
+/** The batches that begin below `offset`: a transaction begins with a batch, so none is cut in two. */
+export function batchesBelow(bytes: Bytes, offset: number): Bytes {
+  let end = 0;
+  while (end < bytes.byteLength && readInt64(bytes, end) < offset) end += batchByteLengthAt(bytes, end);
+  return end >= bytes.byteLength ? bytes : bytes.subarray(0, end);
+}
+
+/** Whether any of them belongs to a transaction: else no aborted one concerns them. */
+export function holdTransactions(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.byteLength; at += batchByteLengthAt(bytes, at)) {
+    const attributes = readInt16(bytes, at + ATTRIBUTES_AT);
+    if (isTransactional(attributes) && !isControl(attributes)) return true;
+  }
+  return false;
+}
