@@ -8,7 +8,7 @@ import type { Deserializer, Serde } from "./api/serde.ts";
 import type { Table } from "./api/table.ts";
 import type { TopicConfig, TopicDescription } from "./api/topic.ts";
 import { OdradekError, UsageError } from "./base/errors.ts";
-import { msgpack, utf8 } from "./base/serde.ts";
+import { bytes, msgpack, utf8 } from "./base/serde.ts";
 import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
 import { createConsumer } from "./consumer/consumer.ts";
 import { type RecordReading, readRecord } from "./consumer/read-record.ts";
@@ -17,6 +17,7 @@ import type { Engine } from "./engine/engine.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
 import type { Platform } from "./platform.ts";
 import { createProducer } from "./producer/producer.ts";
+import { openTable } from "./table/table.ts";
 
 const DEFAULT_VALUE: Serde<unknown> = msgpack();
 
@@ -134,9 +135,27 @@ export class EmbeddedOdradek implements Odradek {
     return consumer;
   }
 
-  async table<K = string, V = unknown>(topic: string, _options?: Options<{ key: Serde<K>; value: Serde<V> }>): Promise<Table<K, V>> {
+  async table<K = string, V = unknown>(topic: string, options?: Options<{ key: Serde<K>; value: Serde<V> }>): Promise<Table<K, V>> {
     this.#refuseClosed("table");
-    throw new UsageError("UNSUPPORTED_VERSION", `table("${topic}"): tables come with log compaction, which is not there yet`);
+    const table = await openTable<K, V>(
+      {
+        broker: this.#engine,
+        clock: this.#platform.clock,
+        emit: this.#engine.events.emit,
+        consumer: () => this.consumer({ key: bytes, value: bytes, clientId: "table" }),
+        defaultKey: utf8 as never,
+        defaultValue: DEFAULT_VALUE as never,
+        onClose: (closed) => this.#open.delete(closed),
+      },
+      topic,
+      options,
+    );
+    if (this.#closing !== null) {
+      await table.close();
+      this.#refuseClosed("table");
+    }
+    this.#open.add(table);
+    return table;
   }
 
   async read<K = string, V = unknown>(
