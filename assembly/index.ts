@@ -1,6 +1,9 @@
 /** The export table of the core, and nothing else. Every export answers an i32: zero or more is the answer, more answers are in the mailbox. */
 import {
   ARENA_END,
+  CODEC_INPUT_AT,
+  CODEC_OUTPUT_AT,
+  CODEC_WINDOW_BYTE_LENGTH,
   MAILBOX_AT,
   READ_WINDOW_AT,
   SCAN_TABLE_AT,
@@ -16,6 +19,9 @@ import { Status } from "./panic/status";
 import { extend } from "./checksum/crc32c";
 import { murmur2Of } from "./checksum/murmur2";
 import { buildTables } from "./checksum/tables";
+import { beginXxh32, extendXxh32, finishXxh32 } from "./checksum/xxh32";
+import { lz4CompressBlock as compressLz4, lz4DecompressBlock as decompressLz4 } from "./compression/lz4";
+import { snappyCompressBlock as compressSnappy, snappyDecompressBlock as decompressSnappy } from "./compression/snappy";
 import { filterRecords, mapRecords } from "./compaction/batch-filter";
 import { hashHigh, hashKey, hashLow, setSecret } from "./compaction/key-hash";
 import { mappedKeyCount, openMap } from "./compaction/offset-map";
@@ -37,6 +43,9 @@ export function initialize(): i32 {
   answer32(4, <i32>READ_WINDOW_AT);
   answer32(5, <i32>WINDOW_BYTE_LENGTH);
   answer32(6, <i32>ARENA_END);
+  answer32(7, <i32>CODEC_INPUT_AT);
+  answer32(8, <i32>CODEC_OUTPUT_AT);
+  answer32(9, <i32>CODEC_WINDOW_BYTE_LENGTH);
   return <i32>MAILBOX_AT;
 }
 
@@ -152,6 +161,43 @@ export function filterBatch(
   flags: i32,
 ): i32 {
   return filterRecords(at, byteLength, into, intoByteLength, <i64>latestOffset, <i64>now, <i64>newDeleteHorizon, flags);
+}
+
+/** At most 64 KiB. Answers how many bytes were written to `into`: more than there were, when they do not shrink. */
+export function lz4CompressBlock(at: usize, byteLength: i32, into: usize): i32 {
+  return compressLz4(at, byteLength, into);
+}
+
+/** Answers how many bytes came out. `historyByteLength` bytes before `into` may be repeated. */
+export function lz4DecompressBlock(at: usize, byteLength: i32, into: usize, intoByteLength: i32, historyByteLength: i32): i32 {
+  return decompressLz4(at, byteLength, into, intoByteLength, historyByteLength);
+}
+
+/** At most 32 KiB. Answers how many bytes were written to `into`. */
+export function snappyCompressBlock(at: usize, byteLength: i32, into: usize): i32 {
+  return compressSnappy(at, byteLength, into);
+}
+
+/** What stands behind the block's length, which is `intoByteLength`. */
+export function snappyDecompressBlock(at: usize, byteLength: i32, into: usize, intoByteLength: i32): i32 {
+  return decompressSnappy(at, byteLength, into, intoByteLength);
+}
+
+export function xxh32Begin(): i32 {
+  beginXxh32();
+  return 0;
+}
+
+export function xxh32Extend(at: usize, byteLength: i32): i32 {
+  mustBeInMemory(at, byteLength);
+  extendXxh32(at, byteLength);
+  return 0;
+}
+
+/** The hash goes to slot 0: all 32 bits of it are answer. */
+export function xxh32Finish(): i32 {
+  answer32(0, <i32>finishXxh32());
+  return 0;
 }
 
 // What follows is called by tests alone, so that published vectors can be held against it.

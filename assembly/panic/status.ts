@@ -12,4 +12,6 @@ export const enum Status {
   BATCH_TOO_LONG = -5,
   /** An index entry that does not come after the one before it, or is no pair of numbers that an entry holds. */
   ENTRY_ORDER = -6,
+  /** More bytes would come out of a compressed block than there is room for. */
+  TOO_LONG = -7,
 }

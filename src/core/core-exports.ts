@@ -38,6 +38,13 @@ export interface CoreExports {
     newDeleteHorizon: number,
     flags: number,
   ): number;
+  lz4CompressBlock(at: number, byteLength: number, into: number): number;
+  lz4DecompressBlock(at: number, byteLength: number, into: number, intoByteLength: number, historyByteLength: number): number;
+  snappyCompressBlock(at: number, byteLength: number, into: number): number;
+  snappyDecompressBlock(at: number, byteLength: number, into: number, intoByteLength: number): number;
+  xxh32Begin(): number;
+  xxh32Extend(at: number, byteLength: number): number;
+  xxh32Finish(): number;
   encodeVarint(at: number, value: number): number;
   encodeVarlong(at: number, value: bigint): number;
   decodeVarint(at: number, byteLength: number): number;

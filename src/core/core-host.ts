@@ -25,6 +25,9 @@ export class CoreMemory {
   readonly windowByteLength: number;
   /** Behind the fixed map. */
   readonly arenaEnd: number;
+  readonly codecInputAt: number;
+  readonly codecOutputAt: number;
+  readonly codecWindowByteLength: number;
   readonly #mailboxAt: number;
   /** The staging window, four bytes at once. */
   readonly stagingWords: Int32Array<ArrayBuffer>;
@@ -49,6 +52,9 @@ export class CoreMemory {
     this.readWindowAt = this.answer(4);
     this.windowByteLength = this.answer(5);
     this.arenaEnd = this.answer(6);
+    this.codecInputAt = this.answer(7);
+    this.codecOutputAt = this.answer(8);
+    this.codecWindowByteLength = this.answer(9);
     this.stagingWords = new Int32Array(buffer, this.stagingAt, this.stagingByteLength >> 2);
   }
 

@@ -17,6 +17,7 @@ import type {
   RecordTarget,
   ScanOptions,
 } from "./core.ts";
+import { LZ4, SNAPPY, WindowCodec } from "./core-codec.ts";
 import { CoreHost, CoreMemory } from "./core-host.ts";
 import { CorruptBatchError } from "./corrupt-batch-error.ts";
 import { OFFSET_ENTRY_BYTE_LENGTH, TIME_ENTRY_BYTE_LENGTH } from "./index-entries.ts";
@@ -25,19 +26,10 @@ import { murmur2 } from "./murmur2.ts";
 import { findRecord } from "./record-search.ts";
 import type { WasmModule } from "./web-assembly.ts";
 
-const notYet: CoreCodec = {
-  compress: () => {
-    throw new CorruptBatchError("not written here yet");
-  },
-  decompress: () => {
-    throw new CorruptBatchError("not read here yet");
-  },
-};
-
 export class WasmCore implements Core {
   readonly writer: BatchWriter;
-  readonly lz4: CoreCodec = notYet;
-  readonly snappy: CoreCodec = notYet;
+  readonly lz4: CoreCodec;
+  readonly snappy: CoreCodec;
   readonly readWindowByteLength: number;
   readonly #module: WasmModule;
   readonly #host: CoreHost;
@@ -46,6 +38,8 @@ export class WasmCore implements Core {
     this.#module = module;
     this.#host = new CoreHost(module);
     this.readWindowByteLength = this.#host.memory.windowByteLength;
+    this.lz4 = new WindowCodec(this.#host, module, LZ4);
+    this.snappy = new WindowCodec(this.#host, module, SNAPPY);
     this.writer = new WindowBatchWriter(this.#host, this);
   }
 
