@@ -68,6 +68,11 @@ export class PartitionLog {
     return this.#log.producers;
   }
 
+  /** What batches carry from here on, or will once the next is appended. */
+  get leaderEpoch(): number {
+    return this.#log.nextEpoch ?? this.#log.epochs.latest()?.epoch ?? 0;
+  }
+
   get byteLength(): number {
     return this.#log.segments.byteLength;
   }

@@ -1,6 +1,11 @@
 /** Kafka's rules for a batch of an idempotent or transactional producer on its way into a partition (semantics: idempotent producer). */
-import { ProducerStateError, UsageError } from "../base/errors.ts";
+import { ProducerStateError } from "../base/errors.ts";
 import { type ProducerBatch, type ProducerEntry, sequenceAfter } from "./producer-entry.ts";
+
+const NO_SEQUENCE = -1;
+
+/** What a coordinator writes on a producer's behalf has no sequence; its own turns keep the order. Clients are kept from sending it. */
+const NO_SEQUENCE = -1;
 
 /** What the header of the batch says. */
 export interface ProducerClaim {
@@ -11,11 +16,16 @@ export interface ProducerClaim {
 }
 
 /**
- * null: it may be written. A batch: that one is it already, and stands in the log. Throws a `ProducerStateError`, or a
- * `UsageError` for sequences that no producer sends. `entry` null: this partition does not know the producer.
+ * null: it may be written. A batch: that one is it already, and stands in the log. Throws a `ProducerStateError`.
+ * `entry` null: this partition does not know the producer.
  */
 export function checkBatch(entry: ProducerEntry | null, claim: ProducerClaim, producerId: bigint, where: string): ProducerBatch | null {
   const { producerEpoch, firstSequence, lastSequence } = claim;
+  // The group coordinator's own, in __consumer_offsets: its turns keep the order, so it has no sequences. (A client's is refused before.)
+  if (firstSequence === NO_SEQUENCE && claim.transactional) {
+    if (entry !== null && producerEpoch < entry.producerEpoch) throw staleEpoch(entry, producerEpoch, where);
+    return null;
+  }
   if (firstSequence < 0 || producerEpoch < 0) {
     const message = `${where}: expected a batch of producer ${producerId} to have an epoch and a base sequence of 0 or more, found ${producerEpoch} and ${firstSequence}`;
     throw new UsageError("INVALID_RECORD", message);
@@ -28,7 +38,7 @@ export function checkBatch(entry: ProducerEntry | null, claim: ProducerClaim, pr
   }
   if (producerEpoch < entry.producerEpoch) throw staleEpoch(entry, producerEpoch, where);
   const expected = producerEpoch === entry.producerEpoch ? nextSequence(entry) : 0;
-  if (firstSequence !== expected) {
+  if (isNumbered && firstSequence !== expected) {
     const message = `${where}: producer ${producerId}, epoch ${producerEpoch}: expected sequence ${expected}, found ${firstSequence}; batches before it were lost, or another producer uses its id`;
     throw new ProducerStateError("OUT_OF_ORDER_SEQUENCE_NUMBER", message);
   }

@@ -3,6 +3,8 @@
 export interface OpenTransaction {
   readonly producerId: bigint;
   readonly producerEpoch: number;
+  /** Of the producer's last marker here, -1 before the first: the next one's may not be lower. */
+  readonly coordinatorEpoch: number;
   /** Where its first batch in this partition stands. */
   readonly firstOffset: number;
 }

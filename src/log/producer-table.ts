@@ -59,7 +59,7 @@ export class ProducerTable implements ProducerStates {
       return null;
     }
     const firstSequence = readInt32(bytes, BASE_SEQUENCE_AT);
-    const lastSequence = sequenceAfter(firstSequence, readInt32(bytes, LAST_OFFSET_DELTA_AT));
+    const lastSequence = lastSequenceOf(firstSequence, readInt32(bytes, LAST_OFFSET_DELTA_AT));
     const claim = { producerEpoch, firstSequence, lastSequence, transactional: isTransactional(attributes) };
     return checkBatch(entry, claim, entry?.producerId ?? readBigInt64(bytes, PRODUCER_ID_AT), this.#where);
   }
@@ -74,7 +74,7 @@ export class ProducerTable implements ProducerStates {
     if (isControl(attributes)) return this.#admitMarker(bytes, at, producerEpoch, baseOffset, maxTimestamp);
     const entry = this.#findOrAdd(bytes, at);
     const firstSequence = readInt32(bytes, at + BASE_SEQUENCE_AT);
-    const lastSequence = sequenceAfter(firstSequence, readInt32(bytes, at + LAST_OFFSET_DELTA_AT));
+    const lastSequence = lastSequenceOf(firstSequence, readInt32(bytes, at + LAST_OFFSET_DELTA_AT));
     entry.addBatch(producerEpoch, firstSequence, lastSequence, baseOffset, lastOffset, maxTimestamp);
     if (entry.transactionFirstOffset < 0 && isTransactional(attributes)) {
       entry.transactionFirstOffset = baseOffset;
@@ -92,14 +92,16 @@ export class ProducerTable implements ProducerStates {
 
   openTransactions(): readonly OpenTransaction[] {
     return Array.from(this.transactions.entries(), ([firstOffset, producerId]) => {
-      return { producerId, producerEpoch: this.#entries.get(keyOf(producerId))?.producerEpoch ?? -1, firstOffset };
+      const { producerEpoch = -1, coordinatorEpoch = -1 } = this.#entries.get(keyOf(producerId)) ?? {};
+      return { producerId, producerEpoch, coordinatorEpoch, firstOffset };
     });
   }
 
   openTransaction(producerId: bigint): OpenTransaction | null {
     const entry = this.#entries.get(keyOf(producerId));
     if (entry === undefined || entry.transactionFirstOffset < 0) return null;
-    return { producerId, producerEpoch: entry.producerEpoch, firstOffset: entry.transactionFirstOffset };
+    const { producerEpoch, coordinatorEpoch, transactionFirstOffset: firstOffset } = entry;
+    return { producerId, producerEpoch, coordinatorEpoch, firstOffset };
   }
 
   largestProducerId(): bigint {
@@ -155,6 +157,11 @@ export class ProducerTable implements ProducerStates {
   #noteLargest(producerId: bigint): void {
     if (producerId > this.#largest) this.#largest = producerId;
   }
+}
+
+/** A batch without sequences has no last one either. */
+function lastSequenceOf(firstSequence: number, count: number): number {
+  return firstSequence < 0 ? firstSequence : sequenceAfter(firstSequence, count);
 }
 
 function keyOf(producerId: bigint): number | bigint {
