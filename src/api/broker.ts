@@ -41,7 +41,7 @@ export interface DataBroker {
 export interface AtHand {
   /** null: the partition is not there, or not open; asking in earnest says why. */
   standing(topic: string, partition: number): Standing | null;
-  /** What a `fetch` of this partition alone would answer; null: only `fetch` can tell, perhaps that it fails. */
+  /** What a `fetch` of this partition alone would answer with "readCommitted"; null: only `fetch` can tell, perhaps that it fails. */
   read(wanted: FetchRequest["partitions"][number]): FetchedPartition | null;
 }
 

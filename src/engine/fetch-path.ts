@@ -1,12 +1,24 @@
 /** The way of records out of the logs: whole batches up to the high watermark, and the wait for more when there are none. */
-import type { AtHand, FetchedPartition, FetchRequest, FetchResponse, ListedOffset, ListOffsetsRequest, Standing } from "../api/broker.ts";
+import type {
+  AtHand,
+  FetchedPartition,
+  FetchRequest,
+  FetchResponse,
+  IsolationLevel,
+  ListedOffset,
+  ListOffsetsRequest,
+  Standing,
+} from "../api/broker.ts";
 import type { Bytes, TopicPartition, Watermarks } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { faultFromError } from "../base/errors.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
+import { transactionsEnd } from "../log/stable-batches.ts";
+import type { AbortedTransaction } from "../log/transaction-index.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 
 const NO_BYTES: Bytes = new Uint8Array(0);
+const NO_TRANSACTIONS: FetchedPartition["abortedTransactions"] = Object.freeze([]);
 const NO_WATERMARKS: Watermarks = Object.freeze({ logStartOffset: 0, lastStableOffset: 0, highWatermark: 0, logEndOffset: 0 });
 
 export class FetchPath implements AtHand {
@@ -46,19 +58,26 @@ export class FetchPath implements AtHand {
   }
 
   async listOffsets(request: ListOffsetsRequest): Promise<readonly ListedOffset[]> {
-    return Promise.all(request.partitions.map((at) => this.#listOffset(at)));
+    return Promise.all(request.partitions.map((at) => this.#listOffset(at, request.isolation)));
   }
 
-  async #listOffset(at: TopicPartition & { readonly at: "earliest" | "latest" | number }): Promise<ListedOffset> {
+  async #listOffset(
+    at: TopicPartition & { readonly at: "earliest" | "latest" | number },
+    isolation: IsolationLevel,
+  ): Promise<ListedOffset> {
     const { topic, partition } = at;
     try {
       const log = this.#topics.log(at);
       const watermarks = log?.watermarks ?? NO_WATERMARKS;
       if (at.at === "earliest" || at.at === "latest") {
-        const offset = at.at === "earliest" ? watermarks.logStartOffset : watermarks.lastStableOffset;
+        const latest = isolation === "readCommitted" ? watermarks.lastStableOffset : watermarks.highWatermark;
+        const offset = at.at === "earliest" ? watermarks.logStartOffset : latest;
         return { topic, partition, fault: null, offset, timestamp: -1, watermarks };
       }
-      const found = log === null ? null : await log.offsetForTime(at.at);
+      const before = log === null ? null : await log.offsetForTime(at.at);
+      // What this isolation level may not read yet is as good as not there.
+      const isHidden = before !== null && isolation === "readCommitted" && before.offset >= watermarks.lastStableOffset;
+      const found = isHidden ? null : before;
       return { topic, partition, fault: null, offset: found?.offset ?? null, timestamp: found?.timestamp ?? -1, watermarks };
     } catch (error) {
       return { topic, partition, fault: faultFromError(error), offset: null, timestamp: -1, watermarks: NO_WATERMARKS };
@@ -77,16 +96,19 @@ export class FetchPath implements AtHand {
     if (slot?.state !== "open") return null;
     const { log } = slot;
     let batches: Bytes | null;
+    let aborted: readonly AbortedTransaction[] | null;
     try {
-      batches = log.readSync(offset, maxBytes);
+      batches = log.readSync(offset, maxBytes, "readCommitted");
+      const end = batches === null ? -1 : transactionsEnd(batches);
+      aborted = end < 0 ? [] : log.abortedTransactionsSync(offset, end);
     } catch {
       // Out of range, most likely: `fetch` meets it again, and tells it as it should be told.
       return null;
     }
-    if (batches === null) return null;
+    if (batches === null || aborted === null) return null;
     this.fetches += 1;
     this.bytes += batches.byteLength;
-    return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: [], batches };
+    return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: byFirstOffset(aborted), batches };
   }
 
   async #readAll(request: FetchRequest): Promise<FetchedPartition[]> {
@@ -95,20 +117,28 @@ export class FetchPath implements AtHand {
     for (const wanted of request.partitions) {
       const budget = Math.min(leftBytes, wanted.maxBytes);
       // The first partition with data gives at least one batch, whatever its size; later ones only what still fits.
-      const answer = budget > 0 || leftBytes === request.maxBytes ? await this.#read(wanted, budget) : this.#nothing(wanted);
+      const answer =
+        budget > 0 || leftBytes === request.maxBytes ? await this.#read(wanted, budget, request.isolation) : this.#nothing(wanted);
       leftBytes -= answer.batches.byteLength;
       answers.push(answer);
     }
     return answers;
   }
 
-  async #read(wanted: TopicPartition & { readonly offset: number }, maxBytes: number): Promise<FetchedPartition> {
-    const { topic, partition } = wanted;
+  async #read(
+    wanted: TopicPartition & { readonly offset: number },
+    maxBytes: number,
+    isolation: IsolationLevel,
+  ): Promise<FetchedPartition> {
+    const { topic, partition, offset } = wanted;
     try {
       const log = this.#topics.log(wanted);
-      if (log === null) return { topic, partition, fault: null, watermarks: NO_WATERMARKS, abortedTransactions: [], batches: NO_BYTES };
-      const batches = await log.read(wanted.offset, maxBytes);
-      return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: [], batches };
+      if (log === null)
+        return { topic, partition, fault: null, watermarks: NO_WATERMARKS, abortedTransactions: NO_TRANSACTIONS, batches: NO_BYTES };
+      const batches = await log.read(offset, maxBytes, isolation);
+      const end = isolation === "readCommitted" ? transactionsEnd(batches) : -1;
+      const abortedTransactions = end < 0 ? NO_TRANSACTIONS : byFirstOffset(await log.abortedTransactions(offset, end));
+      return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions, batches };
     } catch (error) {
       return { ...this.#nothing(wanted), fault: faultFromError(error) };
     }
@@ -121,7 +151,7 @@ export class FetchPath implements AtHand {
     } catch {
       // A partition that cannot be opened has no watermarks; its fault was told by the read.
     }
-    return { topic, partition, fault: null, watermarks, abortedTransactions: [], batches: NO_BYTES };
+    return { topic, partition, fault: null, watermarks, abortedTransactions: NO_TRANSACTIONS, batches: NO_BYTES };
   }
 
   #logsOf(request: FetchRequest): PartitionLog[] {
@@ -130,6 +160,14 @@ export class FetchPath implements AtHand {
       return slot?.state === "open" ? [slot.log] : [];
     });
   }
+}
+
+/** The log knows them in order of their markers. */
+function byFirstOffset(aborted: readonly AbortedTransaction[]): FetchedPartition["abortedTransactions"] {
+  if (aborted.length === 0) return NO_TRANSACTIONS;
+  return aborted
+    .map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+    .sort((left, right) => left.firstOffset - right.firstOffset);
 }
 
 /** Whether any of some logs has moved since this was made. */

@@ -1,12 +1,25 @@
 /** The way of one batch from the broker port into a partition's log: checked, stamped, written, and acknowledged. */
 import type { ProduceRequest, ProduceResponse } from "../api/broker.ts";
 import type { Durability } from "../api/bytes.ts";
+import { readInt16, readInt32 } from "../base/big-endian.ts";
 import { CoreFaultError, StorageError, UsageError } from "../base/errors.ts";
 import { isOwnBatch } from "../base/own-batch.ts";
-import { codecNumber, codecOf, isControl, isLogAppendTime, MAGIC_V2, readBatchHeader } from "../base/record-batch.ts";
+import {
+  ATTRIBUTES_AT,
+  BASE_SEQUENCE_AT,
+  codecNumber,
+  codecOf,
+  isControl,
+  isLogAppendTime,
+  isTransactional,
+  MAGIC_V2,
+  PRODUCER_EPOCH_AT,
+  readBatchHeader,
+} from "../base/record-batch.ts";
 import type { Core } from "../core/core.ts";
 import type { AppendVerdict } from "../log/append-queue.ts";
 import type { Appended, PartitionLog } from "../log/partition-log.ts";
+import { hasProducer } from "../log/producer-table.ts";
 import type { OpenTopic } from "./open-topic.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 
@@ -110,11 +123,26 @@ export class ProducePath {
     if (baseOffset !== 0) {
       throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: expected base offset 0, found ${baseOffset}`);
     }
+    assertNumbered(batch, log);
     if (verdict.hasNullKey && config.cleanupPolicy !== "delete") {
       throw new UsageError("INVALID_RECORD", `topic "${topic.name}" is compacted: every record needs a key`);
     }
     return verdict;
   }
+}
+
+/** A producer's id comes with an epoch and a sequence, a transaction with a producer. What coordinators write has none, and comes another way. */
+function assertNumbered(batch: Uint8Array, log: PartitionLog): void {
+  if (hasProducer(batch)) {
+    const producerEpoch = readInt16(batch, PRODUCER_EPOCH_AT);
+    const baseSequence = readInt32(batch, BASE_SEQUENCE_AT);
+    if (producerEpoch >= 0 && baseSequence >= 0) return;
+    const found = `found ${producerEpoch} and ${baseSequence}`;
+    const message = `the batch for ${log.spec.directory} is refused: with a producer id, expected an epoch and a base sequence of 0 or more, ${found}`;
+    throw new UsageError("INVALID_RECORD", message);
+  }
+  if (isTransactional(readInt16(batch, ATTRIBUTES_AT)))
+    throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: it is transactional and has no producer id`);
 }
 
 /** Of a batch that our own writer has just finished: its header alone, which must be of the kind that the writer writes. */
@@ -128,5 +156,6 @@ function ownVerdict(batch: Uint8Array, log: PartitionLog): AppendVerdict {
       `a batch for ${log.spec.directory}: expected ${batch.byteLength} bytes that our writer finished, found a header of other facts`,
     );
   }
+  assertNumbered(batch, log);
   return { recordCount, maxTimestamp };
 }

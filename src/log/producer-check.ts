@@ -2,8 +2,6 @@
 import { ProducerStateError } from "../base/errors.ts";
 import { type ProducerBatch, type ProducerEntry, sequenceAfter } from "./producer-entry.ts";
 
-const NO_SEQUENCE = -1;
-
 /** What a coordinator writes on a producer's behalf has no sequence; its own turns keep the order. Clients are kept from sending it. */
 const NO_SEQUENCE = -1;
 
@@ -21,18 +19,10 @@ export interface ProducerClaim {
  */
 export function checkBatch(entry: ProducerEntry | null, claim: ProducerClaim, producerId: bigint, where: string): ProducerBatch | null {
   const { producerEpoch, firstSequence, lastSequence } = claim;
-  // The group coordinator's own, in __consumer_offsets: its turns keep the order, so it has no sequences. (A client's is refused before.)
-  if (firstSequence === NO_SEQUENCE && claim.transactional) {
-    if (entry !== null && producerEpoch < entry.producerEpoch) throw staleEpoch(entry, producerEpoch, where);
-    return null;
-  }
-  if (firstSequence < 0 || producerEpoch < 0) {
-    const message = `${where}: expected a batch of producer ${producerId} to have an epoch and a base sequence of 0 or more, found ${producerEpoch} and ${firstSequence}`;
-    throw new UsageError("INVALID_RECORD", message);
-  }
   // Nothing is known of it any more, or nothing ever was: any sequence will do.
   if (entry === null || entry.producerEpoch < 0) return null;
-  if (producerEpoch === entry.producerEpoch) {
+  const isNumbered = firstSequence !== NO_SEQUENCE;
+  if (isNumbered && producerEpoch === entry.producerEpoch) {
     const duplicate = entry.find(firstSequence, lastSequence);
     if (duplicate !== null) return duplicate;
   }
