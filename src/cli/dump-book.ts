@@ -10,6 +10,7 @@ import {
 } from "../core/index-entries.ts";
 import { decodeCheckpoint } from "../log/checkpoint-text.ts";
 import { readBytes } from "../log/file-bytes.ts";
+import { parseSegmentFileName } from "../log/file-names.ts";
 import { LEADER_EPOCH_FILE } from "../log/leader-epochs.ts";
 import { META_PROPERTIES_FILE, parseProperties } from "../log/meta-properties.ts";
 import { PARTITION_METADATA_FILE } from "../log/partition-metadata.ts";
@@ -27,7 +28,8 @@ const utf8 = new TextDecoder();
 /** null: a file of no kind that is known here. */
 export function dumpBook(source: DumpSource): Iterable<Dumped> | null {
   const { name, file, core } = source;
-  const kind = /^\d{20}\.(index|timeindex|txnindex|snapshot|seal)$/.exec(name)?.[1];
+  // Also under the names of a rewrite, `.cleaned`, `.swap` and `.deleted`.
+  const kind = parseSegmentFileName(name)?.kind;
   const whole = (): Uint8Array<ArrayBuffer> => readBytes(file, 0, Math.min(BOOK_BYTE_LENGTH_MAX, file.byteLength()));
   if (kind === "index") return offsetEntries(source, whole());
   if (kind === "timeindex") return timeEntries(source, whole());

@@ -1,9 +1,11 @@
 /** A file to be dumped, and what its name and place say of it. */
 import type { StorageFile } from "../api/storage-driver.ts";
+import type { Compression } from "../compression/compression.ts";
 import type { Core } from "../core/core.ts";
 
 export interface DumpSource {
   readonly core: Core;
+  readonly compression: Compression;
   readonly file: StorageFile;
   /** Without its directory. */
   readonly name: string;

@@ -3,6 +3,8 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { StorageDriver } from "../../api/storage-driver.ts";
 import { nearestName } from "../../base/nearest-name.ts";
+import { createCompression } from "../../compression/create-compression.ts";
+import { nodeCodecs } from "../../compression/node-codecs.ts";
 import { loadCore } from "../../core/load-core.ts";
 import { parsePartitionDirectoryName, parseSegmentFileName } from "../../log/file-names.ts";
 import { fenced } from "../../storage/fenced.ts";
@@ -66,6 +68,7 @@ async function dumpFile(path: string, options: CommandOptions, io: Io): Promise<
     const core = await loadCore();
     const source: DumpSource = {
       core,
+      compression: createCompression(core, nodeCodecs()),
       file,
       name,
       topic: at?.topic ?? "",
@@ -104,12 +107,15 @@ function decoded(record: Dumped, options: CommandOptions): Dumped {
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** What belongs to the line before. */
+const INDENTED: ReadonlySet<string> = new Set(["record", "marker", "unreadable"]);
+
 /** `type field=value …`; records and entries stand in from what they belong to. */
 function lineOf({ type, ...fields }: Dumped): string {
   if (type === "file")
     return `${String(fields["file"])}: ${String(fields["byteLength"])} bytes${fields["unknown"] === true ? ", of no kind that is known here" : ""}`;
   const said = Object.entries(fields).map(([name, value]) => `${name}=${wordOf(value)}`);
-  return `${type === "record" ? "    " : "  "}${type} ${said.join(" ")}`;
+  return `${INDENTED.has(type) ? "    " : "  "}${type} ${said.join(" ")}`;
 }
 
 function wordOf(value: unknown): string {
