@@ -32,8 +32,14 @@ export interface Life {
   readonly events: OdradekEvent[];
 }
 
-export async function openEngine(storage: StorageDriver, seed: number | string = 1): Promise<Life> {
-  const clock = new ManualClock(NOW_MS);
+/** `dedupeBufferByteLength`: of the cleaner's offset map; small ones take several passes. */
+export interface RigOptions {
+  readonly startMs?: number;
+  readonly dedupeBufferByteLength?: number;
+}
+
+export async function openEngine(storage: StorageDriver, seed: number | string = 1, rig: RigOptions = {}): Promise<Life> {
+  const clock = new ManualClock(rig.startMs ?? NOW_MS);
   const events: OdradekEvent[] = [];
   const engine = await startEngine({ clock, random: new SeededRandom(seed), publish: undefined, holder, codecs: nodeCodecs() }, storage, {
     readOnly: false,
