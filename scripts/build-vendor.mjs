@@ -1,12 +1,13 @@
 /**
- * Bundles the libraries that ship inside the package, so that it has no dependency: msgpackr's own modules, patched, and
- * commander for the command line, each with its licence beside it. Written to src/vendor (for the tests, and for the compiler's resolution beside the committed .d.ts) and to
+ * Bundles the libraries that ship inside the package, so that it has no dependency: msgpackr's own modules and fzstd's, patched, the
+ * little of fflate that is used, and commander for the command line, each with its licence beside it. Written to src/vendor (for the tests, and for the compiler's resolution beside the committed .d.ts) and to
  * dist/vendor (what ships); both are made anew, neither is committed.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { projectRoot } from "./run.mjs";
+import { fzstdPatches } from "./vendor/fzstd-patches.mjs";
 import { packPatches, unpackPatches } from "./vendor/msgpackr-patches.mjs";
 
 /** As deep as a message may be nested, when written and when read: far above what data has, far below any stack. */
@@ -55,7 +56,47 @@ for (const folder of ["src/vendor", "dist/vendor"]) {
   writeFileSync(join(projectRoot, folder, "msgpackr.js"), code);
 }
 copyFileSync(join(from, "LICENSE"), join(projectRoot, "dist/vendor/msgpackr.LICENSE"));
+await bundleCodec("fflate", 'export { deflateSync, Inflate } from "fflate";', []);
+await bundleCodec("fzstd", 'export { rzfh as readFrameHeader, rzb as readBlock } from "fzstd";', fzstdPatches);
 await bundleCommander();
+
+/** A codec's library, for every runtime: what is exported here and what that needs, no more. */
+async function bundleCodec(name, contents, patches) {
+  const folder = join(projectRoot, "node_modules", name);
+  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const patched = ({ path }) => {
+    let text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
+    for (const patch of patches) text = apply(text, patch, name, version);
+    return { contents: text, loader: "js" };
+  };
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: projectRoot },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "neutral",
+    conditions: ["import"],
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "inline",
+    minify: true,
+    banner: {
+      js: `// ${name} ${version}, https://github.com/101arrowz/${name}${patches.length > 0 ? `, changed as scripts/vendor/${name}-patches.mjs says` : ""}; MIT, see ${name}.LICENSE.
+// Made by scripts/build-vendor.mjs.
+// biome-ignore-all lint: not written here
+// biome-ignore-all format: not written here
+// biome-ignore-all assist: not written here`,
+    },
+    logLevel: "error",
+    plugins: [{ name: "patches", setup: ({ onLoad }) => onLoad({ filter: new RegExp(`[\\\\/]${name}[\\\\/]esm[\\\\/]`) }, patched) }],
+  });
+  const code = outputFiles[0].text;
+  for (const forbidden of [...FORBIDDEN, /\bWorker\b/u]) {
+    if (forbidden.test(code)) throw new Error(`build-vendor: ${forbidden} is in the bundle of ${name}`);
+  }
+  for (const folder of ["src/vendor", "dist/vendor"]) writeFileSync(join(projectRoot, folder, `${name}.js`), code);
+  copyFileSync(join(folder, "LICENSE"), join(projectRoot, `dist/vendor/${name}.LICENSE`));
+}
 
 /** The command line's parser, for Node alone: as published, one file. */
 async function bundleCommander() {
@@ -87,16 +128,16 @@ const require = createRequire(import.meta.url);`,
 function load({ path }) {
   const name = path.endsWith("unpack.js") ? "unpack.js" : "pack.js";
   let text = readFileSync(path, "utf8").replaceAll("\r\n", "\n");
-  for (const patch of patches[name]) text = apply(text, patch, name);
+  for (const patch of patches[name]) text = apply(text, patch, name, version);
   return { contents: text, loader: "js" };
 }
 
-function apply(text, { why, from: begin, to, put, times = 1 }, name) {
+function apply(text, { why, from: begin, to, put, times = 1 }, name, version) {
   const found = text.split(begin).length - 1;
-  if (found !== times) throw new Error(`build-vendor: ${name}: "${why}" matches ${found} times, not ${times}, in msgpackr ${version}`);
+  if (found !== times) throw new Error(`build-vendor: ${name}: "${why}" matches ${found} times, not ${times}, in version ${version}`);
   if (to === undefined) return text.replaceAll(begin, () => put);
   const start = text.indexOf(begin);
   const end = text.indexOf(to, start + begin.length);
-  if (end === -1) throw new Error(`build-vendor: ${name}: "${why}" has no end in msgpackr ${version}`);
+  if (end === -1) throw new Error(`build-vendor: ${name}: "${why}" has no end in version ${version}`);
   return text.slice(0, start) + put + text.slice(end);
 }

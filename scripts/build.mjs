@@ -13,7 +13,7 @@ import { projectRoot, runNode } from "./run.mjs";
 
 const dist = join(projectRoot, "dist");
 /** What the build itself writes into src, and needs beside dist. */
-const generated = ["src/core/core-bytes.ts", "src/vendor/msgpackr.js", "src/vendor/cli.js"];
+const generated = ["src/core/core-bytes.ts", "src/vendor/msgpackr.js", "src/vendor/cli.js", "src/vendor/fflate.js", "src/vendor/fzstd.js"];
 const builtBeside = [...generated, "build/core.release.wasm", "build/core.debug.wasm"];
 
 const stampFile = join(projectRoot, "build/built.json");

@@ -56,6 +56,8 @@ export const portableEntries = ["^src/index\\.(browser|workerd|edge)\\.ts$", "^s
 /** Other people's code, bundled by scripts/build-vendor.mjs, and the only files that may use each. No package is imported by name. */
 export const vendored = [
   { file: "cli", from: "^src/cli(/|\\.ts$)" },
+  { file: "fflate", from: "^src/compression/portable-" },
+  { file: "fzstd", from: "^src/compression/" },
   { file: "msgpackr", from: "^src/base/" },
 ];
 

@@ -39,15 +39,15 @@ class BatchCompression implements Compression {
   }
 
   compressBatch(batch: Uint8Array, codec: CodecName): Bytes {
-    const { compress } = this.#codecs[codec];
-    if (compress === null) throw this.#cannotCompress(codec);
+    const coder = this.#codecs[codec];
+    if (coder.compress === null) throw this.#cannotCompress(codec);
     mustBeWhole(batch);
     const attributes = readInt16(batch, ATTRIBUTES_AT);
     if (codecNumber(attributes) !== 0)
       throw new CorruptBatchError(`expected a batch with its records in the open, found one compressed with ${codecName(attributes)}`);
     // One that compaction has emptied has nothing to compress, and says so: Kafka's bits for it are 0 as well.
     if (batch.length === HEADER_BYTE_LENGTH) return copyOf(batch);
-    const compressed = compress(batch.subarray(HEADER_BYTE_LENGTH), HEADER_BYTE_LENGTH);
+    const compressed = coder.compress(batch.subarray(HEADER_BYTE_LENGTH), HEADER_BYTE_LENGTH);
     return this.#putHeader(compressed, batch, NAMES.indexOf(codec) + 1);
   }
 

@@ -1,37 +1,60 @@
-/** gzip and zstd by node:zlib, for Node, Bun and Deno: zstd is there from Node 22.15 on, and elsewhere read by the portable codec. */
+/** gzip and zstd by node:zlib, for Node, Bun and Deno. zstd is there from Node 22.15 on; on an older one it is read all the same, by the portable reader. */
 import * as zlib from "node:zlib";
-import type { Bytes } from "../api/bytes.ts";
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import type { Codec, NativeCodecs } from "./compression.ts";
+import { GZIP_SYSTEM_AT } from "./gzip-member.ts";
+import { joined } from "./joined.ts";
+import { zstdFrames } from "./zstd-frames.ts";
+import { readZstd } from "./zstd-reader.ts";
 
-interface Zstd {
+/** What newer runtimes have of it. */
+export interface NativeZstd {
   readonly zstdCompressSync?: (bytes: Uint8Array) => Uint8Array;
-  readonly zstdDecompressSync?: (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
+  readonly zstdDecompressSync?: (
+    bytes: Uint8Array,
+    options: { readonly maxOutputLength: number; readonly params: Readonly<Record<number, number>> },
+  ) => Uint8Array;
 }
 
+/** zlib's ZSTD_d_windowLogMax: a frame that wants a larger window is refused. Ours is refused before: zstd-frames.ts. */
+const WINDOW_LOG_MAX_PARAMETER = 100;
+const WINDOW_LOG_MAX = 26;
+
 export function nodeCodecs(): NativeCodecs {
-  return { gzip, zstd: zstdOf(zlib as Zstd) };
+  return { gzip, zstd: zstdOf(zlib as NativeZstd) };
 }
 
 const gzip: Codec = {
-  compress: (bytes, roomBefore = 0) => behind(zlib.gzipSync(bytes), roomBefore),
+  compress: (bytes, roomBefore = 0) => {
+    const answer = joined([zlib.gzipSync(bytes)], roomBefore);
+    // As Java writes it: made on no system.
+    answer[roomBefore + GZIP_SYSTEM_AT] = 0;
+    return answer;
+  },
   decompress: (bytes, byteLengthMax, roomBefore = 0) =>
-    behind(
-      read("gzip", byteLengthMax, () => zlib.gunzipSync(bytes, { maxOutputLength: byteLengthMax })),
-      roomBefore,
-    ),
+    joined([read("gzip", byteLengthMax, () => zlib.gunzipSync(bytes, { maxOutputLength: byteLengthMax }))], roomBefore),
 };
 
-function zstdOf({ zstdCompressSync, zstdDecompressSync }: Zstd): Codec {
+/** Its native functions, where there are any; for tests, those of another runtime. */
+export function zstdOf({ zstdCompressSync, zstdDecompressSync }: NativeZstd): Codec {
   return {
-    compress: zstdCompressSync === undefined ? null : (bytes, roomBefore = 0) => behind(zstdCompressSync(bytes), roomBefore),
-    decompress: (bytes, byteLengthMax, roomBefore = 0) => {
-      if (zstdDecompressSync === undefined) throw new CorruptBatchError("zstd is not read here yet");
-      return behind(
-        read("zstd", byteLengthMax, () => zstdDecompressSync(bytes, { maxOutputLength: byteLengthMax })),
-        roomBefore,
-      );
-    },
+    compress: zstdCompressSync === undefined ? null : (bytes, roomBefore = 0) => joined([zstdCompressSync(bytes)], roomBefore),
+    decompress:
+      zstdDecompressSync === undefined
+        ? readZstd
+        : (bytes, byteLengthMax, roomBefore = 0) => {
+            const pieces: Uint8Array[] = [];
+            let left = byteLengthMax;
+            // One by one: not every runtime goes on behind the first frame.
+            for (const { start, end } of zstdFrames(bytes, byteLengthMax)) {
+              const options = { maxOutputLength: Math.max(1, left), params: { [WINDOW_LOG_MAX_PARAMETER]: WINDOW_LOG_MAX } };
+              const piece = read("zstd", byteLengthMax, () => zstdDecompressSync(bytes.subarray(start, end), options));
+              if (piece.length > left) throw tooLong("zstd", byteLengthMax);
+              left -= piece.length;
+              pieces.push(piece);
+            }
+            return joined(pieces, roomBefore);
+          },
   };
 }
 
@@ -40,16 +63,11 @@ function read(codec: string, byteLengthMax: number, call: () => Uint8Array): Uin
     return call();
   } catch (error) {
     const { code, message } = error as { readonly code?: string; readonly message?: string };
-    throw new CorruptBatchError(
-      code === "ERR_BUFFER_TOO_LARGE"
-        ? `${codec}: more than ${byteLengthMax} bytes come out`
-        : `${codec}: the compressed bytes do not add up: ${message}`,
-    );
+    if (code === "ERR_BUFFER_TOO_LARGE") throw tooLong(codec, byteLengthMax);
+    throw new CorruptBatchError(`${codec}: the compressed bytes do not add up: ${message}`);
   }
 }
 
-function behind(bytes: Uint8Array, roomBefore: number): Bytes {
-  const answer = new Uint8Array(roomBefore + bytes.length);
-  answer.set(bytes, roomBefore);
-  return answer;
+function tooLong(codec: string, byteLengthMax: number): CorruptBatchError {
+  return new CorruptBatchError(`${codec}: more than ${byteLengthMax} bytes come out`);
 }
