@@ -1,4 +1,5 @@
 /** The log as its users hold it: the face over the engine, with producers and consumers made for its broker port. */
+import type { ClientQuota } from "./api/broker.ts";
 import type { Acks, NextOffset, Options, TopicPartition } from "./api/bytes.ts";
 import type { Consumer, ConsumerOptions, ConsumerRecord } from "./api/consumer.ts";
 import type { GroupDescription } from "./api/group.ts";
@@ -205,14 +206,14 @@ export class EmbeddedOdradek implements Odradek {
     return resetOffsets(this.#engine, checkGroupId(groupId, "resetOffsets"), topic, to);
   }
 
-  async alterClientQuotas(_clientId: string | null, _quota: Options<Record<QuotaKey, number | null>>): Promise<void> {
+  async alterClientQuotas(clientId: string | null, quota: Options<Record<QuotaKey, number | null>>): Promise<void> {
     this.#refuseClosed("alterClientQuotas");
-    throw new UsageError("UNSUPPORTED_VERSION", "alterClientQuotas: quotas are not there yet");
+    await this.#engine.alterClientQuotas(clientId, quota);
   }
 
-  async describeClientQuotas(): Promise<[]> {
+  async describeClientQuotas(): Promise<readonly ClientQuota[]> {
     this.#refuseClosed("describeClientQuotas");
-    return [];
+    return this.#engine.describeClientQuotas();
   }
 
   metrics(): Readonly<Record<string, number>> {
@@ -237,6 +238,7 @@ export class EmbeddedOdradek implements Odradek {
   }
 
   async #close(): Promise<void> {
+    this.#engine.liftQuotas();
     const outcomes = await Promise.allSettled([...this.#open].map((each) => each.close()));
     await this.#engine.close();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");

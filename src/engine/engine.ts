@@ -23,6 +23,7 @@ import type {
   TopicMetadata,
 } from "../api/broker.ts";
 import type { Bytes, TopicPartition } from "../api/bytes.ts";
+import type { QuotaKey } from "../api/odradek.ts";
 import type { StorageDriver, StorageLock } from "../api/storage-driver.ts";
 import type { TopicConfig, TopicDescription } from "../api/topic.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
@@ -45,6 +46,7 @@ import {
 } from "./maintenance.ts";
 import { collectMetrics } from "./metrics.ts";
 import { ProducePath } from "./produce-path.ts";
+import { QuotaService } from "./quota-service.ts";
 import { type ConfigChange, describe, describeWhole, TopicAdmin } from "./topic-admin.ts";
 
 export interface MaintenanceReport {
@@ -62,6 +64,7 @@ export class Engine implements Broker {
   readonly #admin: TopicAdmin;
   readonly #produce: ProducePath;
   readonly #fetch: FetchPath;
+  readonly #quotas: QuotaService;
   readonly #maintenance: Maintenance;
   readonly #closed: AbortController = new AbortController();
   #fileTurn: Promise<unknown> = Promise.resolve();
@@ -78,12 +81,24 @@ export class Engine implements Broker {
     this.#admin = new TopicAdmin(house, (topic) => groups.topicDeleted(topic));
     this.#produce = new ProducePath(house.topics, context.core, context.storage.durability);
     this.#fetch = new FetchPath(house.topics, context.clock, this.#closed.signal);
+    this.#quotas = new QuotaService({
+      clock: context.clock,
+      emit: house.events.emit,
+      catalog: house.catalog,
+      produce: (request, signal) => this.#produceNow(request, signal),
+      fetch: (request, signal, spent) => this.#fetch.fetch(request, signal, spent),
+      nothing: (request) => this.#fetch.nothing(request),
+    });
     this.#maintenance = new Maintenance(context.clock, house.events, context.readOnly ? [] : this.#tasks());
   }
 
   // ── Records ────────────────────────────────────────────────────────────────
 
   produce(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse> {
+    return this.#quotas.isActive ? this.#quotas.produce(request, signal) : this.#produceNow(request, signal);
+  }
+
+  #produceNow(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse> {
     if (this.#closing !== null) return Promise.reject(this.#closedError("produce"));
     if (this.#house.context.readOnly) return Promise.reject(new UsageError("READ_ONLY", "produce: the log was opened with readOnly"));
     if (this.#lock.lost !== null) return Promise.reject(this.#lock.lost);
@@ -92,7 +107,7 @@ export class Engine implements Broker {
 
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
     if (this.#closing !== null) return Promise.reject(this.#closedError("fetch"));
-    return this.#fetch.fetch(request, signal);
+    return this.#quotas.isActive ? this.#quotas.fetch(request, signal) : this.#fetch.fetch(request, signal);
   }
 
   get atHand(): AtHand | undefined {
@@ -220,12 +235,20 @@ export class Engine implements Broker {
 
   // ── Quotas ─────────────────────────────────────────────────────────────────
 
-  alterClientQuotas(): Promise<void> {
-    return Promise.reject(notYet("quotas"));
+  alterClientQuotas(clientId: string | null, quota: { readonly [P in QuotaKey]?: number | null | undefined }): Promise<void> {
+    if (this.#house.context.readOnly) {
+      return Promise.reject(new UsageError("READ_ONLY", "alterClientQuotas: the log was opened with readOnly"));
+    }
+    return this.#changing("alterClientQuotas", () => this.#quotas.alter(clientId, quota));
   }
 
   async describeClientQuotas(): Promise<readonly ClientQuota[]> {
-    return [];
+    return this.#quotas.describe();
+  }
+
+  /** Before the log closes: what producers hold back for a quota is written at once, and no one waits for it. */
+  liftQuotas(): void {
+    this.#quotas.lift();
   }
 
   // ── Upkeep ─────────────────────────────────────────────────────────────────
@@ -259,7 +282,7 @@ export class Engine implements Broker {
   }
 
   metrics(): Readonly<Record<string, number>> {
-    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups);
+    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups, this.#quotas);
   }
 
   /** Idempotent. Resolves when everything appended is durable and the lock is free. */
@@ -271,6 +294,7 @@ export class Engine implements Broker {
   async #close(): Promise<void> {
     const { context, topics, checkpoints, cleanShutdown } = this.#house;
     this.#closed.abort();
+    this.#quotas.close(this.#closedError("close"));
     this.#lock.check();
     // Another writer's directory by now, perhaps: our books must not be written over its own.
     const isOurs = !context.readOnly && this.#lock.lost === null;

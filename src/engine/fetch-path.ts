@@ -21,6 +21,11 @@ const NO_BYTES: Bytes = new Uint8Array(0);
 const NO_TRANSACTIONS: FetchedPartition["abortedTransactions"] = Object.freeze([]);
 const NO_WATERMARKS: Watermarks = Object.freeze({ logStartOffset: 0, lastStableOffset: 0, highWatermark: 0, logEndOffset: 0 });
 
+/** What a fetch took of the process's time, without its waits: for quotas. */
+export interface Spent {
+  ms: number;
+}
+
 export class FetchPath implements AtHand {
   readonly #topics: TopicRegistry;
   readonly #clock: Clock;
@@ -35,14 +40,16 @@ export class FetchPath implements AtHand {
     this.#closed = closed;
   }
 
-  async fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
+  async fetch(request: FetchRequest, signal?: AbortSignal, spent?: Spent): Promise<FetchResponse> {
     const deadlineMs = this.#clock.monotonic() + request.maxWaitMs;
     for (;;) {
       signal?.throwIfAborted();
       // Subscribed before the look, so that nothing that comes between look and wait is missed.
       const progress = new Progress(this.#logsOf(request));
       try {
+        const begunMs = spent === undefined ? 0 : this.#clock.monotonic();
         const partitions = await this.#readAll(request);
+        if (spent !== undefined) spent.ms += this.#clock.monotonic() - begunMs;
         const byteLength = partitions.reduce((sum, each) => sum + each.batches.byteLength, 0);
         const leftMs = deadlineMs - this.#clock.monotonic();
         if (byteLength >= request.minBytes || leftMs <= 0 || partitions.some((each) => each.fault !== null)) {
@@ -55,6 +62,11 @@ export class FetchPath implements AtHand {
         progress.stop();
       }
     }
+  }
+
+  /** What is answered where nothing may be read. */
+  nothing(request: FetchRequest): FetchedPartition[] {
+    return request.partitions.map((wanted) => this.#nothing(wanted));
   }
 
   async listOffsets(request: ListOffsetsRequest): Promise<readonly ListedOffset[]> {

@@ -3,12 +3,14 @@ import type { FetchPath } from "./fetch-path.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
 import type { ProducePath } from "./produce-path.ts";
+import type { QuotaService } from "./quota-service.ts";
 
 export function collectMetrics(
   house: House,
   produce: ProducePath,
   fetch: FetchPath,
   groups: GroupService,
+  quotas: QuotaService,
 ): Readonly<Record<string, number>> {
   const logs = house.topics.openLogs();
   const metrics: Record<string, number> = {
@@ -22,6 +24,7 @@ export function collectMetrics(
     produceBytes: produce.bytes,
     fetches: fetch.fetches,
     fetchBytes: fetch.bytes,
+    ...quotas.metrics(),
   };
   for (const [type, count] of house.events.counts()) metrics[`events.${type}`] = count;
   return Object.freeze(metrics);

@@ -1,7 +1,9 @@
 /** The bytes of `odradek.json`: text a person can read, with a checksum over what it says. */
+import type { ClientQuota } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError } from "../base/errors.ts";
+import { isQuotaClient, isQuotaValue, QUOTA_KEYS } from "../base/quota-keys.ts";
 import type { Core } from "../core/core.ts";
 import { isTopicName } from "../log/file-names.ts";
 import { bookCorrupt } from "../log/replace-file.ts";
@@ -13,6 +15,9 @@ export const CATALOG_FILE = "odradek.json";
 export const CATALOG_BYTE_LENGTH_MAX: number = 64 * 1024 * 1024;
 /** Of one topic: each partition is a directory with several files. */
 export const PARTITION_COUNT_MAX = 100_000;
+
+/** Of clients with a quota of their own. */
+export const QUOTA_COUNT_MAX = 100_000;
 
 export interface CatalogTopic {
   readonly name: string;
@@ -30,6 +35,8 @@ export interface CatalogContents {
   readonly deleting: readonly string[];
   /** No producer id from here on has been handed out. */
   readonly nextProducerId: bigint;
+  /** At most one for a client, and one for all without. */
+  readonly quotas: readonly ClientQuota[];
 }
 
 const VERSION = 1;
@@ -45,6 +52,8 @@ export function encodeCatalog(contents: CatalogContents, core: Core): Bytes {
     nextProducerIdBlock: String(contents.nextProducerId),
     topics: [...contents.topics].sort((left, right) => (left.name < right.name ? -1 : 1)).map(topicToJson),
     deleting: [...contents.deleting].sort(),
+    // Left out where there are none: a catalogue without quotas is what it was before there were any.
+    ...(contents.quotas.length === 0 ? {} : { quotas: [...contents.quotas].sort(byClient).map(quotaToJson) }),
   };
   const { version, ...rest } = body;
   return new TextEncoder().encode(`${JSON.stringify({ version, checksum: checksumOf(body, core), ...rest }, null, 2)}\n`);
@@ -77,7 +86,40 @@ function topicToJson(topic: CatalogTopic): object {
   return { name: topic.name, topicId: topic.topicId, partitions: topic.partitions, adopted: topic.adopted, config };
 }
 
-function contentsOf(body: Record<string, unknown>): CatalogContents {
+/** The default of all first. */
+function byClient(left: ClientQuota, right: ClientQuota): number {
+  if (left.clientId === null || right.clientId === null) return left.clientId === null ? -1 : 1;
+  return left.clientId < right.clientId ? -1 : 1;
+}
+
+function quotaToJson({ clientId, quota }: ClientQuota): object {
+  return { clientId, ...Object.fromEntries(QUOTA_KEYS.filter((key) => quota[key] !== undefined).map((key) => [key, quota[key]])) };
+}
+
+function quotasFromJson(quotas: unknown): ClientQuota[] {
+  if (!Array.isArray(quotas) || quotas.length > QUOTA_COUNT_MAX) throw refusal("quotas: expected a list");
+  const clients = new Set<unknown>();
+  return quotas.map((json: unknown) => {
+    if (!isObject(json)) throw refusal(`quotas: expected objects, found ${excerptOf(json)}`);
+    const { clientId, ...values } = json;
+    if (!isQuotaClient(clientId)) throw refusal(`quotas: expected a client id or null, found ${excerptOf(clientId)}`);
+    if (clients.has(clientId)) throw refusal(`quotas: client ${excerptOf(clientId)} is named twice`);
+    clients.add(clientId);
+    const quota: { [P in (typeof QUOTA_KEYS)[number]]?: number } = {};
+    for (const key of QUOTA_KEYS) {
+      const value = values[key];
+      if (value === undefined) continue;
+      if (!isQuotaValue(value))
+        throw refusal(`quotas: client ${excerptOf(clientId)}: ${key}: expected a number above 0, found ${excerptOf(value)}`);
+      quota[key] = value;
+    }
+    const odd = Object.keys(values).find((name) => !(QUOTA_KEYS as readonly string[]).includes(name));
+    if (odd !== undefined) throw refusal(`quotas: client ${excerptOf(clientId)}: ${JSON.stringify(odd)} is no quota`);
+    return Object.freeze({ clientId, quota: Object.freeze(quota) });
+  });
+}
+
+function contentsOf({ quotas = [], ...body }: Record<string, unknown>): CatalogContents {
   expectFields(body, ["version", "nextProducerIdBlock", "topics", "deleting"], "the catalogue");
   const { nextProducerIdBlock, topics, deleting } = body;
   if (
@@ -94,7 +136,12 @@ function contentsOf(body: Record<string, unknown>): CatalogContents {
     if (names.has(name)) throw refusal(`topic "${name}" is named twice`);
     names.add(name);
   }
-  return { topics: topics.map(topicFromJson), deleting: deleting as string[], nextProducerId: BigInt(nextProducerIdBlock) };
+  return {
+    topics: topics.map(topicFromJson),
+    deleting: deleting as string[],
+    nextProducerId: BigInt(nextProducerIdBlock),
+    quotas: quotasFromJson(quotas),
+  };
 }
 
 function topicFromJson(json: Record<string, unknown>): CatalogTopic {

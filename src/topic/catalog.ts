@@ -1,4 +1,5 @@
-/** The catalogue: which topics there are, and from where on producer ids are free. What it says on disk is the truth. */
+/** The catalogue: which topics there are, from where on producer ids are free, and the clients' quotas. What it says on disk is the truth. */
+import type { ClientQuota } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 import type { StorageDriver } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
@@ -14,6 +15,7 @@ import {
   decodeCatalog,
   encodeCatalog,
   isPartitionCount,
+  QUOTA_COUNT_MAX,
 } from "./catalog-file.ts";
 import { validateConfig } from "./topic-config.ts";
 import { isTopicId } from "./topic-id.ts";
@@ -42,6 +44,7 @@ export class Catalog {
   #topics: ReadonlyMap<string, CatalogTopic>;
   #deleting: readonly string[];
   #nextProducerId: bigint;
+  #quotas: readonly ClientQuota[];
   /** What holds here, as the file should have it; null: no file. */
   #bytes: Bytes | null;
   #inDoubt = false;
@@ -54,12 +57,13 @@ export class Catalog {
     this.#topics = frozen(contents.topics);
     this.#deleting = contents.deleting;
     this.#nextProducerId = contents.nextProducerId;
+    this.#quotas = contents.quotas;
   }
 
   /** Absent: empty. Throws `BOOK_CORRUPT` for a file that cannot be believed, and does not touch it. */
   static async load(storage: StorageDriver, core: Core): Promise<Catalog> {
     const bytes = await readWholeFile(storage, CATALOG_FILE, CATALOG_BYTE_LENGTH_MAX);
-    const contents = bytes === null ? { topics: [], deleting: [], nextProducerId: 0n } : decodeCatalog(bytes, core);
+    const contents = bytes === null ? { topics: [], deleting: [], nextProducerId: 0n, quotas: [] } : decodeCatalog(bytes, core);
     return new Catalog(storage, core, contents, bytes);
   }
 
@@ -76,6 +80,11 @@ export class Catalog {
   /** No producer id from here on was handed out. */
   get nextProducerId(): bigint {
     return this.#nextProducerId;
+  }
+
+  /** A snapshot. */
+  quotas(): readonly ClientQuota[] {
+    return this.#quotas;
   }
 
   /** Whether the file may hold a change that was refused here, and could not be put back: a crash would tell. */
@@ -142,6 +151,25 @@ export class Catalog {
     return first;
   }
 
+  /** `next`: the list as it should be, of the one that holds when the change's turn has come. */
+  changeQuotas(next: (quotas: readonly ClientQuota[]) => readonly ClientQuota[]): Promise<void> {
+    return this.#change((contents) => {
+      const quotas = next(contents.quotas);
+      if (quotas.length > QUOTA_COUNT_MAX) {
+        throw new UsageError(
+          "INVALID_REQUEST",
+          `quotas: expected at most ${QUOTA_COUNT_MAX} clients with one of their own, found ${quotas.length}`,
+        );
+      }
+      return { ...contents, quotas };
+    });
+  }
+
+  /** What holds, as one. */
+  #contents(): CatalogContents {
+    return { topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId, quotas: this.#quotas };
+  }
+
   #require(name: string): CatalogTopic {
     const topic = this.#topics.get(name);
     if (topic === undefined) throw new UsageError("UNKNOWN_TOPIC_OR_PARTITION", `the catalogue has no topic "${name}"`);
@@ -155,8 +183,7 @@ export class Catalog {
 
   async #settle(): Promise<void> {
     if (!this.#inDoubt) return;
-    const contents = { topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId };
-    const bytes = encodeCatalog(contents, this.#core);
+    const bytes = encodeCatalog(this.#contents(), this.#core);
     await replaceFile(this.#storage, "", CATALOG_FILE, bytes);
     this.#bytes = bytes;
     this.#inDoubt = false;
@@ -165,7 +192,7 @@ export class Catalog {
   #change(next: (contents: CatalogContents) => CatalogContents): Promise<void> {
     const run = this.#turn.then(async () => {
       await this.#settle();
-      const contents = next({ topics: [...this.#topics.values()], deleting: this.#deleting, nextProducerId: this.#nextProducerId });
+      const contents = next(this.#contents());
       const bytes = encodeCatalog(contents, this.#core);
       decodeCatalog(bytes, this.#core); // before it leaves: a catalogue that could not be read again is worse than an error
       if (bytes.byteLength > CATALOG_BYTE_LENGTH_MAX) {
@@ -186,6 +213,7 @@ export class Catalog {
       this.#topics = frozen(contents.topics);
       this.#deleting = contents.deleting;
       this.#nextProducerId = contents.nextProducerId;
+      this.#quotas = contents.quotas;
     });
     this.#turn = run.catch(() => {});
     return run;
