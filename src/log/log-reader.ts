@@ -194,7 +194,7 @@ export class LogReader {
     if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
     if (files.log.byteLength() !== seal.logByteLength)
       return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
-    segment.contiguous = contiguous;
+    segment.contiguous = contiguous && !seal.hasGaps;
     segment.checksums = { byteLength: seal.logByteLength, checksums: seal.logChecksums };
     segment.maxTimestamp = seal.maxTimestamp;
     segment.nextOffset = seal.nextOffset;

@@ -5,7 +5,7 @@ import { parseSegmentFileName, type SegmentFileKind, type SegmentFileName, segme
 import { inDirectory } from "./replace-file.ts";
 
 /** What belongs to one segment, in the order in which it is removed: without its `.log` a segment is gone. */
-const KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex", "snapshot", "seal"];
+export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex", "snapshot", "seal"];
 /** What means nothing without a `.log` beside it. */
 const DERIVED: ReadonlySet<SegmentFileKind> = new Set(["index", "timeindex", "txnindex", "seal"]);
 
@@ -130,7 +130,7 @@ export async function viewPartitionFiles(
 /** Removes a segment's files, its `.log` first. The directory is not flushed: a file that comes back lies below the log start. */
 export async function removeSegmentFiles(storage: StorageDriver, directory: string, baseOffset: number): Promise<void> {
   const present = new Set((await storage.list(directory)).map((entry) => entry.name));
-  for (const kind of KINDS) {
+  for (const kind of SEGMENT_FILE_KINDS) {
     const name = segmentFileName(baseOffset, kind);
     if (present.has(name)) await storage.remove(inDirectory(directory, name));
   }

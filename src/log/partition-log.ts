@@ -4,6 +4,8 @@ import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { AppendVerdict } from "./append-queue.ts";
 import { leaveInOrder } from "./clean-end.ts";
+import { Compaction, type CompactionOptions, type CompactionResult } from "./compaction.ts";
+import type { CompactionNeed } from "./compaction-need.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogReader } from "./log-reader.ts";
 import { type LogSnapshot, takeSnapshot } from "./log-snapshot.ts";
@@ -34,6 +36,8 @@ export class PartitionLog {
   #log: OpenedLog;
   #writer: LogWriter;
   #reader: LogReader;
+  #compaction: Compaction;
+  readonly #stopping: AbortController = new AbortController();
   #closing: Promise<void> | null = null;
   /** Calls that change which segments there are: one after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -44,6 +48,7 @@ export class PartitionLog {
     this.#log = log;
     this.#writer = new LogWriter(log, () => this.#notify());
     this.#reader = new LogReader(log, () => this.#writer.visible);
+    this.#compaction = this.#newCompaction(log.spec.checkpoint.firstDirtyOffset ?? null);
   }
 
   /** The directory, `partition.metadata`, `leader-epoch-checkpoint`, the first segment and the state, all durable when it resolves. */
@@ -206,6 +211,29 @@ export class PartitionLog {
     return this.#inTurn(() => removeExpired(this.#log, this.#writer, this.#reader, this.watermarks));
   }
 
+  /** Where the last compaction ended; null: there was none, or another writer's book that told of it was not found. */
+  get firstDirtyOffset(): number | null {
+    return this.#compaction.firstDirtyOffset;
+  }
+
+  /** Why the partition is not compacted until it is reopened; null: nothing is known against it. */
+  get compactionProblem(): OdradekError | null {
+    return this.#compaction.problem;
+  }
+
+  /** How much could be compacted now, and whether a pass is due. Rejects with what keeps it from being compacted. */
+  compactionNeed(nowMs: number): Promise<CompactionNeed> {
+    return this.#inTurn(() => this.#compaction.need(nowMs));
+  }
+
+  /**
+   * Compacts whole sealed segments up to where the topic's lags allow, whatever the dirty ratio. Readers, appends and flushes go on;
+   * retention and deletions wait. A close, or `signal`, ends it: what was put in place by then stays, and nothing is lost.
+   */
+  compact(options: CompactionOptions): Promise<CompactionResult> {
+    return this.#inTurn(() => this.#compaction.run(options));
+  }
+
   /**
    * Seals segments that have no seal to believe: another writer's, rewritten ones, those whose sealing met a full disk. Begins no
    * further one once it has read `byteLengthMax`; the next call goes on there.
@@ -226,6 +254,7 @@ export class PartitionLog {
       this.#log = await openLog(this.#context, { ...this.spec, cleanShutdown: false });
       this.#writer = new LogWriter(this.#log, () => this.#notify());
       this.#reader = new LogReader(this.#log, () => this.#writer.visible);
+      this.#compaction = this.#newCompaction(this.#compaction.firstDirtyOffset);
       this.#notify();
     });
   }
@@ -238,6 +267,7 @@ export class PartitionLog {
 
   /** `clean`: everything flushed, the files as Kafka leaves them after a clean stop. Idempotent. */
   close(clean: boolean): Promise<void> {
+    this.#stopping.abort(new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was closed`));
     this.#closing ??= this.#close(clean);
     return this.#closing;
   }
@@ -276,6 +306,20 @@ export class PartitionLog {
     this.#log.segments.releaseActive();
     const results = await Promise.allSettled([...this.#log.segments.all().map((segment) => segment.close()), this.#log.state.close()]);
     for (const result of results) if (result.status === "rejected" && this.#writer.failure === null) throw result.reason;
+  }
+
+  #newCompaction(firstDirtyOffset: number | null): Compaction {
+    const { producers, abortedTransactions } = this.#log;
+    const host = {
+      log: this.#log,
+      reader: this.#reader,
+      writer: this.#writer,
+      watermarks: () => this.watermarks,
+      lastEntries: () => producers.lastEntries(),
+      aborted: (fromOffset: number, endOffset: number) => abortedTransactions.find(fromOffset, endOffset),
+      closing: this.#stopping.signal,
+    };
+    return new Compaction(host, firstDirtyOffset);
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {

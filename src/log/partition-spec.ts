@@ -12,7 +12,12 @@ export interface PartitionSpec {
   /** Nothing is appended, retained away or rewritten: a topic of another writer that was not adopted. */
   readonly frozen: boolean;
   /** From Kafka's checkpoint files, where they name this partition. */
-  readonly checkpoint: { readonly recoveryPoint: number | null; readonly logStartOffset: number | null };
+  readonly checkpoint: {
+    readonly recoveryPoint: number | null;
+    readonly logStartOffset: number | null;
+    /** What lies before it was compacted. */
+    readonly firstDirtyOffset?: number | null;
+  };
   /** The marker of a clean shutdown was there when the data directory was opened. */
   readonly cleanShutdown: boolean;
   /** Whether batches must carry the epoch that `leader-epoch-checkpoint` gives for their offset. */

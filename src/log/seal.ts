@@ -17,6 +17,8 @@ export interface Seal {
   readonly nextOffset: number;
   /** Of all records, the nearest number; -1 where none has one. */
   readonly maxTimestamp: number;
+  /** Offsets may be missing between its batches: it was compacted, mended, or written by another. */
+  readonly hasGaps: boolean;
   readonly logByteLength: number;
   /** CRC-32C of every 64 KiB of the `.log`, the last block perhaps short. */
   readonly logChecksums: readonly number[];
@@ -36,7 +38,9 @@ export interface Seal {
 //  ├ index length ┼ index crc ┼ time index length ┼ time index crc ┼ crc per 64 KiB of .log, then ┼ of .txnindex ┤
 //  All big-endian. `crc` covers everything behind it. The counts of block checksums follow from the lengths.
 const MAGIC = 0x4f44534c; // "ODSL"
+/** No offset is missing; offsets may be missing. The layout is one. */
 const VERSION = 1;
+const VERSION_WITH_GAPS = 2;
 const VERSION_AT = 4;
 const CRC_AT = VERSION_AT + 4;
 const TOPIC_ID_AT = CRC_AT + 4;
@@ -74,7 +78,7 @@ export function encodeSeal(seal: Seal, core: Core): Bytes {
   }
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC);
-  view.setUint32(VERSION_AT, VERSION);
+  view.setUint32(VERSION_AT, seal.hasGaps ? VERSION_WITH_GAPS : VERSION);
   bytes.set(topicId, TOPIC_ID_AT);
   writeInt64(view, PARTITION_AT, seal.partition);
   writeInt64(view, BASE_OFFSET_AT, seal.baseOffset);
@@ -99,7 +103,8 @@ export function decodeSeal(bytes: Uint8Array, fileName: string, core: Core): Sea
   if (bytes.byteLength < BLOCKS_AT) wrong(`expected at least ${BLOCKS_AT} bytes of a seal, found ${bytes.byteLength}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0) !== MAGIC) wrong(`expected "ODSL" at its head, found ${hex(view.getUint32(0))}`);
-  if (view.getUint32(VERSION_AT) !== VERSION) wrong(`expected version ${VERSION}, found ${view.getUint32(VERSION_AT)}`);
+  const version = view.getUint32(VERSION_AT);
+  if (version !== VERSION && version !== VERSION_WITH_GAPS) wrong(`expected version ${VERSION} or ${VERSION_WITH_GAPS}, found ${version}`);
   const computed = core.crc32c(bytes.subarray(TOPIC_ID_AT));
   if (computed !== view.getUint32(CRC_AT)) wrong(`computed crc ${hex(computed)}, stored ${hex(view.getUint32(CRC_AT))}`);
   const logByteLength = readInt64(view, LOG_LENGTH_AT);
@@ -116,6 +121,7 @@ export function decodeSeal(bytes: Uint8Array, fileName: string, core: Core): Sea
     baseOffset: readInt64(view, BASE_OFFSET_AT),
     nextOffset: readInt64(view, NEXT_OFFSET_AT),
     maxTimestamp: readInt64(view, MAX_TIMESTAMP_AT),
+    hasGaps: version === VERSION_WITH_GAPS,
     logByteLength,
     logChecksums: checksums.slice(0, logBlocks),
     txnIndexByteLength,

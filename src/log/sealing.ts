@@ -74,6 +74,7 @@ export async function trySeal(
       baseOffset: segment.baseOffset,
       nextOffset: end.nextOffset,
       maxTimestamp,
+      hasGaps: !segment.contiguous,
       logByteLength: segment.byteLength,
       logChecksums,
       txnIndexByteLength,

@@ -1,4 +1,5 @@
 /** The segments of a partition in order of base offset, the last one active; and how many keep their files open. */
+import { OdradekError } from "../base/errors.ts";
 import type { Segment } from "./segment.ts";
 
 /** Handles of sealed segments that are kept though nobody reads them; the active one's are always open. */
@@ -55,10 +56,10 @@ export class SegmentList {
     return segments[low] as Segment;
   }
 
-  /** null after the active one. */
+  /** null after the active one. Of a segment that is not in the list any more: the one that holds what comes behind it now. */
   after(segment: Segment): Segment | null {
     const index = this.#segments.indexOf(segment);
-    return index < 0 ? null : (this.#segments[index + 1] ?? null);
+    return index < 0 ? this.holding(segment.nextOffset) : (this.#segments[index + 1] ?? null);
   }
 
   add(segment: Segment): void {
@@ -68,6 +69,19 @@ export class SegmentList {
   /** Gives back the hold on the active segment's handles, once. */
   releaseActive(): void {
     if (this.active.isHeld) this.active.release();
+  }
+
+  /** Puts a segment in the place of neighbours, of which none is the active one. In one step: no reader finds a gap, or a record twice. */
+  replace(sources: readonly Segment[], segment: Segment): void {
+    const index = this.#segments.indexOf(sources[0] as Segment);
+    const isThere = index >= 0 && sources.every((source, at) => this.#segments[index + at] === source);
+    if (!isThere || index + sources.length >= this.#segments.length)
+      throw new OdradekError(
+        "UNKNOWN_SERVER_ERROR",
+        `${segment.logName}: what it was made of are no sealed neighbours of the log any more`,
+      );
+    this.#segments.splice(index, sources.length, segment);
+    this.#recentlyUsed = this.#recentlyUsed.filter((other) => !sources.includes(other));
   }
 
   /** Takes the oldest ones out; never the active one. */

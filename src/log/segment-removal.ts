@@ -76,7 +76,7 @@ export async function forgetEpochsBefore({ context, epochs, spec }: OpenedLog, o
 }
 
 /** The largest timestamp a segment is known to hold; -1 when that cannot be told, and then time does not delete it. */
-async function maxTimestampOf(reader: LogReader, segment: Segment, active: boolean): Promise<number> {
+export async function maxTimestampOf(reader: LogReader, segment: Segment, active: boolean): Promise<number> {
   if (active || segment.maxTimestamp >= 0) return segment.maxTimestamp;
   return await reader.withSegment(segment, segment.baseOffset, async (files) => {
     // Of a segment that was sealed the seal has told it by now; else the time index, which is no authority, must agree with the batch it names.

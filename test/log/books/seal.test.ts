@@ -25,6 +25,7 @@ const seals: fc.Arbitrary<Seal> = fc
     baseOffset: fc.maxSafeNat(),
     nextOffset: fc.maxSafeNat(),
     maxTimestamp: fc.oneof(fc.constant(-1), fc.maxSafeNat()),
+    hasGaps: fc.boolean(),
     indexByteLength: checksum,
     indexChecksum: checksum,
     timeIndexByteLength: checksum,

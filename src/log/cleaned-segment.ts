@@ -1,0 +1,219 @@
+/** Writes what compaction leaves of a group of segments: `.cleaned` files, whole and durable before any of them gets another name. */
+import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
+import { BlockChecksums } from "./block-checksums.ts";
+import { writeBytes } from "./file-bytes.ts";
+import { type SegmentFileKind, segmentFileName } from "./file-names.ts";
+import type { LogContext } from "./log-context.ts";
+import { OffsetIndex } from "./offset-index.ts";
+import type { PartitionSpec } from "./partition-spec.ts";
+import { inDirectory } from "./replace-file.ts";
+import { encodeSeal } from "./seal.ts";
+import { TimeIndex } from "./time-index.ts";
+import { type AbortedTransaction, encodeTransactionIndex } from "./transaction-index.ts";
+
+/** One write takes this much. */
+const GATHERED_BYTE_LENGTH = 1024 * 1024;
+/** Behind so many bytes a flush is begun: one at the end would hold up everyone else's. */
+const FLUSH_INTERVAL_BYTES = 32 * 1024 * 1024;
+
+/** What the files say, for the segment that will stand on them. */
+export interface CleanedFacts {
+  readonly baseOffset: number;
+  readonly byteLength: number;
+  readonly nextOffset: number;
+  readonly maxTimestamp: number;
+  readonly maxTimestampOffset: number;
+  readonly checksums: readonly number[];
+  readonly kinds: readonly SegmentFileKind[];
+  /** What its `.txnindex` holds. */
+  readonly aborted: readonly AbortedTransaction[];
+}
+
+export class CleanedSegment {
+  readonly baseOffset: number;
+  readonly #context: LogContext;
+  readonly #spec: PartitionSpec;
+  readonly #log: StorageFile;
+  readonly #offsetIndex: OffsetIndex;
+  readonly #timeIndex: TimeIndex;
+  readonly #sums: BlockChecksums;
+  readonly #gathered: Uint8Array;
+  readonly #aborted: AbortedTransaction[] = [];
+  readonly #kinds: SegmentFileKind[] = ["log", "index", "timeindex"];
+  #gatheredByteLength = 0;
+  #writtenByteLength = 0;
+  #flushedByteLength = 0;
+  #bytesSinceIndexEntry = 0;
+  #maxTimestamp = -1;
+  #maxTimestampOffset = -1;
+  #nextOffset: number;
+  #isClosed = false;
+
+  private constructor(context: LogContext, spec: PartitionSpec, baseOffset: number, files: OpenFiles) {
+    this.#context = context;
+    this.#spec = spec;
+    this.baseOffset = baseOffset;
+    this.#log = files.log;
+    this.#offsetIndex = files.offsetIndex;
+    this.#timeIndex = files.timeIndex;
+    this.#sums = new BlockChecksums(context.core);
+    this.#gathered = new Uint8Array(GATHERED_BYTE_LENGTH);
+    this.#nextOffset = baseOffset;
+  }
+
+  static async create(context: LogContext, spec: PartitionSpec, baseOffset: number): Promise<CleanedSegment> {
+    const { storage, core } = context;
+    const opened: { close(): Promise<void> }[] = [];
+    const keep = <File extends { close(): Promise<void> }>(file: File): File => {
+      opened.push(file);
+      return file;
+    };
+    const nameOf = (kind: SegmentFileKind): string => cleanedName(spec.directory, baseOffset, kind);
+    try {
+      const log = keep(await storage.open(nameOf("log"), { create: "if-missing" }));
+      log.truncate(0);
+      const offsetIndex = keep(await OffsetIndex.create(storage, nameOf("index"), baseOffset, { core }));
+      const timeIndex = keep(await TimeIndex.create(storage, nameOf("timeindex"), baseOffset, { core }));
+      return new CleanedSegment(context, spec, baseOffset, { log, offsetIndex, timeIndex });
+    } catch (error) {
+      await Promise.allSettled(opened.map((file) => file.close()));
+      await removeCleaned(storage, spec.directory, baseOffset);
+      throw error;
+    }
+  }
+
+  get byteLength(): number {
+    return this.#writtenByteLength + this.#gatheredByteLength;
+  }
+
+  /** Copies a batch, or what is left of one, and gives it an index entry when Kafka's rule wants one. */
+  append(bytes: Uint8Array, lastOffset: number, maxTimestamp: number): void {
+    const { indexIntervalBytes, segmentIndexBytes } = this.#spec.config();
+    if (maxTimestamp > this.#maxTimestamp) {
+      this.#maxTimestamp = maxTimestamp;
+      this.#maxTimestampOffset = lastOffset;
+    }
+    if (this.#bytesSinceIndexEntry > indexIntervalBytes && !this.#offsetIndex.isFull(segmentIndexBytes)) {
+      this.#offsetIndex.append(lastOffset, this.byteLength);
+      if (this.#maxTimestampOffset >= 0 && !this.#timeIndex.isFull(segmentIndexBytes))
+        this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
+      this.#bytesSinceIndexEntry = 0;
+    }
+    this.#bytesSinceIndexEntry += bytes.byteLength;
+    this.#nextOffset = lastOffset + 1;
+    if (this.#gatheredByteLength + bytes.byteLength > GATHERED_BYTE_LENGTH) this.#write();
+    if (bytes.byteLength > GATHERED_BYTE_LENGTH) {
+      this.#put(bytes);
+      return;
+    }
+    this.#gathered.set(bytes, this.#gatheredByteLength);
+    this.#gatheredByteLength += bytes.byteLength;
+  }
+
+  /** An abort marker that stays in this segment. */
+  addAborted(entry: AbortedTransaction): void {
+    this.#aborted.push(entry);
+  }
+
+  /** Makes durable what was written, when it is much. */
+  async flushNowAndThen(): Promise<void> {
+    if (this.#writtenByteLength - this.#flushedByteLength < FLUSH_INTERVAL_BYTES) return;
+    this.#flushedByteLength = this.#writtenByteLength;
+    await this.#log.sync();
+  }
+
+  /** Every file whole, durable, and closed. The seal is among them: there is no moment in which the new segment has none. */
+  async finish(): Promise<CleanedFacts> {
+    const { core } = this.#context;
+    this.#write();
+    if (this.#maxTimestampOffset >= 0) this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
+    this.#offsetIndex.finish();
+    this.#timeIndex.finish();
+    await this.#log.sync();
+    await this.#offsetIndex.sync();
+    await this.#timeIndex.sync();
+    const checksums = this.#sums.checksums();
+    const transactions = encodeTransactionIndex(this.#aborted);
+    const txnSums = new BlockChecksums(core);
+    txnSums.add(transactions);
+    const { topicId, partition } = this.#spec;
+    const facts = { baseOffset: this.baseOffset, nextOffset: this.#nextOffset, maxTimestamp: this.#maxTimestamp };
+    const seal = encodeSeal(
+      {
+        ...facts,
+        topicId,
+        partition,
+        hasGaps: true,
+        logByteLength: this.byteLength,
+        logChecksums: checksums,
+        txnIndexByteLength: transactions.byteLength,
+        txnIndexChecksums: txnSums.checksums(),
+        indexByteLength: this.#offsetIndex.byteLength,
+        indexChecksum: this.#offsetIndex.checksum(),
+        timeIndexByteLength: this.#timeIndex.byteLength,
+        timeIndexChecksum: this.#timeIndex.checksum(),
+      },
+      core,
+    );
+    await this.#close();
+    if (transactions.byteLength > 0) await this.#writeFile("txnindex", transactions);
+    await this.#writeFile("seal", seal);
+    const written = { byteLength: this.byteLength, maxTimestampOffset: this.#maxTimestampOffset, checksums };
+    return { ...facts, ...written, kinds: this.#kinds, aborted: this.#aborted };
+  }
+
+  /** As if it had never been begun. What cannot be removed now the next opening removes. */
+  async discard(): Promise<void> {
+    await this.#close().catch(() => {});
+    await removeCleaned(this.#context.storage, this.#spec.directory, this.baseOffset);
+  }
+
+  #write(): void {
+    if (this.#gatheredByteLength === 0) return;
+    const gathered = this.#gathered.subarray(0, this.#gatheredByteLength);
+    this.#gatheredByteLength = 0;
+    this.#put(gathered);
+  }
+
+  #put(bytes: Uint8Array): void {
+    writeBytes(this.#log, bytes, this.#writtenByteLength);
+    this.#sums.add(bytes);
+    this.#writtenByteLength += bytes.byteLength;
+  }
+
+  async #writeFile(kind: SegmentFileKind, bytes: Uint8Array): Promise<void> {
+    const file = await this.#context.storage.open(cleanedName(this.#spec.directory, this.baseOffset, kind), { create: "if-missing" });
+    this.#kinds.push(kind);
+    try {
+      file.truncate(0);
+      writeBytes(file, bytes, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const closed = await Promise.allSettled([this.#log.close(), this.#offsetIndex.close(), this.#timeIndex.close()]);
+    for (const result of closed) if (result.status === "rejected") throw result.reason;
+  }
+}
+
+interface OpenFiles {
+  readonly log: StorageFile;
+  readonly offsetIndex: OffsetIndex;
+  readonly timeIndex: TimeIndex;
+}
+
+export function cleanedName(directory: string, baseOffset: number, kind: SegmentFileKind): string {
+  return inDirectory(directory, `${segmentFileName(baseOffset, kind)}.cleaned`);
+}
+
+/** Best effort: the error that led here is the one to be told. */
+export async function removeCleaned(storage: StorageDriver, directory: string, baseOffset: number): Promise<void> {
+  for (const kind of ["seal", "txnindex", "timeindex", "index", "log"] as const) {
+    await storage.remove(cleanedName(directory, baseOffset, kind)).catch(() => {});
+  }
+}
