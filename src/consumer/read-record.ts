@@ -67,14 +67,19 @@ interface Wanted extends TopicPartition {
 }
 
 async function fetchOne(broker: ConsumerBroker, wanted: Wanted): Promise<FetchedPartition | undefined> {
-  const { partitions } = await broker.fetch({
-    partitions: [wanted],
-    minBytes: 0,
-    maxWaitMs: 0,
-    maxBytes: READ_MAX_BYTES,
-    isolation: "readCommitted",
-  });
-  return partitions[0];
+  for (let maxWaitMs = 0; ; ) {
+    const { partitions, throttleTimeMs } = await broker.fetch({
+      partitions: [wanted],
+      minBytes: 0,
+      maxWaitMs,
+      maxBytes: READ_MAX_BYTES,
+      isolation: "readCommitted",
+    });
+    const [found] = partitions;
+    // What is held back for a quota looks as if nothing were there: it is asked for again, and waited for.
+    if (throttleTimeMs === 0 || found === undefined || found.fault !== null || found.batches.byteLength > 0) return found;
+    maxWaitMs = throttleTimeMs;
+  }
 }
 
 async function standingOf(broker: ConsumerBroker, at: TopicPartition): Promise<Standing> {
