@@ -1,0 +1,336 @@
+import fc from "fast-check";
+import lz4js from "lz4js";
+import snappyjs from "snappyjs";
+import { describe, expect, it } from "vitest";
+import { CorruptBatchError } from "../../src/core/corrupt-batch-error.ts";
+import { anyContent, logLines, noise } from "../compression/contents.ts";
+import { BUILDS, coreOf, exportsOf } from "./builds.ts";
+import { twinReadLz4Block, twinReadLz4Frame } from "./twin/lz4.ts";
+import { twinReadSnappyBlock, twinReadXerial } from "./twin/snappy.ts";
+import { twinXxh32 } from "./twin/xxh32.ts";
+
+const MAX = 64 * 1024 * 1024;
+const text = new TextEncoder();
+
+/** What comes out, or "corrupt". Anything else that is thrown fails the test. */
+function outcome(call: () => Uint8Array): Uint8Array | "corrupt" {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof CorruptBatchError) return "corrupt";
+    throw error;
+  }
+}
+
+const twinOutcome = (call: () => Uint8Array): Uint8Array | "corrupt" => {
+  try {
+    return call();
+  } catch {
+    return "corrupt";
+  }
+};
+
+function expectSame(actual: Uint8Array | "corrupt", expected: Uint8Array | "corrupt", what = ""): void {
+  if (actual === "corrupt" || expected === "corrupt") expect(actual, what).toBe(expected);
+  else expect(Buffer.compare(actual, expected), what).toBe(0);
+}
+
+/** Writes frames with every flag, out of blocks of our own making: literals alone, or stored. */
+function frameOf(
+  content: Uint8Array,
+  options: {
+    readonly linked?: boolean;
+    readonly block?: boolean;
+    readonly content?: boolean;
+    readonly size?: boolean;
+    readonly sizeId?: number;
+    readonly stored?: boolean;
+  },
+  blocks: readonly Uint8Array[],
+): Uint8Array {
+  const flags = 0x40 | (options.linked ? 0 : 0x20) | (options.block ? 0x10 : 0) | (options.size ? 8 : 0) | (options.content ? 4 : 0);
+  const size = Buffer.alloc(options.size ? 8 : 0);
+  if (options.size) size.writeBigUInt64LE(BigInt(content.length));
+  const described = Buffer.concat([Uint8Array.of(flags, (options.sizeId ?? 4) << 4), size]);
+  const word = (value: number): Uint8Array => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value >>> 0);
+    return bytes;
+  };
+  const parts: Uint8Array[] = [word(0x184d2204), described, Uint8Array.of((twinXxh32(described) >>> 8) & 0xff)];
+  for (const block of blocks) {
+    parts.push(word(options.stored ? block.length + 0x80000000 : block.length), block);
+    if (options.block) parts.push(word(twinXxh32(block)));
+  }
+  parts.push(word(0));
+  if (options.content) parts.push(word(twinXxh32(content)));
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+describe.each(BUILDS)("xxh32 (%s)", (build) => {
+  it("gives the published sums, and what the specification gives, in one piece or several", async () => {
+    const raw = await exportsOf(build);
+    const at = 1 << 20;
+    const bytes = new Uint8Array(raw.memory.buffer);
+    const hash = (...pieces: Uint8Array[]): number => {
+      raw.xxh32Begin();
+      for (const piece of pieces) {
+        bytes.set(piece, at);
+        raw.xxh32Extend(at, piece.length);
+      }
+      raw.xxh32Finish();
+      return new Uint32Array(raw.memory.buffer, 64, 1)[0] as number;
+    };
+    expect(hash(new Uint8Array(0))).toBe(0x02cc5d05);
+    expect(hash(text.encode("abc"))).toBe(0x32d153ff);
+    expect(hash(text.encode("Nobody inspects the spammish repetition"))).toBe(0xe2293b2f);
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 90 }), { maxLength: 6 }), (pieces) => {
+        expect(hash(...pieces)).toBe(twinXxh32(new Uint8Array(Buffer.concat(pieces))));
+      }),
+    );
+  });
+});
+
+describe.each(BUILDS)("lz4 (%s)", (build) => {
+  it("writes frames as Java's client does, that its twin and lz4js read", async () => {
+    const { lz4 } = await coreOf(build);
+    fc.assert(
+      fc.property(anyContent, fc.nat(80), (content, roomBefore) => {
+        const frame = lz4.compress(content, roomBefore).subarray(roomBefore);
+        expect(Buffer.from(frame.subarray(0, 7)).toString("hex")).toBe("04224d18604082");
+        expectSame(twinReadLz4Frame(frame), content);
+        if (content.length > 0) expectSame(new Uint8Array(lz4js.decompress(frame)), content, "lz4js");
+        expectSame(lz4.decompress(frame, MAX, roomBefore).subarray(roomBefore), content);
+      }),
+      { numRuns: build === "release" ? 300 : 40 },
+    );
+  });
+
+  it("reads what lz4js writes, and refuses a byte too many", async () => {
+    const { lz4 } = await coreOf(build);
+    fc.assert(
+      fc.property(anyContent, (content) => {
+        const frame = new Uint8Array(lz4js.compress(content));
+        expectSame(lz4.decompress(frame, content.length), content);
+        if (content.length > 0) expect(() => lz4.decompress(frame, content.length - 1)).toThrow(/more than \d+ bytes come out/);
+      }),
+      { numRuns: build === "release" ? 100 : 20 },
+    );
+  });
+
+  it("grows what cannot shrink by no more than its framing", async () => {
+    const { lz4 } = await coreOf(build);
+    const content = noise(200_000);
+    expect(lz4.compress(content).length).toBe(content.length + 7 + 4 * 4 + 4);
+  });
+
+  it("works through any length in windows of fixed size, and leaves a batch alone that is half written", async () => {
+    const core = await coreOf(build);
+    const content = logLines(3_700_001);
+    core.writer.begin({ producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false });
+    core.writer.append(text.encode("key"), text.encode("value"), null, 5);
+    const frame = core.lz4.compress(content);
+    expectSame(core.lz4.decompress(frame, MAX), content);
+    expectSame(core.snappy.decompress(core.snappy.compress(content), MAX), content);
+    const batch = core.writer.finish();
+    expect(core.validate(batch).problem).toBe(null);
+  });
+
+  it("compresses what stands in the core's own windows where it stands", async () => {
+    const core = await coreOf(build);
+    const content = logLines(300_000);
+    core.readWindow().set(content);
+    const own = core.readWindow().subarray(0, content.length);
+    expectSame(core.lz4.decompress(core.lz4.compress(own), MAX), content);
+    expectSame(core.snappy.decompress(core.snappy.compress(own), MAX), content);
+    expectSame(own, content, "the window");
+  });
+
+  it("reads every kind of frame: linked blocks, all checksums, a content size, stored blocks, all block sizes", async () => {
+    const { lz4 } = await coreOf(build);
+    // Two blocks: "abcdefgh" as literals, then a match that reaches into the first.
+    const linked = [Uint8Array.of(0x80, ...text.encode("abcdefgh")), Uint8Array.of(0x04, 8, 0, 0x50, ...text.encode("12345"))];
+    const content = text.encode("abcdefghabcdefgh12345");
+    for (const block of [false, true]) {
+      for (const withContent of [false, true]) {
+        for (const size of [false, true]) {
+          for (const sizeId of [4, 5, 6, 7]) {
+            const options = { linked: true, block, content: withContent, size, sizeId };
+            const frame = frameOf(content, options, linked);
+            expectSame(lz4.decompress(frame, MAX), content, JSON.stringify(options));
+            expect(outcome(() => lz4.decompress(frameOf(content, { ...options, linked: false }, linked), MAX))).toBe("corrupt");
+            const stored = frameOf(content, { ...options, stored: true }, [content.subarray(0, 9), content.subarray(9)]);
+            expectSame(lz4.decompress(stored, MAX), content);
+            for (let at = 4; at < frame.length; at++) {
+              const harmed = frame.slice();
+              harmed[at] = (harmed[at] as number) ^ 0x10;
+              const result = outcome(() => lz4.decompress(harmed, MAX));
+              // With a checksum over the content nothing wrong comes out.
+              if (withContent && result !== "corrupt") expectSame(result, content);
+            }
+          }
+        }
+      }
+    }
+  });
+
+  it("reads blocks that are larger than its windows, linked ones too", async () => {
+    const { lz4 } = await coreOf(build);
+    const half = 4 << 20;
+    const content = new Uint8Array(2 * half + 5).fill(0x61);
+    // One literal, then a match of distance 1 for the rest of 4 MiB less five literals; the second block begins with a match.
+    const run = (literals: number, total: number): Uint8Array => {
+      const match = total - literals - 5 - 4 - 15;
+      const more = [...new Array<number>(Math.floor(match / 255)).fill(255), match % 255];
+      const tail = Uint8Array.of(0x50, 0x61, 0x61, 0x61, 0x61, 0x61);
+      return new Uint8Array(
+        Buffer.concat([Uint8Array.of((literals << 4) | 15, ...new Array<number>(literals).fill(0x61), 1, 0), Uint8Array.from(more), tail]),
+      );
+    };
+    const frame = frameOf(content, { linked: true, content: true, sizeId: 7 }, [
+      run(1, half),
+      run(0, half),
+      Uint8Array.of(0x50, 0x61, 0x61, 0x61, 0x61, 0x61),
+    ]);
+    expectSame(lz4.decompress(frame, MAX), content);
+    expect(() => lz4.decompress(frame, half)).toThrow(/more than 4194304 bytes/);
+    const small = frameOf(content, { linked: true, sizeId: 4 }, [run(1, half)]);
+    expect(() => lz4.decompress(small, MAX)).toThrow(/longer than the 65536 bytes/);
+  });
+
+  it("says of any bytes what its twin says, and never gives up", async () => {
+    const { lz4 } = await coreOf(build);
+    const content = logLines(3000);
+    const good = lz4.compress(content);
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        fc.nat(good.length),
+        (changes, cut) => {
+          const harmed = good.slice(0, cut % 5 === 0 ? cut : good.length);
+          for (const [at, byte] of changes) if (at < harmed.length) harmed[at] = byte;
+          // Reserved bits, dictionaries and the order of refusals are the frame's own; its twin reads the block alone.
+          if (Buffer.compare(harmed.subarray(0, 7), good.subarray(0, 7)) !== 0) return void outcome(() => lz4.decompress(harmed, MAX));
+          expectSame(
+            outcome(() => lz4.decompress(harmed, MAX)),
+            twinOutcome(() => twinReadLz4Frame(harmed)),
+          );
+        },
+      ),
+      { numRuns: build === "release" ? 1500 : 200 },
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 60 }), (block) => {
+        const out: number[] = [];
+        const expected = twinOutcome(() => {
+          twinReadLz4Block(block, out, 0, 65536);
+          return Uint8Array.from(out);
+        });
+        expectSame(
+          outcome(() => lz4.decompress(frameOf(new Uint8Array(0), {}, [block]), MAX)),
+          expected,
+        );
+      }),
+      { numRuns: build === "release" ? 3000 : 300 },
+    );
+  });
+
+  it("refuses what stands behind its end, a dictionary, and flags that stand for nothing", async () => {
+    const { lz4 } = await coreOf(build);
+    const frame = lz4.compress(text.encode("hello hello hello"));
+    expect(() => lz4.decompress(new Uint8Array([...frame, 0]), MAX)).toThrow(/1 bytes behind its end/);
+    expect(() => lz4.decompress(new Uint8Array([...frame, ...frame]), MAX)).toThrow(/bytes behind its end/);
+    const withFlags = (flags: number, size: number): Uint8Array => {
+      const described = Uint8Array.of(flags, size);
+      return Uint8Array.of(4, 0x22, 0x4d, 0x18, ...described, (twinXxh32(described) >>> 8) & 0xff, 0, 0, 0, 0);
+    };
+    expect(lz4.decompress(withFlags(0x60, 0x40), MAX).length).toBe(0);
+    expect(() => lz4.decompress(withFlags(0x61, 0x40), MAX)).toThrow(/dictionary/);
+    for (const [flags, size] of [
+      [0x62, 0x40],
+      [0x60, 0x30],
+      [0x60, 0x41],
+      [0x60, 0xc0],
+    ] as const) {
+      expect(() => lz4.decompress(withFlags(flags, size), MAX)).toThrow(/stand for nothing/);
+    }
+    expect(() => lz4.decompress(withFlags(0x20, 0x40), MAX)).toThrow(/version/);
+  });
+});
+
+describe.each(BUILDS)("snappy (%s)", (build) => {
+  it("writes streams as Java's client does, that its twin and snappyjs read", async () => {
+    const { snappy } = await coreOf(build);
+    fc.assert(
+      fc.property(anyContent, fc.nat(80), (content, roomBefore) => {
+        const stream = snappy.compress(content, roomBefore).subarray(roomBefore);
+        expectSame(twinReadXerial(stream), content);
+        expectSame(snappy.decompress(stream, MAX, roomBefore).subarray(roomBefore), content);
+        if (content.length > 0 && content.length <= 32768) expectSame(snappyjs.uncompress(stream.subarray(20)), content, "snappyjs");
+        if (content.length > 0) expect(() => snappy.decompress(stream, content.length - 1)).toThrow(/more than \d+ bytes come out/);
+      }),
+      { numRuns: build === "release" ? 300 : 40 },
+    );
+  });
+
+  it("reads a bare block, of any length", async () => {
+    const { snappy } = await coreOf(build);
+    fc.assert(
+      fc.property(anyContent, (content) => {
+        expectSame(snappy.decompress(snappyjs.compress(content), content.length), content);
+      }),
+      { numRuns: build === "release" ? 150 : 20 },
+    );
+    const long = logLines(2_500_000);
+    expectSame(snappy.decompress(snappyjs.compress(long), MAX), long);
+  });
+
+  it("says of any bytes what its twin says, and never gives up", async () => {
+    const { snappy } = await coreOf(build);
+    const block = snappyjs.compress(logLines(3000));
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(block.length - 1), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        fc.nat(block.length),
+        (changes, cut) => {
+          const harmed = block.slice(0, cut % 5 === 0 ? cut : block.length);
+          for (const [at, byte] of changes) if (at < harmed.length) harmed[at] = byte;
+          expectSame(
+            outcome(() => snappy.decompress(harmed, MAX)),
+            twinOutcome(() => twinReadSnappyBlock(harmed)),
+          );
+        },
+      ),
+      { numRuns: build === "release" ? 1500 : 200 },
+    );
+    fc.assert(
+      fc.property(fc.nat(40), fc.uint8Array({ maxLength: 40 }), (length, elements) => {
+        const bytes = Uint8Array.of(length, ...elements);
+        expectSame(
+          outcome(() => snappy.decompress(bytes, MAX)),
+          twinOutcome(() => twinReadSnappyBlock(bytes)),
+        );
+      }),
+      { numRuns: build === "release" ? 3000 : 300 },
+    );
+  });
+
+  it("allocates nothing for a length that no block of its size can have", async () => {
+    const { snappy } = await coreOf(build);
+    const claim = Uint8Array.of(0x80, 0x80, 0x80, 0x1f, 0x00, 0x61);
+    expect(() => snappy.decompress(claim, MAX)).toThrow(/which none can/);
+    expect(() => snappy.decompress(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f, 0x00, 0x61), MAX)).toThrow(/more than 67108864 bytes/);
+  });
+});
+
+describe.each(BUILDS)("codecs at the end of memory (%s)", (build) => {
+  it("trap in place of reading or writing outside", async () => {
+    const raw = await exportsOf(build);
+    const end = raw.memory.buffer.byteLength;
+    expect(() => raw.lz4CompressBlock(end - 10, 10, 1 << 20)).toThrow(/unreachable/);
+    expect(() => raw.lz4DecompressBlock(1 << 20, 10, end - 10, 10, 0)).toThrow(/unreachable/);
+    expect(() => raw.snappyCompressBlock(1 << 20, 40_000, 2 << 20)).toThrow(/unreachable/);
+    expect(() => raw.snappyDecompressBlock(1 << 20, -1, 2 << 20, 10)).toThrow(/unreachable/);
+  });
+});
