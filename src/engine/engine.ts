@@ -21,6 +21,7 @@ import type {
   ProducerIdentity,
   SyncGroupRequest,
   TopicMetadata,
+  TransactionIdentity,
 } from "../api/broker.ts";
 import type { Bytes, TopicPartition } from "../api/bytes.ts";
 import type { QuotaKey } from "../api/odradek.ts";
@@ -43,11 +44,13 @@ import {
   Maintenance,
   OFFSET_EXPIRY_INTERVAL_MS,
   RETENTION_INTERVAL_MS,
+  TRANSACTION_SCAN_INTERVAL_MS,
 } from "./maintenance.ts";
 import { collectMetrics } from "./metrics.ts";
 import { ProducePath } from "./produce-path.ts";
 import { QuotaService } from "./quota-service.ts";
 import { type ConfigChange, describe, describeWhole, TopicAdmin } from "./topic-admin.ts";
+import type { TransactionService } from "./transaction-service.ts";
 
 export interface MaintenanceReport {
   readonly segmentsDeleted: number;
@@ -61,6 +64,7 @@ export class Engine implements Broker {
   readonly #house: House;
   readonly #lock: LockWatch;
   readonly #groups: GroupService;
+  readonly #transactions: TransactionService;
   readonly #admin: TopicAdmin;
   readonly #produce: ProducePath;
   readonly #fetch: FetchPath;
@@ -70,7 +74,7 @@ export class Engine implements Broker {
   #fileTurn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
-  constructor(house: House, groups: GroupService, lock: StorageLock | null) {
+  constructor(house: House, groups: GroupService, transactions: TransactionService, lock: StorageLock | null) {
     const { context } = house;
     this.core = context.core;
     this.compression = context.compression;
@@ -78,8 +82,9 @@ export class Engine implements Broker {
     this.#house = house;
     this.#lock = new LockWatch(lock, house.events);
     this.#groups = groups;
+    this.#transactions = transactions;
     this.#admin = new TopicAdmin(house, (topic) => groups.topicDeleted(topic));
-    this.#produce = new ProducePath(house.topics, context.core, context.storage.durability);
+    this.#produce = new ProducePath(house.topics, context.core, context.storage.durability, transactions);
     this.#fetch = new FetchPath(house.topics, context.clock, this.#closed.signal);
     this.#quotas = new QuotaService({
       clock: context.clock,
@@ -151,7 +156,11 @@ export class Engine implements Broker {
   }
 
   adoptTopic(topic: string, options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] }): Promise<void> {
-    return this.#changing("adoptTopic", () => this.#withFiles(() => this.#admin.adopt(topic, options)));
+    return this.#changing("adoptTopic", async () => {
+      await this.#withFiles(() => this.#admin.adopt(topic, options));
+      const { slots } = this.#house.topics.require(topic);
+      await this.#transactions.partitionsOpened(slots.map((_, partition) => ({ topic, partition })));
+    });
   }
 
   topicNames(): string[] {
@@ -213,24 +222,27 @@ export class Engine implements Broker {
 
   // ── Transactions ───────────────────────────────────────────────────────────
 
-  initProducerId(): Promise<ProducerIdentity> {
-    return Promise.reject(notYet("transactions"));
+  initProducerId(
+    request: { readonly transactionalId: string | null; readonly transactionTimeoutMs: number },
+    signal?: AbortSignal,
+  ): Promise<ProducerIdentity> {
+    return this.#changing("initProducerId", () => this.#transactions.initProducerId(request, signal));
   }
 
-  addPartitions(): Promise<void> {
-    return Promise.reject(notYet("transactions"));
+  addPartitions(request: TransactionIdentity & { readonly partitions: readonly TopicPartition[] }): Promise<void> {
+    return this.#changing("addPartitions", () => this.#transactions.addPartitions(request));
   }
 
-  addOffsets(): Promise<void> {
-    return Promise.reject(notYet("transactions"));
+  addOffsets(request: TransactionIdentity & { readonly groupId: string }): Promise<void> {
+    return this.#changing("addOffsets", () => this.#transactions.addOffsets(request));
   }
 
-  commitOffsets(): Promise<void> {
-    return Promise.reject(notYet("transactions"));
+  commitOffsets(request: TransactionIdentity & Omit<OffsetCommitRequest, "durable">): Promise<void> {
+    return this.#changing("commitOffsets", () => this.#transactions.commitOffsets(request));
   }
 
-  endTransaction(): Promise<ProducerIdentity> {
-    return Promise.reject(notYet("transactions"));
+  endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity> {
+    return this.#changing("endTransaction", () => this.#transactions.endTransaction(request));
   }
 
   // ── Quotas ─────────────────────────────────────────────────────────────────
@@ -254,7 +266,9 @@ export class Engine implements Broker {
   // ── Upkeep ─────────────────────────────────────────────────────────────────
 
   reopenPartition(at: TopicPartition): Promise<void> {
-    return this.#changing("reopenPartition", () => this.#admin.reopenPartition(at, () => this.#groups.partitionReopened(at)));
+    const settleTransactions = (): Promise<void> => this.#transactions.partitionReopened(at);
+    const beforeAppends = (): Promise<void> => this.#groups.partitionReopened(at, settleTransactions);
+    return this.#changing("reopenPartition", () => this.#admin.reopenPartition(at, beforeAppends));
   }
 
   backup(target: StorageDriver): Promise<BackupReport> {
@@ -282,7 +296,7 @@ export class Engine implements Broker {
   }
 
   metrics(): Readonly<Record<string, number>> {
-    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups, this.#quotas);
+    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups, this.#transactions, this.#quotas);
   }
 
   /** Idempotent. Resolves when everything appended is durable and the lock is free. */
@@ -305,6 +319,8 @@ export class Engine implements Broker {
       await this.#admin.settled();
       // Whatever fails, the rest is closed: a log that stays open would write on beside the next owner.
       const outcomes = [
+        // Before the groups: a transaction that ends may commit offsets.
+        ...(await Promise.allSettled([this.#transactions.close(isOurs)])),
         ...(await Promise.allSettled([this.#groups.close()])),
         ...(await Promise.allSettled(closeLogs(topics.openLogs(), isOurs))),
       ];
@@ -342,6 +358,12 @@ export class Engine implements Broker {
         intervalMs: OFFSET_EXPIRY_INTERVAL_MS,
         run: () => this.#groups.expireOffsets(),
       },
+      {
+        name: "transactions",
+        firstMs: TRANSACTION_SCAN_INTERVAL_MS,
+        intervalMs: TRANSACTION_SCAN_INTERVAL_MS,
+        run: () => this.#transactions.scan(),
+      },
     ];
   }
 
@@ -361,10 +383,6 @@ export class Engine implements Broker {
   #closedError(call: string): UsageError {
     return new UsageError("LOG_CLOSED", `${call}: the log was closed`);
   }
-}
-
-function notYet(what: string): UsageError {
-  return new UsageError("UNSUPPORTED_VERSION", `${what} are not there yet`);
 }
 
 /** Each resolves when its log is closed; one that fails meanwhile rejects. One that had failed before was told of when it did. */

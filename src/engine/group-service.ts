@@ -8,10 +8,11 @@ import type {
   JoinGroupResponse,
   LeaveGroupRequest,
   OffsetCommitRequest,
+  ProducerIdentity,
   SyncGroupRequest,
 } from "../api/broker.ts";
 import type { Bytes, TopicPartition } from "../api/bytes.ts";
-import { CorruptionError, faultFromError, GroupError, type OdradekError, StorageError } from "../base/errors.ts";
+import { CorruptionError, errorFromFault, faultFromError, GroupError, type OdradekError, StorageError } from "../base/errors.ts";
 import { GroupCoordinator } from "../group/coordinator.ts";
 import { groupPartition } from "../group/group-partition.ts";
 import { OffsetStore } from "../group/offset-store.ts";
@@ -41,14 +42,18 @@ export class GroupService {
     });
   }
 
-  /** Reads what was committed, and sets back (C5) what lies beyond its log's end, before anything is appended there. */
+  /** Reads what was committed. Transactions are to be recovered next, then `settle` must set back what points too far. */
   static async start(house: House, options: { readonly offsetsFlushMs: number }): Promise<GroupService> {
     const topic = new InternalTopic(house, OFFSETS_TOPIC, options.offsetsFlushMs);
     const service = new GroupService(house, topic);
     for (const partition of topic.partitions()) await service.#load(partition);
     service.#restoreGroups();
-    if (!house.context.readOnly) await service.#clamp(() => true);
     return service;
+  }
+
+  /** C5: sets back, durably, what lies beyond its log's end, before anything is appended there. */
+  async settle(): Promise<void> {
+    if (!this.#house.context.readOnly) await this.#clamp(() => true);
   }
 
   get count(): number {
@@ -81,6 +86,20 @@ export class GroupService {
       const fault = faults[index] ?? (answers.next().value as { readonly fault: Fault | null }).fault;
       return { topic, partition, fault };
     });
+  }
+
+  /** Offsets that count when this producer's transaction commits; resolves when written. */
+  async commitInTransaction(request: Omit<OffsetCommitRequest, "durable">, transaction: ProducerIdentity): Promise<void> {
+    this.#coordinator.checkCommit(request);
+    this.#refuseUnread(groupPartition(request.groupId));
+    const fault = request.offsets.map((at) => this.#partitionFault(at)).find((found) => found !== null);
+    if (fault) throw errorFromFault(fault);
+    await this.#store.commitInTransaction(request.groupId, request.offsets, transaction);
+  }
+
+  /** The transaction's marker is durable in that partition of `__consumer_offsets`. */
+  transactionEnded(partition: number, producerId: bigint, committed: boolean): void {
+    this.#store.transactionEnded(partition, producerId, committed);
   }
 
   async offsetFetch(request: {
@@ -130,14 +149,20 @@ export class GroupService {
     await this.#store.forgetTopic(topic);
   }
 
-  /** A partition was recovered: committed offsets that lie behind its end are set back, or those that it keeps are read now. */
-  async partitionReopened(at: TopicPartition): Promise<void> {
-    if (at.topic !== OFFSETS_TOPIC) return await this.#clamp(({ topic, partition }) => topic === at.topic && partition === at.partition);
-    if (!this.#unread.delete(at.partition)) return;
-    await this.#load(at.partition);
-    this.#refuseUnread(at.partition);
-    this.#restoreGroups();
-    await this.#clamp(() => true);
+  /**
+   * A partition was recovered: committed offsets that it keeps are read, where they were not; then `settleTransactions` ends what can
+   * be ended now; then committed offsets that lie behind its end are set back.
+   */
+  async partitionReopened(at: TopicPartition, settleTransactions: () => Promise<void>): Promise<void> {
+    const isLoaded = at.topic === OFFSETS_TOPIC && this.#unread.delete(at.partition);
+    if (isLoaded) {
+      await this.#load(at.partition);
+      this.#refuseUnread(at.partition);
+      this.#restoreGroups();
+    }
+    await settleTransactions();
+    if (at.topic !== OFFSETS_TOPIC) await this.#clamp(({ topic, partition }) => topic === at.topic && partition === at.partition);
+    else if (isLoaded) await this.#clamp(() => true);
   }
 
   async expireOffsets(): Promise<void> {
@@ -183,7 +208,8 @@ export class GroupService {
     const at = { topic: OFFSETS_TOPIC, partition };
     const told = (error: unknown): void => this.#house.events.emit("book.rebuilt", { partition: at, error });
     try {
-      for await (const records of this.#topic.read(partition)) this.#store.load(records, told);
+      this.#store.forgetPending(partition);
+      for await (const batches of this.#topic.read(partition)) for (const batch of batches) this.#store.loadBatch(batch, partition, told);
     } catch (error) {
       // What is damaged is redelivered. What may be whole must not pass for nothing: a group that begins at "latest" would skip.
       if (!(error instanceof CorruptionError)) this.#unread.set(partition, storageError(error, "reading", OFFSETS_TOPIC));

@@ -1,8 +1,9 @@
 /** An internal topic as a place for records of the engine's own: written as batches, read from the start, made when first written. */
 import type { Bytes } from "../api/bytes.ts";
 import type { Timer } from "../base/clock.ts";
+import { decodeMarker } from "../base/control-record.ts";
 import { UsageError } from "../base/errors.ts";
-import { batchByteLengthAt, isControl, readBatchHeader } from "../base/record-batch.ts";
+import { batchByteLengthAt, isControl, isTransactional, readBatchHeader } from "../base/record-batch.ts";
 import { RecordCursor } from "../base/record-decoder.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { newTopicId } from "../topic/topic-id.ts";
@@ -14,6 +15,23 @@ export interface InternalRecord {
   readonly key: Bytes;
   /** null: a tombstone. */
   readonly value: Bytes | null;
+}
+
+/** One batch of an internal topic, as it stands in its partition. */
+export interface InternalBatch {
+  /** -1: of no producer. */
+  readonly producerId: bigint;
+  /** Its records count when its producer's transaction has committed. */
+  readonly transactional: boolean;
+  /** What a marker says of its producer's open transaction; null: the batch has records. */
+  readonly marker: "commit" | "abort" | null;
+  readonly records: readonly InternalRecord[];
+}
+
+/** Whose transaction records belong to. */
+export interface TransactionalWriter {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
 }
 
 /** A batch is closed past this size, well below every maxMessageBytes. */
@@ -37,17 +55,31 @@ export class InternalTopic {
   }
 
   /** Resolves when written; durable within `flushMs`, or with `durable` before it resolves. Keeps call order within a partition. */
-  async append(partition: number, records: readonly InternalRecord[], durable: boolean): Promise<void> {
+  async append(
+    partition: number,
+    records: readonly InternalRecord[],
+    durable: boolean,
+    transaction: TransactionalWriter | null = null,
+  ): Promise<void> {
     if (records.length === 0) return;
+    const log = await this.write(partition, records, transaction);
+    if (durable) await log.flush();
+    else this.#flushSoon(log);
+  }
+
+  /** Resolves when written, with the log whose `flush` makes it durable. Rejects when nothing, or not all of it, was kept. */
+  async write(partition: number, records: readonly InternalRecord[], transaction: TransactionalWriter | null): Promise<PartitionLog> {
     if (this.#house.context.readOnly)
       throw new UsageError("READ_ONLY", `${this.#name} cannot be written: the log was opened with readOnly`);
     const slot = this.#house.topics.find(this.#name)?.slots[partition];
     const log = slot?.state === "open" ? slot.log : await this.#make(partition);
     const { writer } = this.#house.context.core;
     const now = this.#house.context.clock.now();
+    // As Kafka's coordinator writes: its own turns keep the order, no sequence is needed.
+    const options = transaction === null ? NO_PRODUCER : { ...transaction, baseSequence: -1, transactional: true };
     let next = 0;
     while (next < records.length) {
-      writer.begin(NO_PRODUCER);
+      writer.begin(options);
       do {
         const record = records[next] as InternalRecord;
         writer.append(record.key, record.value, null, now);
@@ -58,12 +90,11 @@ export class InternalTopic {
       const appended = log.append(batch, { recordCount, maxTimestamp: now });
       if (appended instanceof Promise) await appended;
     }
-    if (durable) await log.flush();
-    else this.#flushSoon(log);
+    return log;
   }
 
-  /** Every record of a partition, from the log start on, tombstones included, a piece at a time. */
-  async *read(partition: number): AsyncGenerator<InternalRecord[]> {
+  /** Every batch of a partition, from the log start on, tombstones and markers included, a piece at a time. */
+  async *read(partition: number): AsyncGenerator<InternalBatch[]> {
     const slot = this.#house.topics.find(this.#name)?.slots[partition];
     if (slot?.state === "failed") throw slot.error;
     if (slot?.state !== "open") return;
@@ -72,20 +103,19 @@ export class InternalTopic {
     while (offset < log.watermarks.highWatermark) {
       const batches = await log.read(offset, READ_BYTES);
       if (batches.byteLength === 0) return;
-      const records: InternalRecord[] = [];
+      const piece: InternalBatch[] = [];
       for (let position = 0; position < batches.byteLength; position += batchByteLengthAt(batches, position)) {
-        const { attributes, lastOffset } = readBatchHeader(batches, position);
-        offset = lastOffset + 1;
-        // Markers of transactions say nothing of offsets or groups.
-        if (isControl(attributes)) continue;
-        const cursor = new RecordCursor(batches, position);
-        while (cursor.next()) {
-          if (cursor.keyLength >= 0)
-            records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valuePart(batches, cursor) });
-        }
+        offset = readBatchHeader(batches, position).lastOffset + 1;
+        piece.push(internalBatch(batches, position));
       }
-      yield records;
+      yield piece;
     }
+  }
+
+  /** The log of a partition that has one. */
+  log(partition: number): PartitionLog | null {
+    const slot = this.#house.topics.find(this.#name)?.slots[partition];
+    return slot?.state === "open" ? slot.log : null;
   }
 
   /** Partitions that have a log. */
@@ -153,6 +183,22 @@ export class InternalTopic {
     topics.put(topic);
     return topic;
   }
+}
+
+function internalBatch(batches: Bytes, position: number): InternalBatch {
+  const { attributes, producerId } = readBatchHeader(batches, position);
+  const cursor = new RecordCursor(batches, position);
+  if (isControl(attributes)) {
+    const key = cursor.next() && cursor.keyLength >= 0 ? part(batches, cursor.keyStart, cursor.keyLength) : null;
+    const type = decodeMarker(key, null)?.type;
+    const marker = type === "commit" || type === "abort" ? type : null;
+    return { producerId, transactional: isTransactional(attributes), marker, records: [] };
+  }
+  const records: InternalRecord[] = [];
+  while (cursor.next()) {
+    if (cursor.keyLength >= 0) records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valuePart(batches, cursor) });
+  }
+  return { producerId, transactional: isTransactional(attributes), marker: null, records };
 }
 
 const part = (batches: Bytes, start: number, byteLength: number): Bytes => batches.subarray(start, start + byteLength);

@@ -9,6 +9,8 @@ export const RETENTION_INTERVAL_MS = 300_000;
 export const CHECKPOINT_INTERVAL_MS = 60_000;
 /** Kafka's offsets.retention.check.interval.ms. */
 export const OFFSET_EXPIRY_INTERVAL_MS = 600_000;
+/** Kafka's transaction.abort.timed.out.transaction.cleanup.interval.ms. */
+export const TRANSACTION_SCAN_INTERVAL_MS = 10_000;
 
 export interface MaintenanceTask {
   readonly name: string;

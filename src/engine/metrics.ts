@@ -4,12 +4,14 @@ import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
 import type { ProducePath } from "./produce-path.ts";
 import type { QuotaService } from "./quota-service.ts";
+import type { TransactionService } from "./transaction-service.ts";
 
 export function collectMetrics(
   house: House,
   produce: ProducePath,
   fetch: FetchPath,
   groups: GroupService,
+  transactions: TransactionService,
   quotas: QuotaService,
 ): Readonly<Record<string, number>> {
   const logs = house.topics.openLogs();
@@ -24,6 +26,7 @@ export function collectMetrics(
     produceBytes: produce.bytes,
     fetches: fetch.fetches,
     fetchBytes: fetch.bytes,
+    ...transactions.metrics(),
     ...quotas.metrics(),
   };
   for (const [type, count] of house.events.counts()) metrics[`events.${type}`] = count;

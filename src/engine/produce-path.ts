@@ -1,6 +1,6 @@
 /** The way of one batch from the broker port into a partition's log: checked, stamped, written, and acknowledged. */
 import type { ProduceRequest, ProduceResponse } from "../api/broker.ts";
-import type { Durability } from "../api/bytes.ts";
+import type { Durability, TopicPartition } from "../api/bytes.ts";
 import { readInt16, readInt32 } from "../base/big-endian.ts";
 import { CoreFaultError, StorageError, UsageError } from "../base/errors.ts";
 import { isOwnBatch } from "../base/own-batch.ts";
@@ -23,19 +23,26 @@ import { hasProducer } from "../log/producer-table.ts";
 import type { OpenTopic } from "./open-topic.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 
+/** Throws unless a transactional batch belongs to the transaction that its producer has open. */
+export interface TransactionVerifier {
+  verify(at: TopicPartition, producerId: bigint, producerEpoch: number): void;
+}
+
 const WRITTEN: Readonly<Record<Durability, Durability>> = { power: "process", process: "process", none: "none" };
 
 export class ProducePath {
   readonly #topics: TopicRegistry;
   readonly #core: Core;
   readonly #durability: Durability;
+  readonly #transactions: TransactionVerifier;
   /** Part of `metrics()`. */
   batches = 0;
   records = 0;
   bytes = 0;
 
-  constructor(topics: TopicRegistry, core: Core, durability: Durability) {
+  constructor(topics: TopicRegistry, core: Core, durability: Durability, transactions: TransactionVerifier) {
     this.#topics = topics;
+    this.#transactions = transactions;
     this.#core = core;
     this.#durability = durability;
   }
@@ -53,6 +60,7 @@ export class ProducePath {
         throw new StorageError("PARTITION_FAILED", `${log.spec.directory}: the partition is being reopened and takes no appends yet`);
       }
       const verdict = this.#check(topic, log, batch);
+      if (isTransactional(batch[ATTRIBUTES_AT + 1] as number)) this.#checkTransaction(request);
       this.batches += 1;
       this.records += verdict.recordCount;
       this.bytes += batch.byteLength;
@@ -78,6 +86,12 @@ export class ProducePath {
       durability,
       throttleTimeMs: 0,
     };
+  }
+
+  /** Before its first batch here the transaction must name this partition: else nobody would know to end it. */
+  #checkTransaction({ topic, partition, batch }: ProduceRequest): void {
+    const { producerId, producerEpoch } = readBatchHeader(batch);
+    this.#transactions.verify({ topic, partition }, producerId, producerEpoch);
   }
 
   /** Kafka's rules for a batch that a client sent (storage-format: validation on append). */

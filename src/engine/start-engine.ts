@@ -19,6 +19,7 @@ import { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
 import { loadTopics } from "./topic-loader.ts";
 import { TopicRegistry } from "./topic-registry.ts";
+import { TransactionService } from "./transaction-service.ts";
 
 export interface EngineWiring {
   readonly clock: Clock;
@@ -81,8 +82,11 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
     await loadTopics(house);
     options.signal?.throwIfAborted();
     const groups = await GroupService.start(house, { offsetsFlushMs: options.offsetsFlushMs });
+    // Committed offsets before they are held against the logs' ends (C5): a transaction that is completed may commit some.
+    const transactions = await TransactionService.start(house, groups, { flushMs: options.offsetsFlushMs });
+    await groups.settle();
     if (!options.readOnly) await finishDeletions(house, (topic) => groups.topicDeleted(topic));
-    return new Engine(house, groups, lock);
+    return new Engine(house, groups, transactions, lock);
   } catch (error) {
     // Closed without a promise: the next open recovers.
     await Promise.allSettled(topics.openLogs().map((log) => log.close(false)));

@@ -1,13 +1,14 @@
 /** Committed offsets and kept groups: told from memory, changed through records of `__consumer_offsets`. */
-import type { CommittedOffset, Fault, OffsetCommitRequest } from "../api/broker.ts";
+import type { CommittedOffset, Fault, OffsetCommitRequest, ProducerIdentity } from "../api/broker.ts";
 import type { Bytes, NextOffset, TopicPartition } from "../api/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { faultFromError, GroupError, type OdradekError, UsageError } from "../base/errors.ts";
+import { errorFromFault, faultFromError, GroupError, type OdradekError, UsageError } from "../base/errors.ts";
 import type { GroupMetadata } from "./group-metadata.ts";
 import { groupPartition } from "./group-partition.ts";
 import { type ExpiryFacts, isExpired, OFFSETS_RETENTION_MS } from "./offset-expiry.ts";
 import { OffsetTable } from "./offset-table.ts";
 import { type Change, type OffsetAppender, OffsetWriter } from "./offset-writer.ts";
+import { PendingOffsets } from "./pending-offsets.ts";
 import { decodeGroupValue, encodeGroupValue } from "./schemas/group-metadata-value.ts";
 import { decodeOffsetValue, encodeOffsetValue, type StoredOffset } from "./schemas/offset-commit-value.ts";
 import { decodeKey, encodeGroupKey, encodeOffsetKey } from "./schemas/record-key.ts";
@@ -15,17 +16,29 @@ import { decodeKey, encodeGroupKey, encodeOffsetKey } from "./schemas/record-key
 /** Kafka's `offset.metadata.max.bytes`, which counts characters too. */
 const METADATA_LENGTH_MAX = 4096;
 
-type StoreChange = Change &
-  (
-    | { readonly groupId: string; readonly topic: string; readonly partition: number; readonly stored: StoredOffset | null }
-    | { readonly groupId: string; readonly topic: null; readonly group: GroupMetadata | null }
-  );
+type OffsetChange = Change & {
+  readonly groupId: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly stored: StoredOffset | null;
+};
+type StoreChange = OffsetChange | (Change & { readonly groupId: string; readonly topic: null; readonly group: GroupMetadata | null });
 
 export interface OffsetStoreOptions {
   readonly appender: OffsetAppender;
   readonly clock: Clock;
   /** Kafka's `offsets.retention.minutes`, in ms: 7 days unless said. */
   readonly offsetsRetentionMs?: number | undefined;
+}
+
+/** A batch of `__consumer_offsets` as it stands there. */
+export interface StoredBatch {
+  /** -1: of no producer. */
+  readonly producerId: bigint;
+  readonly transactional: boolean;
+  /** What a marker says of its producer's transaction; null: the batch has records. */
+  readonly marker: "commit" | "abort" | null;
+  readonly records: Iterable<{ readonly key: Uint8Array | null; readonly value: Uint8Array | null }>;
 }
 
 export interface SetBackOffset extends NextOffset {
@@ -36,12 +49,13 @@ export interface SetBackOffset extends NextOffset {
 
 export class OffsetStore {
   readonly #table = new OffsetTable();
+  readonly #pending = new PendingOffsets<OffsetChange>();
   readonly #writer: OffsetWriter<StoreChange>;
   readonly #clock: Clock;
   readonly #retentionMs: number;
 
   constructor({ appender, clock, offsetsRetentionMs }: OffsetStoreOptions) {
-    this.#writer = new OffsetWriter(appender, (change) => this.#apply(change));
+    this.#writer = new OffsetWriter(appender, (change, transaction) => this.#written(change, transaction));
     this.#clock = clock;
     this.#retentionMs = offsetsRetentionMs ?? OFFSETS_RETENTION_MS;
   }
@@ -55,21 +69,36 @@ export class OffsetStore {
     records: Iterable<{ readonly key: Uint8Array | null; readonly value: Uint8Array | null }>,
     onUnreadable?: (error: unknown) => void,
   ): void {
+    this.loadBatch({ producerId: -1n, transactional: false, marker: null, records }, -1, onUnreadable);
+  }
+
+  /** As `load`, of a batch in that partition: what belongs to a transaction counts from its marker on. */
+  loadBatch(
+    { producerId, transactional, marker, records }: StoredBatch,
+    partitionOf50: number,
+    onUnreadable?: (error: unknown) => void,
+  ): void {
+    if (marker !== null) this.transactionEnded(partitionOf50, producerId, marker === "commit");
     for (const { key, value } of records) {
       try {
-        if (key !== null) this.#loadRecord(key, value);
+        if (key !== null) this.#loadRecord(key, value, partitionOf50, transactional ? producerId : null);
       } catch (error) {
         onUnreadable?.(error);
       }
     }
   }
 
+  /** Offsets that pend for a partition about to be read again. */
+  forgetPending(partitionOf50: number): void {
+    this.#pending.forget(partitionOf50);
+  }
+
   groupIds(): string[] {
-    return this.#table.groupIds();
+    return [...new Set([...this.#table.groupIds(), ...this.#pending.groupIds()])];
   }
 
   has(groupId: string): boolean {
-    return this.#table.has(groupId);
+    return this.#table.has(groupId) || this.#pending.ofGroup(groupPartition(groupId), groupId).length > 0;
   }
 
   /** What was kept of the group, for `GroupCoordinator.restore`. */
@@ -110,18 +139,26 @@ export class OffsetStore {
     offsets: OffsetCommitRequest["offsets"],
     durable: boolean,
   ): Promise<(TopicPartition & { readonly fault: Fault | null })[]> {
-    if (groupId === "") throw new GroupError("INVALID_GROUP_ID", "groupId: expected a string that is not empty");
-    const commitTimestamp = this.#clock.now();
-    const changes: StoreChange[] = [];
-    const answers = offsets.map(({ topic, partition, nextOffset, metadata }) => {
-      const error = refusal(groupId, nextOffset, metadata);
-      // Epoch -1: a committed offset must not make a reader doubt a log that was truncated and grew again under a new epoch.
-      const stored = { nextOffset, leaderEpoch: -1, metadata, commitTimestamp, expireTimestamp: -1 };
-      if (error === null) changes.push(offsetChange(groupId, topic, partition, stored));
-      return { topic, partition, fault: error === null ? null : faultFromError(error) };
-    });
+    const { changes, answers } = this.#offsetChanges(groupId, offsets);
     await this.#writer.write(groupPartition(groupId), changes, durable);
     return answers;
+  }
+
+  /**
+   * As `commit`, within a transaction that its producer has open: told to nobody until `transactionEnded`. Resolves when written;
+   * rejects, with nothing written, when one of the offsets is refused.
+   */
+  async commitInTransaction(groupId: string, offsets: OffsetCommitRequest["offsets"], transaction: ProducerIdentity): Promise<void> {
+    const { changes, answers } = this.#offsetChanges(groupId, offsets);
+    const refused = answers.find(({ fault }) => fault !== null)?.fault;
+    if (refused) throw errorFromFault(refused);
+    await this.#writer.write(groupPartition(groupId), changes, false, transaction);
+  }
+
+  /** A marker of this producer stands in that partition: what pended there counts, or never was. */
+  transactionEnded(partitionOf50: number, producerId: bigint, committed: boolean): void {
+    const ended = this.#pending.end(partitionOf50, producerId, committed);
+    if (committed) for (const change of ended) this.#table.setOffset(change.groupId, change.topic, change.partition, change.stored);
   }
 
   /** Resolves when written. */
@@ -132,9 +169,7 @@ export class OffsetStore {
   /** Everything of the group goes; resolves when that is durable. That it has no members is checked before. */
   async deleteGroup(groupId: string): Promise<void> {
     await this.#writer.settled(groupPartition(groupId));
-    const changes: StoreChange[] = this.#table
-      .offsetsOf(groupId)
-      .map(({ topic, partition }) => offsetChange(groupId, topic, partition, null));
+    const changes: StoreChange[] = this.#placesOf(groupId).map(({ topic, partition }) => offsetChange(groupId, topic, partition, null));
     if (this.#table.group(groupId) !== null) changes.push(groupChange(groupId, null));
     await this.#writer.write(groupPartition(groupId), changes, true);
   }
@@ -142,8 +177,10 @@ export class OffsetStore {
   /** Resolves when durable. That no member is subscribed to the topics is checked before. */
   async deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
     await this.#writer.settled(groupPartition(groupId));
-    const known = partitions.filter(({ topic, partition }) => this.#table.offset(groupId, topic, partition) !== null);
-    const changes = known.map(({ topic, partition }) => offsetChange(groupId, topic, partition, null));
+    const known = new Set(this.#placesOf(groupId).map(placeOf));
+    const changes = partitions
+      .filter((at) => known.has(placeOf(at)))
+      .map(({ topic, partition }) => offsetChange(groupId, topic, partition, null));
     await this.#writer.write(groupPartition(groupId), changes, true);
   }
 
@@ -152,7 +189,7 @@ export class OffsetStore {
     await this.#writer.settled();
     await Promise.all(
       this.groupIds().map((groupId) => {
-        const offsets = this.#table.offsetsOf(groupId).filter((offset) => offset.topic === topic);
+        const offsets = this.#placesOf(groupId).filter((offset) => offset.topic === topic);
         return this.deleteOffsets(groupId, offsets);
       }),
     );
@@ -199,11 +236,12 @@ export class OffsetStore {
       for (const offset of offsets) {
         const change = offsetChange(groupId, offset.topic, offset.partition, null);
         // A commit on its way is younger than what is known here.
-        if (this.#writer.isChanging(partitionOf50, change.id)) continue;
+        if (this.#writer.isChanging(partitionOf50, change.id) || this.#pending.has(partitionOf50, change.id)) continue;
         if (isExpired(offset, offset.topic, facts, nowMs, this.#retentionMs)) changes.push(change);
       }
       offsetCount += changes.length;
-      if (facts.state === "Empty" && changes.length === offsets.length && !this.#writer.isBusy(partitionOf50)) {
+      const isIdle = !this.#writer.isBusy(partitionOf50) && this.#pending.ofGroup(partitionOf50, groupId).length === 0;
+      if (facts.state === "Empty" && changes.length === offsets.length && isIdle) {
         goneGroupIds.push(groupId);
         if (this.#table.group(groupId) !== null) changes.push(groupChange(groupId, null));
       }
@@ -218,20 +256,61 @@ export class OffsetStore {
     return this.#writer.settled();
   }
 
-  #loadRecord(keyBytes: Uint8Array, value: Uint8Array | null): void {
+  #offsetChanges(
+    groupId: string,
+    offsets: OffsetCommitRequest["offsets"],
+  ): { readonly changes: StoreChange[]; readonly answers: (TopicPartition & { readonly fault: Fault | null })[] } {
+    if (groupId === "") throw new GroupError("INVALID_GROUP_ID", "groupId: expected a string that is not empty");
+    const commitTimestamp = this.#clock.now();
+    const changes: StoreChange[] = [];
+    const answers = offsets.map(({ topic, partition, nextOffset, metadata }) => {
+      const error = refusal(groupId, nextOffset, metadata);
+      // Epoch -1: a committed offset must not make a reader doubt a log that was truncated and grew again under a new epoch.
+      const stored = { nextOffset, leaderEpoch: -1, metadata, commitTimestamp, expireTimestamp: -1 };
+      if (error === null) changes.push(offsetChange(groupId, topic, partition, stored));
+      return { topic, partition, fault: error === null ? null : faultFromError(error) };
+    });
+    return { changes, answers };
+  }
+
+  /** Everything that the group has committed or is about to. */
+  #placesOf(groupId: string): TopicPartition[] {
+    const places = new Map<string, TopicPartition>();
+    for (const { topic, partition } of this.#table.offsetsOf(groupId)) places.set(placeOf({ topic, partition }), { topic, partition });
+    for (const { topic, partition } of this.#pending.ofGroup(groupPartition(groupId), groupId))
+      places.set(placeOf({ topic, partition }), { topic, partition });
+    return [...places.values()];
+  }
+
+  #loadRecord(keyBytes: Uint8Array, value: Uint8Array | null, partitionOf50: number, producerId: bigint | null): void {
     const key = decodeKey(keyBytes);
     if (key.kind === "offset") {
-      this.#table.setOffset(key.groupId, key.topic, key.partition, value === null ? null : decodeOffsetValue(value));
+      const { groupId, topic, partition } = key;
+      const id = offsetId(groupId, topic, partition);
+      const stored = value === null ? null : decodeOffsetValue(value);
+      this.#keep({ id, key: NO_BYTES, value: null, groupId, topic, partition, stored }, partitionOf50, producerId);
     } else if (key.kind === "group") {
       this.#table.setGroup(key.groupId, value === null ? null : decodeGroupValue(value));
     }
   }
 
-  #apply(change: StoreChange): void {
+  #written(change: StoreChange, transaction: ProducerIdentity | null): void {
     if (change.topic === null) this.#table.setGroup(change.groupId, change.group);
-    else this.#table.setOffset(change.groupId, change.topic, change.partition, change.stored);
+    else this.#keep(change, groupPartition(change.groupId), transaction === null ? null : transaction.producerId);
+  }
+
+  /** `producerId` null: outside of any transaction. */
+  #keep(change: OffsetChange, partitionOf50: number, producerId: bigint | null): void {
+    if (producerId !== null) {
+      this.#pending.add(partitionOf50, producerId, change);
+      return;
+    }
+    this.#pending.supersede(partitionOf50, change.id);
+    this.#table.setOffset(change.groupId, change.topic, change.partition, change.stored);
   }
 }
+
+const NO_BYTES: Bytes = new Uint8Array();
 
 function refusal(groupId: string, nextOffset: number, metadata: string): OdradekError | null {
   if (!Number.isSafeInteger(nextOffset) || nextOffset < 0) {
@@ -244,11 +323,14 @@ function refusal(groupId: string, nextOffset: number, metadata: string): Odradek
   return null;
 }
 
-function offsetChange(groupId: string, topic: string, partition: number, stored: StoredOffset | null): StoreChange {
+const placeOf = ({ topic, partition }: TopicPartition): string => `${partition}\0${topic}`;
+// No topic's name holds a zero, and no number begins with a letter: ids of different things differ.
+const offsetId = (groupId: string, topic: string, partition: number): string => `${partition}\0${topic}\0${groupId}`;
+
+function offsetChange(groupId: string, topic: string, partition: number, stored: StoredOffset | null): OffsetChange {
   const value: Bytes | null = stored === null ? null : encodeOffsetValue(stored);
-  // No topic's name holds a zero, and no number begins with a letter: ids of different things differ.
   return {
-    id: `${partition}\0${topic}\0${groupId}`,
+    id: offsetId(groupId, topic, partition),
     key: encodeOffsetKey(groupId, topic, partition),
     value,
     groupId,

@@ -1,9 +1,18 @@
 /** Changes on their way into `__consumer_offsets`: those of one turn, or made while a write is under way, share one append per partition. */
+import type { ProducerIdentity } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 
 export interface OffsetAppender {
-  /** Resolves when the records are written to that partition of `__consumer_offsets`, in this order; with `durable`, when they are durable. */
-  append(partitionOf50: number, records: readonly { readonly key: Bytes; readonly value: Bytes | null }[], durable: boolean): Promise<void>;
+  /**
+   * Resolves when the records are written to that partition of `__consumer_offsets`, in this order; with `durable`, when they are
+   * durable. With a `transaction` they belong to the one that this producer has open.
+   */
+  append(
+    partitionOf50: number,
+    records: readonly { readonly key: Bytes; readonly value: Bytes | null }[],
+    durable: boolean,
+    transaction: ProducerIdentity | null,
+  ): Promise<void>;
 }
 
 export interface Change {
@@ -15,6 +24,8 @@ export interface Change {
 
 interface Batch<C extends Change> {
   readonly changes: Map<string, C>;
+  /** Records of a batch belong to one transaction, or to none. */
+  readonly transaction: ProducerIdentity | null;
   durable: boolean;
   readonly written: Promise<void>;
   readonly resolve: () => void;
@@ -22,43 +33,47 @@ interface Batch<C extends Change> {
 }
 
 interface Queue<C extends Change> {
-  gathering: Batch<C> | null;
+  /** In the order of the calls; the last one still gathers. */
+  readonly waiting: Batch<C>[];
   writing: Batch<C> | null;
 }
 
 export class OffsetWriter<C extends Change> {
   readonly #appender: OffsetAppender;
-  readonly #onWritten: (change: C) => void;
+  readonly #onWritten: (change: C, transaction: ProducerIdentity | null) => void;
   readonly #queues = new Map<number, Queue<C>>();
 
   /** `onWritten` is told each change in order, once its append has resolved. */
-  constructor(appender: OffsetAppender, onWritten: (change: C) => void) {
+  constructor(appender: OffsetAppender, onWritten: (change: C, transaction: ProducerIdentity | null) => void) {
     this.#appender = appender;
     this.#onWritten = onWritten;
   }
 
   /** Rejects with what the append rejected with; the changes are then not made. */
-  write(partitionOf50: number, changes: readonly C[], durable: boolean): Promise<void> {
+  write(partitionOf50: number, changes: readonly C[], durable: boolean, transaction: ProducerIdentity | null = null): Promise<void> {
     if (changes.length === 0) return Promise.resolve();
     let queue = this.#queues.get(partitionOf50);
     if (queue === undefined) {
-      queue = { gathering: newBatch(), writing: null };
+      queue = { waiting: [], writing: null };
       this.#queues.set(partitionOf50, queue);
       void this.#run(partitionOf50, queue);
     }
-    queue.gathering ??= newBatch();
-    for (const change of changes) {
-      queue.gathering.changes.delete(change.id);
-      queue.gathering.changes.set(change.id, change);
+    let batch = queue.waiting.at(-1);
+    if (batch === undefined || !isSame(batch.transaction, transaction)) {
+      batch = newBatch(transaction);
+      queue.waiting.push(batch);
     }
-    queue.gathering.durable ||= durable;
-    return queue.gathering.written;
+    for (const change of changes) {
+      batch.changes.delete(change.id);
+      batch.changes.set(change.id, change);
+    }
+    batch.durable ||= durable;
+    return batch.written;
   }
 
   /** Whether a change of this id waits or is being written, so that what is known of it is about to pass. */
   isChanging(partitionOf50: number, id: string): boolean {
-    const queue = this.#queues.get(partitionOf50);
-    return queue?.gathering?.changes.has(id) === true || queue?.writing?.changes.has(id) === true;
+    return this.#batches(partitionOf50).some((batch) => batch.changes.has(id));
   }
 
   isBusy(partitionOf50: number): boolean {
@@ -67,22 +82,27 @@ export class OffsetWriter<C extends Change> {
 
   /** Resolves when everything given so far has been written, or has failed (which its own caller is told). */
   async settled(partitionOf50?: number): Promise<void> {
-    const queues = partitionOf50 === undefined ? [...this.#queues.values()] : [this.#queues.get(partitionOf50)];
-    const batches = queues.flatMap((queue) => [queue?.writing, queue?.gathering]);
-    await Promise.allSettled(batches.map((batch) => batch?.written));
+    const partitions = partitionOf50 === undefined ? [...this.#queues.keys()] : [partitionOf50];
+    const batches = partitions.flatMap((partition) => this.#batches(partition));
+    await Promise.allSettled(batches.map((batch) => batch.written));
+  }
+
+  #batches(partitionOf50: number): Batch<C>[] {
+    const queue = this.#queues.get(partitionOf50);
+    if (queue === undefined) return [];
+    return queue.writing === null ? queue.waiting : [queue.writing, ...queue.waiting];
   }
 
   async #run(partitionOf50: number, queue: Queue<C>): Promise<void> {
     // The rest of the turn joins in.
     await Promise.resolve();
     // One append at a time: the order of two could be lost below.
-    for (let batch = queue.gathering; batch !== null; batch = queue.gathering) {
-      queue.gathering = null;
+    for (let batch = queue.waiting.shift(); batch !== undefined; batch = queue.waiting.shift()) {
       queue.writing = batch;
       const changes = [...batch.changes.values()];
       try {
-        await this.#appender.append(partitionOf50, changes, batch.durable);
-        for (const change of changes) this.#onWritten(change);
+        await this.#appender.append(partitionOf50, changes, batch.durable, batch.transaction);
+        for (const change of changes) this.#onWritten(change, batch.transaction);
         batch.resolve();
       } catch (error) {
         batch.reject(error);
@@ -93,12 +113,16 @@ export class OffsetWriter<C extends Change> {
   }
 }
 
-function newBatch<C extends Change>(): Batch<C> {
+function isSame(left: ProducerIdentity | null, right: ProducerIdentity | null): boolean {
+  return left?.producerId === right?.producerId && left?.producerEpoch === right?.producerEpoch;
+}
+
+function newBatch<C extends Change>(transaction: ProducerIdentity | null): Batch<C> {
   let resolve: () => void = () => {};
   let reject: (error: unknown) => void = () => {};
   const written = new Promise<void>((onWritten, onError) => {
     resolve = onWritten;
     reject = onError;
   });
-  return { changes: new Map(), durable: false, written, resolve, reject };
+  return { changes: new Map(), transaction, durable: false, written, resolve, reject };
 }

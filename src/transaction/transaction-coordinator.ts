@@ -4,7 +4,7 @@ import type { TopicPartition } from "../api/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { ProducerStateError } from "../base/errors.ts";
 import { Transaction } from "./transaction.ts";
-import { fencedProducer, inDoubt, onlyAbortable, stillFinishing, unknownMapping, wrongState } from "./transaction-errors.ts";
+import { fencedProducer, onlyAbortable, stillFinishing, unknownMapping, wrongState } from "./transaction-errors.ts";
 import { TRANSACTIONAL_ID_EXPIRATION_MS, type TransactionMetadata } from "./transaction-metadata.ts";
 import { isIdle, isPrepared, mayFollow, type TransactionState } from "./transaction-state.ts";
 
@@ -86,7 +86,6 @@ export class TransactionCoordinator {
   /** For partitions and offsets to be added: throws `CONCURRENT_TRANSACTIONS` while the last one is being finished. */
   requireAddable(identity: TransactionIdentity): Transaction {
     const transaction = this.require(identity);
-    if (transaction.doubt !== null) throw inDoubt(transaction, transaction.doubt);
     const { state } = transaction.metadata;
     if (transaction.isEnding || (state !== "Ongoing" && !isIdle(state))) throw stillFinishing(transaction);
     return transaction;
@@ -110,7 +109,6 @@ export class TransactionCoordinator {
     const wanted = commit ? "it cannot be committed" : "it cannot be aborted";
     if (state === (commit ? "CompleteCommit" : "CompleteAbort")) return { transaction, todo: "repeated" };
     if (state === (commit ? "PrepareAbort" : "PrepareCommit")) throw wrongState(transaction, wanted);
-    if (transaction.doubt !== null) throw inDoubt(transaction, transaction.doubt);
     if (isPrepared(state) || state === "PrepareEpochFence" || transaction.isEnding) throw stillFinishing(transaction);
     if (state !== "Ongoing") throw wrongState(transaction, wanted);
     if (commit && transaction.doom !== null) throw onlyAbortable(transaction, transaction.doom);
@@ -134,8 +132,7 @@ export class TransactionCoordinator {
   overdue(): Transaction[] {
     const nowMs = this.#clock.monotonic();
     return this.all().filter(
-      ({ metadata, isEnding, doubt, openedAtMs }) =>
-        metadata.state === "Ongoing" && !isEnding && doubt === null && nowMs - openedAtMs > metadata.timeoutMs,
+      ({ metadata, isEnding, openedAtMs }) => metadata.state === "Ongoing" && !isEnding && nowMs - openedAtMs > metadata.timeoutMs,
     );
   }
 

@@ -1,5 +1,5 @@
 /** What a producer is told that may not do with its transaction what it asked for. */
-import { type OdradekError, ProducerStateError, UsageError } from "../base/errors.ts";
+import { ProducerStateError, UsageError } from "../base/errors.ts";
 import type { Transaction } from "./transaction.ts";
 import { TRANSACTION_TIMEOUT_MS_MAX } from "./transaction-metadata.ts";
 
@@ -25,7 +25,9 @@ export function fencedProducer({ id, metadata }: Transaction, producerEpoch: num
   return new ProducerStateError("PRODUCER_FENCED", message);
 }
 
-export function stillFinishing({ id, metadata, trouble }: Transaction): ProducerStateError {
+export function stillFinishing(transaction: Transaction): ProducerStateError {
+  if (transaction.doubt !== null) return inDoubt(transaction);
+  const { id, metadata, trouble } = transaction;
   const why = trouble === null ? "" : `: ${trouble}`;
   return new ProducerStateError(
     "CONCURRENT_TRANSACTIONS",
@@ -48,8 +50,7 @@ export function onlyAbortable(transaction: Transaction, reason: string): Produce
   );
 }
 
-/** What was said by whoever gave up on it, for as long as nobody can tell whether the transaction is committed. */
-export function inDoubt(transaction: Transaction, cause: OdradekError): ProducerStateError {
-  const message = `transactional id "${transaction.id}": whether its transaction is committed is not known: ${cause.message}; reopenPartition, or the next open, settles it`;
-  return new ProducerStateError("CONCURRENT_TRANSACTIONS", message, { cause });
+export function inDoubt({ id, doubt }: Transaction): ProducerStateError {
+  const message = `transactional id "${id}": whether its transaction is committed is not known: ${doubt}; reopenPartition, or the next open, settles it`;
+  return new ProducerStateError("CONCURRENT_TRANSACTIONS", message);
 }

@@ -43,23 +43,15 @@ export function newlyInitialized(producerId: bigint, timeoutMs: number, nowMs: n
   };
 }
 
-/** Whether the next producer of this id needs a fresh producer id: the epochs of the old one are used up. */
-export function isEpochExhausted({ producerEpoch }: TransactionMetadata): boolean {
-  return producerEpoch >= PRODUCER_EPOCH_EXHAUSTED;
-}
-
-/** The next producer of an idle id. `freshProducerId` where the epochs are used up, else null. */
+/** An idle id with its next producer. */
 export function reinitialized(
   current: TransactionMetadata,
-  freshProducerId: bigint | null,
+  identity: { readonly producerId: bigint; readonly producerEpoch: number },
   timeoutMs: number,
   nowMs: number,
 ): TransactionMetadata {
-  const identity =
-    freshProducerId === null
-      ? { producerId: current.producerId, producerEpoch: current.producerEpoch + 1 }
-      : { producerId: freshProducerId, producerEpoch: 0 };
-  return { ...current, ...identity, timeoutMs, state: "Empty", partitions: [], lastUpdateMs: nowMs, startMs: -1 };
+  const { producerId, producerEpoch } = identity;
+  return { ...current, producerId, producerEpoch, timeoutMs, state: "Empty", partitions: [], lastUpdateMs: nowMs, startMs: -1 };
 }
 
 /** With these partitions in it; null where all of them are. */

@@ -1,6 +1,5 @@
 /** One transactional id as the coordinator holds it: what is written of it, and what is known in this process alone. */
 import type { TopicPartition } from "../api/bytes.ts";
-import type { OdradekError } from "../base/errors.ts";
 import { partitionKey, type TransactionMetadata } from "./transaction-metadata.ts";
 import { isIdle } from "./transaction-state.ts";
 
@@ -14,8 +13,8 @@ export class Transaction {
   doom: string | null = null;
   /** Why markers, or the record of their end, are still to be written; null: nothing is late. */
   trouble: string | null = null;
-  /** The commit's record was written and its flush failed: nobody knows whether it is committed. */
-  doubt: OdradekError | null = null;
+  /** Why nobody knows whether it is committed: its commit's record may stand, or not. null: it is known. */
+  doubt: string | null = null;
   #metadata: TransactionMetadata;
   #partitionKeys: ReadonlySet<string>;
 
