@@ -8,16 +8,25 @@ import type { Delivered } from "../api/consumer.ts";
 /** Every consumer has it, under this name that no program can come upon. */
 export const TRANSACTION_LINK: unique symbol = Symbol("odradek.transaction-link");
 
+/** How far a consumer had come, and as which member of its group, at one moment: the group refuses it once the member has changed. */
+export interface OffsetClaim {
+  readonly member: MemberIdentity & { readonly generation: number };
+  readonly offsets: readonly NextOffset[];
+}
+
 export interface TransactionLink {
-  /** null: the consumer has no groupId, and nothing can be committed. */
-  readonly member: (MemberIdentity & { readonly generation: number }) | null;
-  readonly enableAutoCommit: boolean;
-  /** Everything delivered so far, the record or batch in hand included, or less when `upTo` says so. */
-  delivered(upTo?: Delivered): readonly NextOffset[];
-  /** After a commit: these offsets count as committed, so that neither auto-commit nor close says less. */
+  /**
+   * Everything delivered so far, the record or batch in hand included; with `upTo`, that one's partition alone, up to it. Throws a
+   * `UsageError` for a consumer without a groupId or one that commits by itself, a `GroupError` for one that its group has put out.
+   */
+  claim(upTo?: Delivered): OffsetClaim;
+  /** After a commit: these offsets count as committed, so that neither commit nor close says less. */
   committed(offsets: readonly NextOffset[]): void;
-  /** After an abort: every assigned partition goes back to what its group has committed, or to where the consumer began with it. */
-  rewind(): Promise<void>;
+  /**
+   * After an abort: every assigned partition goes back to what its group has committed, or to where the consumer began with it. What
+   * is being read goes on there.
+   */
+  rewind(): void;
 }
 
 /** null: not a consumer of this library. */

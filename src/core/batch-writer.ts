@@ -91,10 +91,10 @@ export class WindowBatchWriter implements BatchWriter {
     }
   }
 
-  finish(): Uint8Array {
-    const options = this.#options;
-    if (options === null) throw new UsageError("INVALID_ARGUMENT", "finish() of a batch that was not begun");
+  finish(decided?: BatchOptions): Uint8Array {
+    if (this.#options === null) throw new UsageError("INVALID_ARGUMENT", "finish() of a batch that was not begun");
     if (this.#memory !== this.#host.memory) throw this.#host.lost("the batch being written");
+    const options = decided ?? this.#options;
     this.#options = null;
     const { exports, writeWindowAt } = this.#memory;
     if (this.#taken !== null) this.#takeWindow();

@@ -149,8 +149,11 @@ export interface BatchWriter {
   readonly recordCount: number;
   /** Bytes of the batch so far, header included. */
   readonly byteLength: number;
-  /** Fills in the header and the checksum. The view lives until the next call of the core. */
-  finish(): Uint8Array;
+  /**
+   * Fills in the header and the checksum. The view lives until the next call of the core. `options`: where they are known only now,
+   * in the place of those that the batch was begun with.
+   */
+  finish(options?: BatchOptions): Uint8Array;
 }
 
 export interface BatchOptions {

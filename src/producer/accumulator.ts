@@ -1,8 +1,8 @@
 /** Collects single sends into batches, one per partition, and lets each go when it is full, when its time has come, or when asked. */
 import type { ProduceResponse } from "../api/broker.ts";
 import type { Clock } from "../base/clock.ts";
-import { CoreFaultError } from "../base/errors.ts";
 import { acknowledged, type Delivery } from "./delivery.ts";
+import { HeldBatches } from "./held-batches.ts";
 import { PendingBatch } from "./pending-batch.ts";
 import { headersByteLength, loneBatchByteLength, recordByteLength, type WireHeaders } from "./record-size.ts";
 import type { TopicEntry } from "./topic-directory.ts";
@@ -20,6 +20,7 @@ export class Accumulator {
   readonly #lingerMs: number;
   readonly #batchSize: number;
   readonly #open = new Set<PendingBatch>();
+  readonly #held: HeldBatches | null;
   #addedCount = 0;
   #turnEndIsNear = false;
   /** Flushes under way: what is let in meanwhile does not linger. */
@@ -30,6 +31,20 @@ export class Accumulator {
     this.#clock = clock;
     this.#lingerMs = settings.lingerMs;
     this.#batchSize = settings.batchSize;
+    const { gate, line } = delivery;
+    this.#held =
+      gate === null
+        ? null
+        : new HeldBatches(gate, {
+            handOver: (batch) => this.#handOver(batch),
+            refuse: (batch, error) => this.#refuse(batch, error),
+            onEmpty: () => line.advance(),
+          });
+  }
+
+  /** Batches stand ready that may not be handed over yet: nothing may overtake them. When that is over the line is advanced. */
+  get isHolding(): boolean {
+    return this.#held !== null && !this.#held.isEmpty;
   }
 
   /**
@@ -95,14 +110,22 @@ export class Accumulator {
 
   /** Never throws: what goes wrong is told to those who sent. */
   flushBatch(batch: PendingBatch): void {
-    const { topic, partition, stage } = batch;
+    const { topic, partition } = batch;
     this.#open.delete(batch);
     if (topic.pending[partition] === batch) topic.pending[partition] = undefined;
     batch.timer?.cancel();
     topic.sticky.moveOn(partition, topic.partitionCount);
+    if (this.#held?.mustHold(batch) === true) this.#held.add(batch);
+    else this.#handOver(batch);
+  }
+
+  #handOver(batch: PendingBatch): void {
+    const { topic, partition, stage, byteLength } = batch;
     let produced: Promise<ProduceResponse>;
     try {
-      produced = this.#delivery.produce(topic, partition, this.#encode(batch));
+      const writer = this.#delivery.begin();
+      for (let index = 0; index < stage.count; index += 1) stage.writeTo(writer, index);
+      produced = this.#delivery.handOver(topic, partition, byteLength);
     } catch (error) {
       produced = Promise.reject(error);
     }
@@ -111,6 +134,12 @@ export class Accumulator {
       (response) => this.#delivery.inGoodTime(() => this.#settle(batch, response, null)),
       (error: unknown) => this.#delivery.inGoodTime(() => this.#settle(batch, null, error)),
     );
+  }
+
+  /** It was never handed over. */
+  #refuse(batch: PendingBatch, error: unknown): void {
+    batch.stage.release();
+    this.#settle(batch, null, error);
   }
 
   #begin(topic: TopicEntry, partition: number, byteLength: number): PendingBatch {
@@ -139,19 +168,6 @@ export class Accumulator {
       this.flushAll();
     };
     queueMicrotask(look);
-  }
-
-  #encode({ stage, byteLength, topic, partition }: PendingBatch): Uint8Array {
-    const writer = this.#delivery.begin();
-    for (let index = 0; index < stage.count; index += 1) stage.writeTo(writer, index);
-    const bytes = writer.finish();
-    if (bytes.length !== byteLength) {
-      throw new CoreFaultError(
-        "CORE_FAULT",
-        `a batch for ${topic.name}-${partition}: expected ${byteLength} bytes, the core wrote ${bytes.length}`,
-      );
-    }
-    return bytes;
   }
 
   #settle(batch: PendingBatch, response: ProduceResponse | null, error: unknown): void {

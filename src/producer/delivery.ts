@@ -1,13 +1,17 @@
 /** Hands whole batches to the broker, bounded in memory, and sees to it that whoever waits for them hears of it in good time. */
-import type { Broker, ProduceResponse } from "../api/broker.ts";
-import type { Acks } from "../api/bytes.ts";
+import type { ProduceResponse } from "../api/broker.ts";
+import type { Acks, CompressionType } from "../api/bytes.ts";
 import type { Clock } from "../base/clock.ts";
-import { OdradekError, UsageError } from "../base/errors.ts";
+import { CoreFaultError, OdradekError, UsageError } from "../base/errors.ts";
 import { handOverOwn } from "../base/own-batch.ts";
 import { type Turn, turnOf } from "../base/turn.ts";
+import type { Compression } from "../compression/compression.ts";
 import type { BatchOptions, BatchWriter, Core } from "../core/core.ts";
+import type { BatchGate } from "./batch-gate.ts";
 import { BufferMemory } from "./buffer-memory.ts";
+import type { Idempotence } from "./idempotence.ts";
 import type { Answer } from "./pending-batch.ts";
+import type { ProducerBroker } from "./producer-broker.ts";
 import type { TopicEntry } from "./topic-directory.ts";
 import { Unsettled } from "./unsettled.ts";
 import { WaitingLine } from "./waiting-line.ts";
@@ -18,10 +22,20 @@ const PLAIN: BatchOptions = Object.freeze({ producerId: -1n, producerEpoch: -1, 
 export type Emit = (type: string, fields: { readonly [field: string]: unknown }) => void;
 
 export interface DeliveryWiring {
-  readonly broker: Broker;
+  readonly broker: ProducerBroker;
   readonly core: Core;
+  readonly compression: Compression;
   readonly clock: Clock;
   readonly emit: Emit;
+}
+
+export interface DeliverySettings {
+  readonly acks: Acks;
+  readonly bufferMemory: number;
+  readonly maxBlockMs: number;
+  readonly compressionType: CompressionType;
+  readonly clientId: string | undefined;
+  readonly transactionalId: string | undefined;
 }
 
 export class Delivery {
@@ -31,19 +45,33 @@ export class Delivery {
   readonly writer: BatchWriter;
   readonly acks: Acks;
   readonly maxBlockMs: number;
-  readonly #broker: Broker;
+  /** null: a batch never has to wait. */
+  readonly gate: BatchGate | null;
+  readonly #broker: ProducerBroker;
+  readonly #compression: Compression;
+  readonly #compressionType: CompressionType;
   readonly #emit: Emit;
   readonly #turn: Turn;
   readonly #clientId: string | undefined;
+  readonly #transactionalId: string | undefined;
+  readonly #idempotence: Idempotence | null;
 
+  /** `idempotence` null: batches go without producer id and sequence. */
   constructor(
-    { broker, core, clock, emit }: DeliveryWiring,
-    settings: { readonly acks: Acks; readonly bufferMemory: number; readonly maxBlockMs: number; readonly clientId: string | undefined },
+    { broker, core, compression, clock, emit }: DeliveryWiring,
+    settings: DeliverySettings,
+    idempotence: Idempotence | null,
+    gate: BatchGate | null,
   ) {
     this.#broker = broker;
+    this.#compression = compression;
+    this.#compressionType = settings.compressionType;
     this.#emit = emit;
     this.#turn = turnOf(clock);
     this.#clientId = settings.clientId;
+    this.#transactionalId = settings.transactionalId;
+    this.#idempotence = idempotence;
+    this.gate = gate;
     this.acks = settings.acks;
     this.maxBlockMs = settings.maxBlockMs;
     this.writer = core.writer;
@@ -74,7 +102,7 @@ export class Delivery {
     );
   }
 
-  /** `isAsking`: it was the broker's answer about the topic that did not come. */
+  /** `isAsking`: it was an answer of the broker that did not come. */
   exhausted(place: string, isAsking: boolean): UsageError {
     const found = isAsking
       ? "no answer about the topic all the while"
@@ -82,14 +110,42 @@ export class Delivery {
     return new UsageError("BUFFER_EXHAUSTED", `${place}: expected to be let in within maxBlockMs (${this.maxBlockMs}); found ${found}`);
   }
 
-  /** `batch`: what the writer's `finish()` has just given. It is lent until this returns. Never throws. */
-  produce(topic: TopicEntry, partition: number, batch: Uint8Array): Promise<ProduceResponse> {
+  /** Whether a batch for this partition may be handed over now. */
+  isOpenFor(topic: TopicEntry, partition: number): boolean {
+    return this.gate === null || this.gate.isOpenFor(topic, partition);
+  }
+
+  /** Finishes the batch in the writer, of so many bytes before it is compressed, and hands it over. Never throws. */
+  handOver(topic: TopicEntry, partition: number, byteLength: number): Promise<ProduceResponse> {
     try {
+      const idempotence = this.#idempotence;
+      const { recordCount } = this.writer;
+      const finished = this.writer.finish(idempotence === null ? PLAIN : idempotence.stamp(topic, partition));
+      if (finished.length !== byteLength) {
+        throw new CoreFaultError(
+          "CORE_FAULT",
+          `a batch for ${topic.name}-${partition}: expected ${byteLength} bytes, the core wrote ${finished.length}`,
+        );
+      }
+      const batch = this.#compressed(finished, topic);
       const acks = this.acks === 0 ? 1 : this.acks;
-      return handOverOwn(batch, () => this.#broker.produce({ topic: topic.name, partition, batch, acks, clientId: this.#clientId }));
+      const clientId = this.#clientId;
+      const transactionalId = this.#transactionalId;
+      const produced = handOverOwn(batch, () =>
+        this.#broker.produce({ topic: topic.name, partition, batch, acks, clientId, transactionalId }),
+      );
+      // Only now is a sequence taken: whatever was refused before leaves no gap.
+      return idempotence === null ? produced : idempotence.follow(topic, partition, recordCount, produced);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** The limits hold for a batch as it was written; one that only its compression makes too large goes as it is. */
+  #compressed(batch: Uint8Array, topic: TopicEntry): Uint8Array {
+    if (this.#compressionType === "none") return batch;
+    const compressed = this.#compression.compressBatch(batch, this.#compressionType);
+    return compressed.length > topic.maxMessageBytes ? batch : compressed;
   }
 
   /** A batch failed: what is believed of the topic may be old; and with `acks: 0` nobody else hears of it. */

@@ -56,3 +56,8 @@ export function noSuchPartition(topic: TopicEntry, named: number, place: string)
     `${place}: expected a partition of ${JSON.stringify(topic.name)}, 0 to ${topic.partitionCount - 1}; found ${named}`,
   );
 }
+
+/** What a compacted topic does with a record that has no key, before anything is handed over. */
+export function keyIsMissing(topic: TopicEntry, place: string): UsageError {
+  return new UsageError("INVALID_RECORD", `${place}: topic ${JSON.stringify(topic.name)} is compacted: expected a key, found none`);
+}

@@ -13,8 +13,10 @@ import {
   objectOption,
   stringOption,
 } from "../base/options.ts";
+import type { CodecName, Compression } from "../compression/compression.ts";
 
 const WHERE = "log.producer()";
+const CODECS: readonly CodecName[] = ["gzip", "snappy", "lz4", "zstd"];
 
 /** Kafka keeps times of linger and block in 31 and 63 bits; a day is longer than either ever wants. */
 const LINGER_MS_MAX = 2 ** 31 - 1;
@@ -42,29 +44,51 @@ export interface ProducerSettings<K, V> extends Omit<ProducerOptions<K, V, Acks>
   readonly partitioner: ProducerOptions<K, V>["partitioner"] | undefined;
 }
 
-/** Throws a `UsageError`: see `checkOptions`, and `UNSUPPORTED_COMPRESSION_TYPE` for a codec that is not there yet. */
-export function checkProducerOptions<K, V>(given: unknown, key: Serializer<K>, value: Serializer<V>): ProducerSettings<K, V> {
+/**
+ * Throws a `UsageError`: see `checkOptions`; `INVALID_REQUEST` for options that contradict each other; `UNSUPPORTED_COMPRESSION_TYPE`
+ * for a codec that cannot be written here.
+ */
+export function checkProducerOptions<K, V>(
+  given: unknown,
+  key: Serializer<K>,
+  value: Serializer<V>,
+  compression: Compression,
+): ProducerSettings<K, V> {
   const options = checkOptions(given, table<K, V>(), WHERE);
   const compressionType = options.compressionType ?? "none";
-  if (compressionType !== "none") {
-    throw new UsageError(
-      "UNSUPPORTED_COMPRESSION_TYPE",
-      `${WHERE}: compressionType: ${compressionType} is not available in this version; leave it out, or say "none"`,
-    );
-  }
+  if (compressionType !== "none" && !compression.canCompress(compressionType)) throw cannotCompress(compressionType, compression);
+  const acks = options.acks ?? "all";
   return {
     key: options.key ?? key,
     value: options.value ?? value,
-    acks: options.acks ?? "all",
+    acks,
     lingerMs: options.lingerMs ?? 0,
     batchSize: options.batchSize ?? 16384,
     bufferMemory: options.bufferMemory ?? 32 * 1024 * 1024,
     maxBlockMs: options.maxBlockMs ?? 60_000,
     compressionType,
-    // Accepted, and without effect while there is no retry: a batch is handed over once, and the log gives no answer twice.
-    enableIdempotence: options.enableIdempotence ?? true,
+    enableIdempotence: checkIdempotence(acks, options.enableIdempotence, options.transactionalId),
     transactionalId: options.transactionalId,
     clientId: options.clientId,
     partitioner: options.partitioner,
   };
+}
+
+/** Kafka's rule: on unless said otherwise, or unless `acks` rules it out; a transaction needs it. */
+function checkIdempotence(acks: Acks, enableIdempotence: boolean | undefined, transactionalId: string | undefined): boolean {
+  if (transactionalId !== undefined && enableIdempotence === false) {
+    throw new UsageError("INVALID_REQUEST", `${WHERE}: enableIdempotence: expected true with a transactionalId, found false`);
+  }
+  if (acks === "all") return enableIdempotence ?? transactionalId !== undefined;
+  if (transactionalId === undefined && enableIdempotence !== true) return false;
+  const needs = transactionalId === undefined ? "enableIdempotence: true" : "a transactionalId";
+  throw new UsageError("INVALID_REQUEST", `${WHERE}: acks: expected "all" with ${needs}, found ${acks}`);
+}
+
+function cannotCompress(codec: CodecName, compression: Compression): UsageError {
+  const can = CODECS.filter((each) => compression.canCompress(each));
+  return new UsageError(
+    "UNSUPPORTED_COMPRESSION_TYPE",
+    `${WHERE}: compressionType: ${codec} is read in this runtime and cannot be written; written are ${can.join(", ")} and none`,
+  );
 }

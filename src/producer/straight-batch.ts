@@ -44,7 +44,8 @@ export class StraightBatch<K, V> {
     const partition = this.#parts.choice.choose(topic, named, null, null);
     if (!(partition >= 0)) return null;
 
-    const { accumulator } = this.#parts;
+    const { accumulator, delivery } = this.#parts;
+    if (accumulator.isHolding || !delivery.isOpenFor(topic, partition)) return null;
     accumulator.flushPartition(topic, partition);
     try {
       const timestamps = this.#write(records, topic, partition, nowMs);
@@ -71,7 +72,7 @@ export class StraightBatch<K, V> {
     if (!delivery.memory.reserve(byteLength)) return null;
     topic.sticky.moveOn(partition, topic.partitionCount);
     const epoch = delivery.unsettled.begin();
-    const produced = delivery.produce(topic, partition, writer.finish());
+    const produced = delivery.handOver(topic, partition, byteLength);
     const at = (index: number): number => (timestamps === null ? nowMs : (timestamps[index] as number));
 
     return new Promise((resolve, reject) => {
@@ -117,11 +118,11 @@ export class StraightBatch<K, V> {
     ];
     const outcome = new BatchOutcome(delivery, timestamps ?? new Array<number>(count).fill(nowMs));
     outcome.expect(plan);
-    outcome.follow(first, delivery.produce(topic, partition, writer.finish()));
+    outcome.follow(first, delivery.handOver(topic, partition, first.byteLength));
     for (const [index, batch] of following.entries()) {
       delivery.begin();
       for (const record of batch.indices) rest.writeTo(writer, record);
-      outcome.follow(plan[index + 1] as PlannedBatch, delivery.produce(topic, partition, writer.finish()));
+      outcome.follow(plan[index + 1] as PlannedBatch, delivery.handOver(topic, partition, batch.byteLength));
     }
     outcome.allHandedOver();
     return outcome.promise;
@@ -141,6 +142,8 @@ export class StraightBatch<K, V> {
       intake.take(records[index] as ProducerRecord<K, V>, nowMs, index);
       const { key, value, headers, timestamp } = intake;
       if (intake.wasInterrupted || intake.topic !== topic.name || !this.#goesTo(partition, topic)) return undefined;
+      // Refused on the other way, unless the topic has changed meanwhile.
+      if (key === null && topic.requiresKey) return undefined;
       if (timestamp !== nowMs && timestamps === null) timestamps = new Array<number>(index).fill(nowMs);
       if (timestamps !== null) timestamps.push(timestamp);
       // A serializer that itself used the log may have taken the writer.

@@ -1,11 +1,13 @@
 /** What the producer knows of topics, how long it believes it, and how it asks again. */
-import type { Broker, TopicMetadata } from "../api/broker.ts";
+import type { TopicMetadata } from "../api/broker.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { describeValue } from "../base/options.ts";
+import { Numbering } from "./numbering.ts";
 import { StickyPartition } from "./partitioner.ts";
 import type { PendingBatch } from "./pending-batch.ts";
+import type { ProducerBroker } from "./producer-broker.ts";
 
 /** Older knowledge is still used, and asked for anew beside it. */
 const REFRESH_AGE_MS = 1_000;
@@ -20,8 +22,11 @@ export class TopicEntry {
   readonly sticky: StickyPartition;
   /** By partition: the batch that sends are collected in. */
   readonly pending: (PendingBatch | undefined)[] = [];
+  readonly numbering: Numbering = new Numbering();
   partitionCount = 0;
   maxMessageBytes = 0;
+  /** A record without a key is refused. */
+  requiresKey = false;
   knownAtMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, random: Random) {
@@ -31,16 +36,19 @@ export class TopicEntry {
 }
 
 export class TopicDirectory {
-  readonly #broker: Broker;
+  readonly #broker: ProducerBroker;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #onForgotten: (entry: TopicEntry) => void;
   readonly #entries = new Map<string, TopicEntry>();
   readonly #asking = new Map<string, Promise<TopicEntry>>();
 
-  constructor(broker: Broker, clock: Clock, random: Random) {
+  /** `onForgotten`: a topic was dropped to make room, and with it what its batches were numbered with. */
+  constructor(broker: ProducerBroker, clock: Clock, random: Random, onForgotten: (entry: TopicEntry) => void) {
     this.#broker = broker;
     this.#clock = clock;
     this.#random = random;
+    this.#onForgotten = onForgotten;
   }
 
   /** The topic as it was known lately, or null: then `refresh`. */
@@ -80,7 +88,7 @@ export class TopicDirectory {
     return this.#learn(metadata, askedAtMs);
   }
 
-  #learn({ name, partitionCount, maxMessageBytes }: TopicMetadata, askedAtMs: number): TopicEntry {
+  #learn({ name, partitionCount, maxMessageBytes, requiresKey }: TopicMetadata, askedAtMs: number): TopicEntry {
     let entry = this.#entries.get(name);
     if (entry === undefined) {
       if (this.#entries.size >= TOPICS_MAX) this.#dropOne();
@@ -89,14 +97,16 @@ export class TopicDirectory {
     }
     entry.partitionCount = partitionCount;
     entry.maxMessageBytes = maxMessageBytes;
+    entry.requiresKey = requiresKey;
     entry.knownAtMs = askedAtMs;
     return entry;
   }
 
   #dropOne(): void {
-    for (const [name, { pending }] of this.#entries) {
-      if (pending.some((batch) => batch !== undefined)) continue;
+    for (const [name, entry] of this.#entries) {
+      if (entry.pending.some((batch) => batch !== undefined)) continue;
       this.#entries.delete(name);
+      this.#onForgotten(entry);
       return;
     }
   }

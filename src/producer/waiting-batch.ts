@@ -1,11 +1,10 @@
 /** A `sendBatch` whose records stand in bytes of our own: it finds their partitions, waits for room, and hands its batches over. */
 import type { ProduceResponse } from "../api/broker.ts";
 import type { ProducerRecord } from "../api/producer.ts";
-import { CoreFaultError } from "../base/errors.ts";
 import { BatchOutcome } from "./batch-outcome.ts";
 import { type PlannedBatch, planBatches } from "./batch-plan.ts";
 import { isTooLarge } from "./delivery.ts";
-import { NOT_KNOWN, noSuchPartition } from "./partition-choice.ts";
+import { keyIsMissing, NOT_KNOWN, noSuchPartition } from "./partition-choice.ts";
 import type { Answer } from "./pending-batch.ts";
 import type { RecordStage } from "./record-stage.ts";
 import type { TopicEntry } from "./topic-directory.ts";
@@ -57,14 +56,16 @@ export class WaitingBatch<K, V> implements WaitingCall {
       }
       return this.#handOver(this.#plan);
     } catch (error) {
-      this.#outcome.refuse(error);
-      this.#stage.release();
+      this.#giveUp(error);
       return true;
     }
   }
 
   expire(): void {
-    const error = this.#parts.delivery.exhausted("sendBatch()", this.#isAsking);
+    this.#giveUp(this.#parts.delivery.exhausted("sendBatch()", this.#isAsking));
+  }
+
+  #giveUp(error: unknown): void {
     if (this.#handedOverCount === 0) this.#outcome.refuse(error);
     else for (const batch of (this.#plan ?? []).slice(this.#handedOverCount)) this.#outcome.failed(batch, error);
     this.#stage.release();
@@ -88,9 +89,14 @@ export class WaitingBatch<K, V> implements WaitingCall {
     const destinations = { topics: [] as TopicEntry[], partitions: [] as number[] };
     for (let index = 0; index < this.#stage.count; index += 1) {
       const topic = entries.get(this.#topicNames[index] as string) as TopicEntry;
-      const partition = choice.choose(topic, this.#named[index] as number, this.#stage.key(index), this.#records?.[index] ?? null);
+      const key = this.#stage.key(index);
+      const partition = choice.choose(topic, this.#named[index] as number, key, this.#records?.[index] ?? null);
       if (partition === NOT_KNOWN) {
         if (this.#wasRefreshed) throw noSuchPartition(topic, this.#named[index] as number, `sendBatch(): record ${index}`);
+        toAsk.add(topic.name);
+      }
+      if (key === null && topic.requiresKey) {
+        if (this.#wasRefreshed) throw keyIsMissing(topic, `sendBatch(): record ${index}`);
         toAsk.add(topic.name);
       }
       destinations.topics.push(topic);
@@ -108,6 +114,8 @@ export class WaitingBatch<K, V> implements WaitingCall {
 
   #handOver(plan: readonly PlannedBatch[]): boolean {
     const { delivery, accumulator } = this.#parts;
+    // Before room is reserved: what is refused here has none to give back.
+    if (!this.#mayGo(plan)) return false;
     const total = plan.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (!this.#isReserved && total <= delivery.memory.byteLengthMax) {
       if (!this.#reserve(total)) return false;
@@ -140,32 +148,43 @@ export class WaitingBatch<K, V> implements WaitingCall {
     try {
       const writer = delivery.begin();
       for (const index of indices) this.#stage.writeTo(writer, index);
-      const bytes = writer.finish();
-      if (bytes.length !== byteLength) {
-        throw new CoreFaultError(
-          "CORE_FAULT",
-          `a batch for ${topic.name}-${partition}: expected ${byteLength} bytes, the core wrote ${bytes.length}`,
-        );
-      }
-      topic.sticky.moveOn(partition, topic.partitionCount);
-      return delivery.produce(topic, partition, bytes);
     } catch (error) {
       return Promise.reject(error);
     }
+    topic.sticky.moveOn(partition, topic.partitionCount);
+    return delivery.handOver(topic, partition, byteLength);
+  }
+
+  /** Asks for all its partitions at once. */
+  #mayGo(plan: readonly PlannedBatch[]): boolean {
+    const { accumulator, delivery } = this.#parts;
+    if (accumulator.isHolding) return false;
+    if (delivery.gate === null) return true;
+    const shut = plan.slice(this.#handedOverCount).filter(({ topic, partition }) => !delivery.isOpenFor(topic, partition));
+    if (shut.length === 0) return true;
+    this.#wait(delivery.gate.open(shut));
+    return false;
   }
 
   #refresh(names: ReadonlySet<string>): null {
-    const { topics, delivery } = this.#parts;
+    const { topics } = this.#parts;
+    this.#wait(
+      Promise.all([...names].map((name) => topics.refresh(name))).then(() => {
+        this.#wasRefreshed = true;
+      }),
+    );
+    return null;
+  }
+
+  #wait(answer: Promise<unknown>): void {
     this.#isAsking = true;
-    void Promise.all([...names].map((name) => topics.refresh(name)))
+    void answer
       .catch((error: unknown) => {
         this.#error = { is: error };
       })
       .then(() => {
         this.#isAsking = false;
-        this.#wasRefreshed = true;
-        delivery.line.advance();
+        this.#parts.delivery.line.advance();
       });
-    return null;
   }
 }

@@ -2,7 +2,7 @@
 import type { ProducerRecord } from "../api/producer.ts";
 import type { Accumulator } from "./accumulator.ts";
 import { type Delivery, isTooLarge, unacknowledged } from "./delivery.ts";
-import { NOT_KNOWN, noSuchPartition, type PartitionChoice } from "./partition-choice.ts";
+import { keyIsMissing, NOT_KNOWN, noSuchPartition, type PartitionChoice } from "./partition-choice.ts";
 import type { Answer } from "./pending-batch.ts";
 import type { RecordIntake } from "./record-intake.ts";
 import type { WireHeaders } from "./record-size.ts";
@@ -78,6 +78,10 @@ export class WaitingSend<K, V> implements WaitingCall {
     if (partition === NOT_KNOWN) {
       if (!this.#wasRefreshed) return this.#refresh();
       throw noSuchPartition(topic, this.#named, "send()");
+    }
+    if (this.#key === null && topic.requiresKey) {
+      if (!this.#wasRefreshed) return this.#refresh();
+      throw keyIsMissing(topic, "send()");
     }
     const batch = accumulator.add(topic, partition, this.#key, this.#value, this.#headers, this.#timestamp);
     if (batch === null) {

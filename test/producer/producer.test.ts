@@ -195,9 +195,9 @@ describe("partitions", () => {
     broker.makeTopic("orders", 1);
     const sender = producer();
     await sender.send({ topic: "orders", value: "v" });
-    broker.addPartitions("orders", 12);
+    broker.growTopic("orders", 12);
     expect((await sender.send({ topic: "orders", value: "v", partition: 11 })).partition).toBe(11);
-    broker.addPartitions("orders", 13);
+    broker.growTopic("orders", 13);
     await clock.advance(10_001);
     const seen = new Set<number>();
     for (let i = 0; i < 200; i += 1) seen.add((await sender.send({ topic: "orders", key: `k${i}`, value: "v" })).partition);
@@ -621,15 +621,6 @@ describe("flush and close", () => {
     expect((await sent).offset).toBe(0);
     expect(closed).toStrictEqual([sender]);
     expect(clock.pendingCount).toBe(0);
-  });
-
-  it("transaction is refused by name until there are transactions", async () => {
-    const { broker, producer } = makeWorld();
-    broker.makeTopic("orders", 1);
-    const sender = producer({ transactionalId: "t", value: utf8 });
-    expect(await refusal(sender.transaction(async () => 1))).toMatchObject({ name: "UsageError", code: "UNSUPPORTED_VERSION" });
-    expect((await refusal(sender.send({ topic: "orders", value: "v" }))).code).toBe("INVALID_TXN_STATE");
-    await sender.close();
   });
 });
 

@@ -29,7 +29,10 @@ export interface World<C extends Clock = ManualClock> {
   readonly clock: C;
   readonly events: { type: string; fields: Record<string, unknown> }[];
   readonly closed: unknown[];
-  producer<K = string, V = string, const A extends Acks = "all">(options?: Options<ProducerOptions<K, V, A>>): Producer<K, V, A>;
+  producer<K = string, V = string, const A extends Acks = "all">(
+    options?: Options<ProducerOptions<K, V, A>>,
+    seam?: { readonly firstSequence?: number },
+  ): Producer<K, V, A>;
 }
 
 export function makeWorld(): World;
@@ -43,10 +46,10 @@ export function makeWorld(clock: Clock = new ManualClock(1_000_000)): World<Cloc
     clock,
     events,
     closed,
-    producer: (options) =>
+    producer: (options, seam) =>
       createProducer(
         {
-          broker: broker.port,
+          broker,
           core,
           compression: compressionOf(core),
           clock,
@@ -55,6 +58,7 @@ export function makeWorld(clock: Clock = new ManualClock(1_000_000)): World<Cloc
           defaultKey: utf8 as never,
           defaultValue: (options === undefined || !("value" in options) ? utf8 : msgpack()) as never,
           onClose: (producer) => void closed.push(producer),
+          ...seam,
         },
         options,
       ),

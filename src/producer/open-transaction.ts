@@ -1,0 +1,109 @@
+/** What the body of one transaction holds: it sends through its producer, and says which consumers' offsets belong to it. */
+import type { Acks, NextOffset } from "../api/bytes.ts";
+import type { Consumer, Delivered } from "../api/consumer.ts";
+import type { ProducerRecord, RecordMetadata, Transaction } from "../api/producer.ts";
+import { UsageError } from "../base/errors.ts";
+import { describeValue } from "../base/options.ts";
+import { type OffsetClaim, type TransactionLink, transactionLinkOf } from "../base/transaction-link.ts";
+
+/** The producer's own ways in, unguarded. */
+export interface Sends<K, V> {
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata<Acks>>;
+  sendBatch(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata<Acks>[]>;
+}
+
+export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
+  readonly #sends: Sends<K, V>;
+  readonly #claims = new Map<TransactionLink, OffsetClaim>();
+  #pendingCount = 0;
+  #whenSettled: (() => void) | null = null;
+  #failure: { readonly error: unknown } | null = null;
+  #refusal: Error | null = null;
+
+  constructor(sends: Sends<K, V>) {
+    this.#sends = sends;
+  }
+
+  /** The first send that failed: then nothing of the transaction is committed, whether the body saw it or not. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
+  get claims(): ReadonlyMap<TransactionLink, OffsetClaim> {
+    return this.#claims;
+  }
+
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata<Acks>> {
+    const refusal = this.#refusalOf("tx.send()");
+    return refusal === null ? this.#watch(this.#sends.send(record)) : Promise.reject(refusal);
+  }
+
+  sendBatch(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata<Acks>[]> {
+    const refusal = this.#refusalOf("tx.sendBatch()");
+    return refusal === null ? this.#watch(this.#sends.sendBatch(records)) : Promise.reject(refusal);
+  }
+
+  commitOffsets(consumer: Consumer<unknown, unknown>, upTo?: Delivered): void {
+    const refusal = this.#refusalOf("tx.commitOffsets()");
+    if (refusal !== null) throw refusal;
+    const link = transactionLinkOf(consumer);
+    if (link === null) {
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `tx.commitOffsets(): expected a consumer that log.consumer() made, found ${describeValue(consumer)}`,
+      );
+    }
+    const claim = link.claim(upTo);
+    const before = this.#claims.get(link);
+    this.#claims.set(link, before === undefined ? claim : { member: claim.member, offsets: later(before.offsets, claim.offsets) });
+  }
+
+  /** From now on every call is refused with this. */
+  end(refusal: Error): void {
+    this.#refusal ??= refusal;
+  }
+
+  get isOver(): boolean {
+    return this.#refusal !== null;
+  }
+
+  /** Resolves when every send has settled, well or badly. */
+  settled(): Promise<void> {
+    if (this.#pendingCount === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenSettled = resolve;
+    });
+  }
+
+  #refusalOf(call: string): Error | null {
+    if (this.#refusal !== null) return this.#refusal;
+    if (this.#failure === null) return null;
+    const { error } = this.#failure;
+    const what = error instanceof Error ? error.message : String(error);
+    return new UsageError("INVALID_TXN_STATE", `${call}: the transaction will be aborted, as an earlier send of it failed: ${what}`, {
+      cause: error,
+    });
+  }
+
+  #watch<T>(sent: Promise<T>): Promise<T> {
+    this.#pendingCount += 1;
+    sent.then(this.#onSent, this.#onFailed);
+    return sent;
+  }
+
+  readonly #onSent = (): void => {
+    this.#pendingCount -= 1;
+    if (this.#pendingCount === 0) this.#whenSettled?.();
+  };
+
+  readonly #onFailed = (error: unknown): void => {
+    this.#failure ??= { error };
+    this.#onSent();
+  };
+}
+
+/** Of two claims for one consumer the later one wins, partition by partition. */
+function later(before: readonly NextOffset[], after: readonly NextOffset[]): NextOffset[] {
+  const kept = before.filter((old) => !after.some((each) => each.partition === old.partition && each.topic === old.topic));
+  return [...kept, ...after];
+}
