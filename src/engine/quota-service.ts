@@ -7,7 +7,7 @@ import { QUOTA_KEYS } from "../base/quota-keys.ts";
 import { ClientMeter, type Limits, type Throttle } from "../quota/client-meter.ts";
 import { inLine, Mute } from "../quota/mute.ts";
 import { changedQuotas, checkQuotaChange, QuotaTable } from "../quota/quota-table.ts";
-import { BURST_SECONDS, WINDOW_COUNT, WINDOW_MS } from "../quota/sampled-rate.ts";
+import { WINDOW_COUNT, WINDOW_MS } from "../quota/sampled-rate.ts";
 import type { Catalog } from "../topic/catalog.ts";
 import type { EventFields } from "./events.ts";
 import type { Spent } from "./fetch-path.ts";
@@ -79,12 +79,12 @@ export class QuotaService {
   /** A muted client's fetch is held as long as the mute and its `maxWaitMs` last; then it is answered, empty where the mute is longer. */
   async fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
     const { clock, fetch, nothing } = this.#wiring;
-    const { limits, fetches } = this.#tenant(request.clientId);
+    const { limits, fetches, meter } = this.#tenant(request.clientId);
     const deadlineMs = clock.monotonic() + request.maxWaitMs;
     if (fetches.isHolding && request.maxWaitMs > 0) await inLine(fetches, () => Promise.resolve(), { signal, waitMs: request.maxWaitMs });
     if (fetches.leftMs > 0) return { partitions: nothing(request), throttleTimeMs: fetches.leftMs };
-    // No more than could ever pass at once.
-    const maxBytes = Math.max(1, Math.min(request.maxBytes, Math.floor(limits("consumerByteRate") * BURST_SECONDS)));
+    // A whole batch comes in any case; what is beyond the limit is held back.
+    const maxBytes = Math.max(1, Math.min(request.maxBytes, meter.fetchable(limits, clock.monotonic())));
     const maxWaitMs = Math.max(0, deadlineMs - clock.monotonic());
     const spent: Spent = { ms: 0 };
     const answer = await fetch({ ...request, maxBytes, minBytes: Math.min(request.minBytes, maxBytes), maxWaitMs }, signal, spent);

@@ -43,6 +43,18 @@ export class ClientMeter {
     return { ...throttle, holdsBack };
   }
 
+  /**
+   * Bytes that a fetch may bring and not be held back. Kafka allows ten seconds' worth whatever was fetched before, and reads in vain
+   * what it then holds back: a client with full windows gets half of what is its due.
+   */
+  fetchable(limits: Limits, nowMs: number): number {
+    const limit = limits("consumerByteRate");
+    if (!Number.isFinite(limit)) return limit;
+    const rate = this.#rate("consumerByteRate");
+    const room = (limit * rate.elapsedMs(nowMs)) / 1000 - rate.total(nowMs);
+    return Math.max(0, Math.min(limit * BURST_SECONDS, Math.floor(room)));
+  }
+
   /** Whether forgetting it changes nothing. */
   isIdle(nowMs: number): boolean {
     for (const rate of this.#rates.values()) if (!rate.isIdle(nowMs)) return false;

@@ -175,6 +175,18 @@ describe("a client's meter", () => {
     expect(meter.fetched(limits, 100, 0, 0)).toMatchObject({ throttleTimeMs: 0, holdsBack: false });
   });
 
+  it("says what a fetch may bring", () => {
+    const meter = new ClientMeter();
+    const limits = only("consumerByteRate", 100);
+    expect(meter.fetchable(limits, 0)).toBe(1000);
+    meter.fetched(limits, 700, 0, 0);
+    expect(meter.fetchable(limits, 0)).toBe(300);
+    expect(meter.fetchable(limits, 500)).toBe(350);
+    meter.fetched(limits, 350, 0, 500);
+    expect(meter.fetchable(limits, 500)).toBe(0);
+    expect(meter.fetchable(() => Number.POSITIVE_INFINITY, 0)).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("lets a batch larger than the whole window pass alone, and throttles for it", () => {
     const meter = new ClientMeter();
     const limits = only("consumerByteRate", 100);
