@@ -32,7 +32,7 @@ const gzip: Codec = {
     return answer;
   },
   decompress: (bytes, byteLengthMax, roomBefore = 0) =>
-    joined([read("gzip", byteLengthMax, () => zlib.gunzipSync(bytes, { maxOutputLength: byteLengthMax }))], roomBefore),
+    joined([read("gzip", byteLengthMax, (maxOutputLength) => zlib.gunzipSync(bytes, { maxOutputLength }))], roomBefore),
 };
 
 /** Its native functions, where there are any; for tests, those of another runtime. */
@@ -47,9 +47,9 @@ export function zstdOf({ zstdCompressSync, zstdDecompressSync }: NativeZstd): Co
             let left = byteLengthMax;
             // One by one: not every runtime goes on behind the first frame.
             for (const { start, end } of zstdFrames(bytes, byteLengthMax)) {
-              const options = { maxOutputLength: Math.max(1, left), params: { [WINDOW_LOG_MAX_PARAMETER]: WINDOW_LOG_MAX } };
-              const piece = read("zstd", byteLengthMax, () => zstdDecompressSync(bytes.subarray(start, end), options));
-              if (piece.length > left) throw tooLong("zstd", byteLengthMax);
+              const params = { [WINDOW_LOG_MAX_PARAMETER]: WINDOW_LOG_MAX };
+              const frame = bytes.subarray(start, end);
+              const piece = read("zstd", left, (maxOutputLength) => zstdDecompressSync(frame, { maxOutputLength, params }));
               left -= piece.length;
               pieces.push(piece);
             }
@@ -58,16 +58,15 @@ export function zstdOf({ zstdCompressSync, zstdDecompressSync }: NativeZstd): Co
   };
 }
 
-function read(codec: string, byteLengthMax: number, call: () => Uint8Array): Uint8Array {
+function read(codec: string, byteLengthMax: number, call: (maxOutputLength: number) => Uint8Array): Uint8Array {
+  let bytes: Uint8Array | null = null;
   try {
-    return call();
+    // zlib takes no 0.
+    bytes = call(Math.max(1, byteLengthMax));
   } catch (error) {
     const { code, message } = error as { readonly code?: string; readonly message?: string };
-    if (code === "ERR_BUFFER_TOO_LARGE") throw tooLong(codec, byteLengthMax);
-    throw new CorruptBatchError(`${codec}: the compressed bytes do not add up: ${message}`);
+    if (code !== "ERR_BUFFER_TOO_LARGE") throw new CorruptBatchError(`${codec}: the compressed bytes do not add up: ${message}`);
   }
-}
-
-function tooLong(codec: string, byteLengthMax: number): CorruptBatchError {
-  return new CorruptBatchError(`${codec}: more than ${byteLengthMax} bytes come out`);
+  if (bytes === null || bytes.length > byteLengthMax) throw new CorruptBatchError(`${codec}: more than ${byteLengthMax} bytes come out`);
+  return bytes;
 }
