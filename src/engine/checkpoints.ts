@@ -1,5 +1,5 @@
 /**
- * Kafka's three checkpoint files at the top of the data directory: what a broker that opens it next goes by.
+ * Kafka's four checkpoint files at the top of the data directory: what a broker that opens it next goes by.
  * Our own recovery trusts `odradek.state` first; these lines are for a directory that Kafka wrote, or will read.
  */
 import type { TopicPartition } from "../api/bytes.ts";
@@ -7,33 +7,48 @@ import type { StorageDriver } from "../api/storage-driver.ts";
 import { CorruptionError } from "../base/errors.ts";
 import { readOffsetCheckpoint, writeOffsetCheckpoint } from "../log/checkpoint-file.ts";
 import { parsePartitionDirectoryName, partitionDirectoryName } from "../log/file-names.ts";
-import type { PartitionLog } from "../log/partition-log.ts";
+import type { PartitionLog, PartitionSpec } from "../log/partition-log.ts";
 import { setAside } from "../log/set-aside.ts";
 import type { Events } from "./events.ts";
 
 const RECOVERY_POINT = "recovery-point-offset-checkpoint";
 const LOG_START = "log-start-offset-checkpoint";
 const HIGH_WATERMARK = "replication-offset-checkpoint";
+const CLEANER = "cleaner-offset-checkpoint";
 
 type Lines = Map<string, number>;
+
+interface Book {
+  readonly file: string;
+  readonly lines: Lines;
+  /** What the file says, as far as it could be read: nothing is written where nothing moved. */
+  written: string;
+}
 
 export class Checkpoints {
   readonly #storage: StorageDriver;
   readonly #recoveryPoints: Lines;
   readonly #logStarts: Lines;
   readonly #highWatermarks: Lines;
-  /** What the files say, as far as they could be read: nothing is written where nothing moved. */
-  #written: string;
+  readonly #firstDirty: Lines;
+  readonly #books: readonly Book[];
   /** Directories that the files have a line for, or may have. */
   readonly #onDisk: Set<string>;
   #turn: Promise<void> = Promise.resolve();
 
-  private constructor(storage: StorageDriver, recoveryPoints: Lines, logStarts: Lines, highWatermarks: Lines) {
+  private constructor(storage: StorageDriver, recoveryPoints: Lines, logStarts: Lines, highWatermarks: Lines, firstDirty: Lines) {
     this.#storage = storage;
     this.#recoveryPoints = recoveryPoints;
     this.#logStarts = logStarts;
     this.#highWatermarks = highWatermarks;
-    this.#written = this.#state();
+    this.#firstDirty = firstDirty;
+    const book = (file: string, lines: Lines): Book => ({ file, lines, written: stateOf(lines) });
+    this.#books = [
+      book(RECOVERY_POINT, recoveryPoints),
+      book(LOG_START, logStarts),
+      book(HIGH_WATERMARK, highWatermarks),
+      book(CLEANER, firstDirty),
+    ];
     this.#onDisk = new Set(this.#names());
   }
 
@@ -49,24 +64,28 @@ export class Checkpoints {
         return new Map();
       }
     };
-    return new Checkpoints(storage, await read(RECOVERY_POINT), await read(LOG_START), await read(HIGH_WATERMARK));
+    return new Checkpoints(storage, await read(RECOVERY_POINT), await read(LOG_START), await read(HIGH_WATERMARK), await read(CLEANER));
   }
 
-  of(at: TopicPartition): { readonly recoveryPoint: number | null; readonly logStartOffset: number | null } {
+  of(at: TopicPartition): PartitionSpec["checkpoint"] {
     const name = partitionDirectoryName(at.topic, at.partition);
-    return { recoveryPoint: this.#recoveryPoints.get(name) ?? null, logStartOffset: this.#logStarts.get(name) ?? null };
+    return {
+      recoveryPoint: this.#recoveryPoints.get(name) ?? null,
+      logStartOffset: this.#logStarts.get(name) ?? null,
+      firstDirtyOffset: this.#firstDirty.get(name) ?? null,
+    };
   }
 
   /** The lines go with the next writing of the files. */
   forget(at: TopicPartition): void {
     const name = partitionDirectoryName(at.topic, at.partition);
-    for (const lines of [this.#recoveryPoints, this.#logStarts, this.#highWatermarks]) lines.delete(name);
+    for (const { lines } of this.#books) lines.delete(name);
   }
 
   /** Durable when it resolves. A partition made under a name that was there before must not begin where the old one did. */
   async forgetDurably(at: TopicPartition): Promise<void> {
     this.forget(at);
-    if (this.#onDisk.has(partitionDirectoryName(at.topic, at.partition))) await this.#writeFiles();
+    if (this.#onDisk.has(partitionDirectoryName(at.topic, at.partition))) await this.#writeFiles(this.#books);
   }
 
   /** Lines of partitions that are not ours to change stay as they were found. Writes nothing when nothing moved. */
@@ -77,35 +96,46 @@ export class Checkpoints {
       this.#recoveryPoints.set(log.spec.directory, log.recoveryPoint);
       this.#logStarts.set(log.spec.directory, logStartOffset);
       this.#highWatermarks.set(log.spec.directory, highWatermark);
+      this.#noteFirstDirty(log);
     }
-    await this.#writeFiles();
+    await this.#writeFiles(this.#books);
+  }
+
+  /** After a compaction: where the next one begins. Durable when it resolves; what is lost of it costs a longer pass. */
+  async writeFirstDirty(log: PartitionLog): Promise<void> {
+    this.#noteFirstDirty(log);
+    await this.#writeFiles(this.#books.filter(({ file }) => file === CLEANER));
+  }
+
+  #noteFirstDirty({ spec, firstDirtyOffset }: PartitionLog): void {
+    if (firstDirtyOffset !== null) this.#firstDirty.set(spec.directory, firstDirtyOffset);
   }
 
   /** One writing after another: they share their temporary files. */
-  #writeFiles(): Promise<void> {
+  #writeFiles(books: readonly Book[]): Promise<void> {
     const run = this.#turn.then(async () => {
-      const state = this.#state();
-      if (state === this.#written) return;
-      const files = [[...entries(this.#recoveryPoints)], [...entries(this.#logStarts)], [...entries(this.#highWatermarks)]] as const;
-      const names = this.#names();
-      for (const name of names) this.#onDisk.add(name);
-      await writeOffsetCheckpoint(this.#storage, RECOVERY_POINT, files[0]);
-      await writeOffsetCheckpoint(this.#storage, LOG_START, files[1]);
-      await writeOffsetCheckpoint(this.#storage, HIGH_WATERMARK, files[2]);
-      for (const name of this.#onDisk) if (!names.has(name)) this.#onDisk.delete(name);
-      this.#written = state;
+      for (const name of this.#names()) this.#onDisk.add(name);
+      for (const book of books) {
+        const state = stateOf(book.lines);
+        if (state === book.written) continue;
+        await writeOffsetCheckpoint(this.#storage, book.file, [...entries(book.lines)]);
+        book.written = state;
+      }
+      // A line may still stand in a file that was not written now.
+      const onDisk = new Set(this.#books.flatMap(({ written }) => [...(JSON.parse(written) as [string, number][])].map(([name]) => name)));
+      for (const name of this.#onDisk) if (!onDisk.has(name)) this.#onDisk.delete(name);
     });
     this.#turn = run.catch(() => {});
     return run;
   }
 
   #names(): Set<string> {
-    return new Set([...this.#recoveryPoints.keys(), ...this.#logStarts.keys(), ...this.#highWatermarks.keys()]);
+    return new Set(this.#books.flatMap(({ lines }) => [...lines.keys()]));
   }
+}
 
-  #state(): string {
-    return JSON.stringify([[...this.#recoveryPoints], [...this.#logStarts], [...this.#highWatermarks]]);
-  }
+function stateOf(lines: Lines): string {
+  return JSON.stringify([...lines]);
 }
 
 function* entries(lines: Lines): Generator<[TopicPartition, number]> {

@@ -33,29 +33,19 @@ import type { Core } from "../core/core.ts";
 import { writeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type BackupReport, copyTo } from "./backup.ts";
+import { Cleaner, type CleanerOptions } from "./cleaner.ts";
 import type { Events } from "./events.ts";
 import { FetchPath } from "./fetch-path.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
-import { LOCK_CHECK_INTERVAL_MS, LockWatch } from "./lock-watch.ts";
-import {
-  CHECKPOINT_INTERVAL_MS,
-  FIRST_RETENTION_MS,
-  Maintenance,
-  OFFSET_EXPIRY_INTERVAL_MS,
-  RETENTION_INTERVAL_MS,
-  TRANSACTION_SCAN_INTERVAL_MS,
-} from "./maintenance.ts";
+import { LockWatch } from "./lock-watch.ts";
+import { Maintenance } from "./maintenance.ts";
 import { collectMetrics } from "./metrics.ts";
 import { ProducePath } from "./produce-path.ts";
 import { QuotaService } from "./quota-service.ts";
 import { type ConfigChange, describe, describeWhole, TopicAdmin } from "./topic-admin.ts";
 import type { TransactionService } from "./transaction-service.ts";
-
-export interface MaintenanceReport {
-  readonly segmentsDeleted: number;
-  readonly bytesReclaimed: number;
-}
+import { type MaintenanceReport, retain, upkeepTasks } from "./upkeep.ts";
 
 export class Engine implements Broker {
   readonly core: Core;
@@ -69,12 +59,19 @@ export class Engine implements Broker {
   readonly #produce: ProducePath;
   readonly #fetch: FetchPath;
   readonly #quotas: QuotaService;
+  readonly #cleaner: Cleaner;
   readonly #maintenance: Maintenance;
   readonly #closed: AbortController = new AbortController();
   #fileTurn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
-  constructor(house: House, groups: GroupService, transactions: TransactionService, lock: StorageLock | null) {
+  constructor(
+    house: House,
+    groups: GroupService,
+    transactions: TransactionService,
+    lock: StorageLock | null,
+    options: CleanerOptions = {},
+  ) {
     const { context } = house;
     this.core = context.core;
     this.compression = context.compression;
@@ -94,7 +91,10 @@ export class Engine implements Broker {
       fetch: (request, signal, spent) => this.#fetch.fetch(request, signal, spent),
       nothing: (request) => this.#fetch.nothing(request),
     });
-    this.#maintenance = new Maintenance(context.clock, house.events, context.readOnly ? [] : this.#tasks());
+    this.#cleaner = new Cleaner(house, options, (call) => this.#withFiles(call), this.#closed.signal);
+    const withFiles = <T>(call: () => Promise<T>): Promise<T> => this.#withFiles(call);
+    const tasks = upkeepTasks({ house, cleaner: this.#cleaner, groups, transactions, checkLock: () => this.#lock.check(), withFiles });
+    this.#maintenance = new Maintenance(context.clock, house.events, context.readOnly ? [] : tasks);
   }
 
   // ── Records ────────────────────────────────────────────────────────────────
@@ -136,7 +136,10 @@ export class Engine implements Broker {
   }
 
   deleteTopic(topic: string): Promise<void> {
-    return this.#changing("deleteTopic", () => this.#withFiles(() => this.#admin.delete(topic)));
+    return this.#changing("deleteTopic", () => {
+      this.#cleaner.interrupt(topic);
+      return this.#withFiles(() => this.#admin.delete(topic));
+    });
   }
 
   createPartitions(topic: string, totalCount: number): Promise<void> {
@@ -275,28 +278,19 @@ export class Engine implements Broker {
     return this.#withFiles(() => copyTo(this.#house, target));
   }
 
-  /** Retention for every topic that is ours, and the expiry of offsets, now. */
+  /** Retention and compaction for every topic that is ours, however little there is to do, and the expiry of offsets, now. */
   maintain(signal?: AbortSignal): Promise<MaintenanceReport> {
     return this.#withFiles(async () => {
-      let segmentsDeleted = 0;
-      let bytesReclaimed = 0;
+      const { segmentsDeleted, bytesReclaimed } = await retain(this.#house, signal);
       if (this.#house.context.readOnly) return { segmentsDeleted, bytesReclaimed };
-      for (const log of this.#house.topics.openLogs()) {
-        signal?.throwIfAborted();
-        if (log.spec.frozen) continue;
-        const report = await log.applyRetention();
-        segmentsDeleted += report.segmentsDeleted;
-        bytesReclaimed += report.bytesReclaimed;
-        // What another writer left is protected from now on; in parts, since all of it has to be read.
-        await log.sealUnsealed();
-      }
+      const bytesCompacted = await this.#cleaner.cleanAll(signal);
       await this.#groups.expireOffsets();
-      return { segmentsDeleted, bytesReclaimed };
+      return { segmentsDeleted, bytesReclaimed: bytesReclaimed + bytesCompacted };
     });
   }
 
   metrics(): Readonly<Record<string, number>> {
-    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups, this.#transactions, this.#quotas);
+    return collectMetrics(this.#house, this.#produce, this.#fetch, this.#groups, this.#transactions, this.#quotas, this.#cleaner);
   }
 
   /** Idempotent. Resolves when everything appended is durable and the lock is free. */
@@ -340,31 +334,6 @@ export class Engine implements Broker {
       await Promise.allSettled([this.#lock?.release()]);
       await context.storage.close();
     }
-  }
-
-  #tasks(): { name: string; firstMs: number; intervalMs: number; run: () => Promise<unknown> }[] {
-    return [
-      { name: "lock", firstMs: LOCK_CHECK_INTERVAL_MS, intervalMs: LOCK_CHECK_INTERVAL_MS, run: async () => this.#lock.check() },
-      { name: "retention", firstMs: FIRST_RETENTION_MS, intervalMs: RETENTION_INTERVAL_MS, run: () => this.maintain() },
-      {
-        name: "checkpoint",
-        firstMs: CHECKPOINT_INTERVAL_MS,
-        intervalMs: CHECKPOINT_INTERVAL_MS,
-        run: () => this.#house.checkpoints.write(this.#house.topics.openLogs()),
-      },
-      {
-        name: "offset expiry",
-        firstMs: OFFSET_EXPIRY_INTERVAL_MS,
-        intervalMs: OFFSET_EXPIRY_INTERVAL_MS,
-        run: () => this.#groups.expireOffsets(),
-      },
-      {
-        name: "transactions",
-        firstMs: TRANSACTION_SCAN_INTERVAL_MS,
-        intervalMs: TRANSACTION_SCAN_INTERVAL_MS,
-        run: () => this.#transactions.scan(),
-      },
-    ];
   }
 
   /** What removes files and what copies them take turns. */

@@ -25,6 +25,7 @@ const LEVELS: Readonly<Record<string, keyof Logger>> = {
   "directory.suspicious": "warn",
   "listener.failed": "warn",
   "maintenance.failed": "error",
+  "compaction.failed": "error",
 };
 
 export class Events {

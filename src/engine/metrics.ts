@@ -1,4 +1,5 @@
 /** What `metrics()` tells: counts since the log was opened, and sizes as they are now. */
+import type { Cleaner } from "./cleaner.ts";
 import type { FetchPath } from "./fetch-path.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
@@ -13,6 +14,7 @@ export function collectMetrics(
   groups: GroupService,
   transactions: TransactionService,
   quotas: QuotaService,
+  cleaner: Cleaner,
 ): Readonly<Record<string, number>> {
   const logs = house.topics.openLogs();
   const metrics: Record<string, number> = {
@@ -28,6 +30,7 @@ export function collectMetrics(
     fetchBytes: fetch.bytes,
     ...transactions.metrics(),
     ...quotas.metrics(),
+    ...cleaner.metrics(),
   };
   for (const [type, count] of house.events.counts()) metrics[`events.${type}`] = count;
   return Object.freeze(metrics);

@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly allowNetworkFileSystem: boolean;
   readonly offsetsFlushMs: number;
   readonly maxUnflushedBytes: number;
+  readonly logCleanerDedupeBufferSize?: number | undefined;
+  readonly logCleanerIoMaxBytesPerSecond?: number | undefined;
   readonly topicDefaults: Readonly<Partial<TopicConfig>>;
   readonly wasm?: object | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -86,7 +88,7 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
     const transactions = await TransactionService.start(house, groups, { flushMs: options.offsetsFlushMs });
     await groups.settle();
     if (!options.readOnly) await finishDeletions(house, (topic) => groups.topicDeleted(topic));
-    return new Engine(house, groups, transactions, lock);
+    return new Engine(house, groups, transactions, lock, options);
   } catch (error) {
     // Closed without a promise: the next open recovers.
     await Promise.allSettled(topics.openLogs().map((log) => log.close(false)));
