@@ -111,7 +111,11 @@ function checkKernelKnows(fd: number, program: string, directory: string): void 
   try {
     facts = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
   } catch (error) {
-    throw unavailable(directory, `/proc/self/fdinfo could not be read, so nothing confirms the lock that ${program} took`, error);
+    throw unavailable(
+      directory,
+      `/proc/self/fdinfo could not be read, so nothing confirms the lock that ${program} took. Allow reading it (Deno: run with -A), or open with lock: "socket" in every process`,
+      error,
+    );
   }
   if (/^lock:.*\bFLOCK\s+ADVISORY\s+WRITE\b/m.test(facts)) return;
   throw unavailable(directory, `${program} reported success, but the kernel knows of no lock: it is not the flock of util-linux`);

@@ -40,8 +40,17 @@ export function nodeHolder(): LockHolder {
     version: versions[runtime] ?? process.version,
     since: new Date().toISOString(),
     argv: process.argv.slice(0, 8).map((argument) => argument.slice(0, 256)),
-    hostname: hostname(),
+    hostname: hostnameIfAllowed(),
   };
+}
+
+/** It only helps a person; where the runtime's permissions keep it from us, the log opens without. */
+function hostnameIfAllowed(): string {
+  try {
+    return hostname();
+  } catch {
+    return "";
+  }
 }
 
 class NodeStorage implements StorageDriver {
