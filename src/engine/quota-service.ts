@@ -56,6 +56,11 @@ export class QuotaService {
     this.isActive = !this.#table.isEmpty;
   }
 
+  /** Clients that are remembered. */
+  get tenantCount(): number {
+    return this.#tenants.size;
+  }
+
   describe(): readonly ClientQuota[] {
     return this.#wiring.catalog.quotas();
   }
