@@ -23,8 +23,18 @@ export class Assignment {
   /** Moves a partition to where a look-up will tell. */
   moveTo(state: PartitionState, target: number | "earliest" | "latest"): void {
     state.target = typeof target === "number" ? null : target;
-    state.moveTo(typeof target === "number" ? target : null);
+    state.rewindTo = typeof target === "number" ? target : null;
+    state.moveTo(state.rewindTo);
     if (state.position === null) this.#hasPositions = false;
+  }
+
+  /** Every partition back to where it stood before anything was delivered that is not committed. */
+  rewind(): void {
+    for (const state of this.#list) {
+      state.target = null;
+      state.moveTo(state.rewindTo);
+      if (state.position === null) this.#hasPositions = false;
+    }
   }
 
   /** As the face tells it: plain objects. */

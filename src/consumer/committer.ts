@@ -84,11 +84,11 @@ export class Committer {
   }
 
   async commit({ offsets, isDelivered }: CommitRequest, durable: boolean): Promise<void> {
-    if (isDelivered) for (const each of offsets) this.#requireAssigned(each);
+    if (isDelivered) for (const each of offsets) this.requireAssigned(each);
     await this.#write(offsets, durable);
   }
 
-  #requireAssigned(partition: NextOffset): void {
+  requireAssigned(partition: NextOffset): void {
     if (this.#assignment.find(partition) !== undefined) return;
     throw new GroupError(
       "ILLEGAL_GENERATION",
@@ -96,18 +96,32 @@ export class Committer {
     );
   }
 
+  /** These offsets were committed, by whomever: no later commit by itself says less. */
+  learn(offsets: readonly NextOffset[]): void {
+    for (const each of offsets) {
+      const state = this.#assignment.find(each);
+      if (state !== undefined) this.#learn(state, each.nextOffset, state.epoch, state.rewindTo);
+    }
+  }
+
   async #write(offsets: readonly NextOffset[], durable: boolean): Promise<void> {
     if (offsets.length === 0) return;
-    const states = offsets.map((each) => this.#assignment.find(each));
-    const epochs = states.map((state) => state?.epoch);
+    const before = offsets.map((each) => {
+      const state = this.#assignment.find(each);
+      return state === undefined ? null : { state, epoch: state.epoch, rewindTo: state.rewindTo };
+    });
     await this.#send(offsets, durable);
     for (const [index, { nextOffset }] of offsets.entries()) {
-      const state = states[index];
-      if (state === undefined) continue;
-      state.committed = nextOffset;
-      // A seek since then began anew: what follows it may be committed, however far back.
-      if (state.epoch === epochs[index] && nextOffset <= (state.position ?? 0)) state.committedFloor = nextOffset;
+      const found = before[index];
+      if (found !== null && found !== undefined) this.#learn(found.state, nextOffset, found.epoch, found.rewindTo);
     }
+  }
+
+  #learn(state: PartitionState, nextOffset: number, epoch: number, rewindTo: number | null): void {
+    state.committed = nextOffset;
+    // A seek since then began anew: what follows it may be committed, however far back.
+    if (state.epoch === epoch && nextOffset <= (state.position ?? 0)) state.committedFloor = nextOffset;
+    if (state.rewindTo === rewindTo) state.rewindTo = null;
   }
 
   async #send(offsets: readonly NextOffset[], durable: boolean): Promise<void> {
@@ -125,13 +139,14 @@ export class Committer {
         const turnedAway = error instanceof OdradekError && error.code === "REBALANCE_IN_PROGRESS";
         if (!turnedAway || retries === RETRY_COUNT_MAX || !(await this.#role.whenSynced())) throw error;
         // A generation has begun meanwhile: what it took away is not ours to commit any more.
-        for (const each of offsets) this.#requireAssigned(each);
+        for (const each of offsets) this.requireAssigned(each);
       }
     }
   }
 }
 
-function offsetsOf(states: readonly PartitionState[], upTo: (state: PartitionState) => number | null): NextOffset[] {
+/** Of each partition, what is new up to there. */
+export function offsetsOf(states: readonly PartitionState[], upTo: (state: PartitionState) => number | null): NextOffset[] {
   const offsets: NextOffset[] = [];
   for (const state of states) {
     const nextOffset = state.commitOf(upTo(state));

@@ -5,6 +5,7 @@ import type { Deserializer } from "../api/serde.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import { GroupError, OdradekError, UsageError } from "../base/errors.ts";
 import { booleanOption, checkOptions, choiceOption, describeValue, functionOption, integerOption, signalOption } from "../base/options.ts";
+import { TRANSACTION_LINK, type TransactionLink } from "../base/transaction-link.ts";
 import { turnOf } from "../base/turn.ts";
 import type { Compression } from "../compression/compression.ts";
 import { Assignment, checkPartition } from "./assignment.ts";
@@ -26,6 +27,7 @@ import { type IteratorParts, RecordIterator } from "./record-iterator.ts";
 import { Session } from "./session.ts";
 import { checkAssigned } from "./standing-partitions.ts";
 import { Subscription } from "./subscription.ts";
+import { TransactionOffsets } from "./transaction-offsets.ts";
 import { Wakeup } from "./wakeup.ts";
 
 export interface ConsumerWiring {
@@ -65,6 +67,7 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
   readonly #committer: Committer;
   readonly #rebalancer: Rebalancer;
   readonly #parts: IteratorParts<K, V>;
+  readonly [TRANSACTION_LINK]: TransactionLink;
   /** How it came to its partitions: the two ways do not mix. */
   #mode: "none" | "assign" | "subscribe" = "none";
   #membership: Membership | null = null;
@@ -117,6 +120,13 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
       policy: new DeserializePolicy(settings.onDeserializeError as ConsumerOptions<unknown, unknown>["onDeserializeError"], emit),
       begin: (call) => this.#begin(call),
     };
+    this[TRANSACTION_LINK] = new TransactionOffsets(
+      assignment,
+      this.#committer,
+      settings,
+      () => this.#member(),
+      () => this.#changed(),
+    );
     settings.signal?.addEventListener("abort", this.#onStop);
     if (settings.signal?.aborted === true) this.#onStop();
   }
@@ -286,7 +296,13 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
   // ── CommitRole ─────────────────────────────────────────────────────────────
 
   async identity(): Promise<CommitIdentity> {
-    if (this.#membership !== null) return this.#membership.identity();
+    return this.#membership === null ? this.#member() : this.#membership.identity();
+  }
+
+  #member(): CommitIdentity {
+    // Not refused while closing: a listener may commit what is taken away.
+    if (this.#isClosed) this.#refuseClosed("tx.commitOffsets()");
+    if (this.#membership !== null) return this.#membership.present();
     return { groupId: this.#settings.groupId ?? "", memberId: "", groupInstanceId: null, generation: -1 };
   }
 

@@ -2,13 +2,12 @@
 import type { FetchedPartition } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 import { readInt16, readInt32, readInt64 } from "../base/big-endian.ts";
-import { CorruptionError, errorFromFault, type OdradekError, UsageError } from "../base/errors.ts";
+import { CorruptionError, errorFromFault, type OdradekError } from "../base/errors.ts";
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
   batchByteLengthAt,
   codecNumber,
-  codecOf,
   HEADER_BYTE_LENGTH,
   isControl,
   LAST_OFFSET_DELTA_AT,
@@ -18,6 +17,7 @@ import {
 import type { Compression } from "../compression/compression.ts";
 import { AbortedFilter } from "./aborted-filter.ts";
 import type { BatchSlice } from "./batch-slice.ts";
+import { openBatch } from "./opened-batch.ts";
 import type { PartitionState } from "./partition-state.ts";
 
 export interface RunOptions {
@@ -86,8 +86,12 @@ export class FetchedRun {
         state.position = lastOffset + 1;
         continue;
       }
-      if (codecNumber(attributes) !== 0) throw this.#compressed(attributes, baseOffset, lastOffset);
       this.#givenCount += 1;
+      if (codecNumber(attributes) !== 0) {
+        // Opened when it is its turn and not before: what is fetched ahead stays as small as it was stored.
+        const opened = openBatch(this.#compression, state, bytes.subarray(at, at + byteLength), { baseOffset, lastOffset, at });
+        return { state, epoch: this.epoch, bytes: opened, at: 0, byteLength: opened.length, baseOffset, lastOffset, recordCount };
+      }
       return { state, epoch: this.epoch, bytes, at, byteLength, baseOffset, lastOffset, recordCount };
     }
     return null;
@@ -100,14 +104,6 @@ export class FetchedRun {
       offsetRange: [this.state.position ?? 0, this.endOffset],
       nextReadableOffset: null,
     });
-  }
-
-  #compressed(attributes: number, baseOffset: number, lastOffset: number): UsageError {
-    const codec = codecOf(attributes) ?? `codec ${codecNumber(attributes)}`;
-    return new UsageError(
-      "UNSUPPORTED_COMPRESSION_TYPE",
-      `${this.state}: the batch of offsets ${baseOffset} to ${lastOffset} is compressed with ${codec}, which is not read yet; seek to ${lastOffset + 1} to go on behind it`,
-    );
   }
 }
 

@@ -140,6 +140,11 @@ export class Membership implements GroupGate, CommitRole {
 
   async identity(): Promise<CommitIdentity> {
     while (!this.#wasMember && this.#failure === null && !this.#isClosed) await this.#synced.wait();
+    return this.present();
+  }
+
+  /** Who the member is now. Throws what ended its membership, for good or until it has joined again. */
+  present(): CommitIdentity {
     if (this.#failure !== null) throw this.#failure;
     // Not waited for: what is to be committed was read as a member that is no more.
     if (this.#memberId === "" || this.#generation < 0) {

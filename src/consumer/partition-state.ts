@@ -28,6 +28,8 @@ export class PartitionState implements TopicPartition {
   committed: number | null = null;
   /** Where `autoOffsetReset: "earliest"` put it: standing there, nothing has been moved past. */
   startedAt: number | null = null;
+  /** Where an aborted transaction leads back to: the last seek or reset since the last commit; null: to what the group has committed. */
+  rewindTo: number | null = null;
   /** An explicit commit may run ahead of what was moved past; what follows by itself never falls behind it. */
   committedFloor = 0;
 

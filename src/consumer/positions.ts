@@ -56,6 +56,7 @@ export class Positions {
       if (epochs.get(state) !== state.epoch) continue;
       if (state.target === null && at === "earliest") state.startedAt = to;
       state.target = null;
+      state.rewindTo = to;
       moveTo(state, to);
     }
   }
@@ -69,6 +70,7 @@ export class Positions {
     if (state.epoch !== epoch || state.revoked || listed === undefined) return;
     const to = listed.offset ?? listed.watermarks.highWatermark;
     state.moveTo(to);
+    state.rewindTo = to;
     this.#emit("offset.reset", {
       partition: { topic: state.topic, partition: state.partition },
       from: position,

@@ -79,7 +79,7 @@ function checkIdempotence(acks: Acks, enableIdempotence: boolean | undefined, tr
   if (transactionalId !== undefined && enableIdempotence === false) {
     throw new UsageError("INVALID_REQUEST", `${WHERE}: enableIdempotence: expected true with a transactionalId, found false`);
   }
-  if (acks === "all") return enableIdempotence ?? transactionalId !== undefined;
+  if (acks === "all") return enableIdempotence ?? true;
   if (transactionalId === undefined && enableIdempotence !== true) return false;
   const needs = transactionalId === undefined ? "enableIdempotence: true" : "a transactionalId";
   throw new UsageError("INVALID_REQUEST", `${WHERE}: acks: expected "all" with ${needs}, found ${acks}`);

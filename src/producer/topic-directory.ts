@@ -88,7 +88,7 @@ export class TopicDirectory {
     return this.#learn(metadata, askedAtMs);
   }
 
-  #learn({ name, partitionCount, maxMessageBytes, requiresKey }: TopicMetadata, askedAtMs: number): TopicEntry {
+  #learn({ name, internal, partitionCount, maxMessageBytes, requiresKey }: TopicMetadata, askedAtMs: number): TopicEntry {
     let entry = this.#entries.get(name);
     if (entry === undefined) {
       if (this.#entries.size >= TOPICS_MAX) this.#dropOne();
@@ -97,7 +97,8 @@ export class TopicDirectory {
     }
     entry.partitionCount = partitionCount;
     entry.maxMessageBytes = maxMessageBytes;
-    entry.requiresKey = requiresKey;
+    // Of an internal topic there is more to say, and the broker says it.
+    entry.requiresKey = requiresKey && !internal;
     entry.knownAtMs = askedAtMs;
     return entry;
   }
