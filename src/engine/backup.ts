@@ -6,6 +6,7 @@ import { writeOffsetCheckpoint } from "../log/checkpoint-file.ts";
 import { writeBytes } from "../log/file-bytes.ts";
 import { writeSnapshotState } from "../log/log-snapshot.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
+import { isNotFound } from "../log/replace-file.ts";
 import { fenced } from "../storage/fenced.ts";
 import { type House, OFFSETS_TOPIC } from "./house.ts";
 
@@ -75,7 +76,10 @@ async function copyLog(
   if (log.failure === null) await log.flush().catch(() => {});
   const { files, facts, logStartOffset, logEndOffset } = await log.snapshot();
   await target.createDirectory(directory);
-  for (const { name, byteLength } of files) count(await copyFile(house.context.storage, target, `${directory}/${name}`, byteLength));
+  for (const { name, byteLength, isOptional } of files) {
+    const copied = copyFile(house.context.storage, target, `${directory}/${name}`, byteLength);
+    count(await (isOptional === true ? copied.catch(orGone) : copied));
+  }
   await target.syncDirectory(directory);
   // Behind the bytes it speaks of, which are durable by now.
   if (facts !== null) count(await writeSnapshotState(house.context, target, log.spec, facts));
@@ -84,6 +88,12 @@ async function copyLog(
   ends.recoveryPoints.push([at, Math.min(log.recoveryPoint, logEndOffset)]);
   ends.logStarts.push([at, logStartOffset]);
   ends.highWatermarks.push([at, logEndOffset]);
+}
+
+/** A file that may go while the others are copied. */
+function orGone(error: unknown): number {
+  if (isNotFound(error)) return 0;
+  throw error;
 }
 
 /** `byteLength` null: the whole file, as it stands when it is opened. */

@@ -1,24 +1,16 @@
 /** The aborted transactions of a whole log, over the `.txnindex` of its segments: read when they are asked for, and kept within a bound. */
 
-import { writeBytes } from "./file-bytes.ts";
-import { segmentFileName } from "./file-names.ts";
 import type { LogContext } from "./log-context.ts";
-import { inDirectory, isNotFound } from "./replace-file.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
+import type { DurableTransactionIndex } from "./state-slot.ts";
 import { TransactionEntries } from "./transaction-entries.ts";
 import type { AbortedTransaction } from "./transaction-index.ts";
+import { writeTransactionEntries } from "./transaction-index-file.ts";
 
 /** What is kept in memory of indexes that are on disk as well. */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 const NONE: readonly AbortedTransaction[] = [];
-
-/** How much of which segment's index is durable, and its CRC-32C: what recovery may believe without walking the segment. */
-export interface DurableTransactionIndex {
-  readonly baseOffset: number;
-  readonly byteLength: number;
-  readonly checksum: number;
-}
 
 export class AbortedTransactions {
   readonly #context: LogContext;
@@ -29,6 +21,7 @@ export class AbortedTransactions {
   /** By base offset. */
   readonly #entries: Map<number, TransactionEntries> = new Map();
   readonly #unread: Set<number>;
+  readonly #reading: Map<number, Promise<TransactionEntries | null>> = new Map();
   /** Base offsets of those that have entries or may have, ascending; null: to be made again. */
   #interesting: readonly number[] | null = null;
 
@@ -92,11 +85,13 @@ export class AbortedTransactions {
   }
 
   async find(from: number, end: number): Promise<readonly AbortedTransaction[]> {
-    for (;;) {
-      const found = this.findSync(from, end);
-      if (found !== null) return found;
-      await this.#readNext(from);
+    const found: AbortedTransaction[] = [];
+    // What is read for it may push out what was read before: each is asked in its turn.
+    for (const baseOffset of this.#from(from)) {
+      const entries = this.#entries.get(baseOffset) ?? (await this.#read(baseOffset));
+      if (entries?.collect(from, end, found) === true) break;
     }
+    return found;
   }
 
   /** Writes what is not durable yet of all indexes; durable when it resolves. What fails stays to be written. */
@@ -104,55 +99,41 @@ export class AbortedTransactions {
     let isNew = false;
     for (const [baseOffset, entries] of this.#entries) {
       if (entries.byteLength === entries.durableByteLength) continue;
-      isNew = (await this.#write(baseOffset, entries)) || isNew;
+      isNew = (await writeTransactionEntries(this.#context.storage, this.#directory, baseOffset, entries)) || isNew;
     }
     if (isNew) await this.#context.storage.syncDirectory(this.#directory);
     this.#trim();
   }
 
-  /** null: the segment has no entries that are durable. */
-  durable(baseOffset: number): DurableTransactionIndex | null {
+  /** How much of a segment's index is durable of the transactions that ended below `offset`; null: nothing. */
+  durable(baseOffset: number, offset: number): DurableTransactionIndex | null {
     const entries = this.#entries.get(baseOffset);
-    if (entries === undefined || entries.durableByteLength <= 0) return null;
-    const byteLength = entries.durableByteLength;
+    const byteLength = Math.min(entries?.durableByteLength ?? 0, entries?.byteLengthBelow(offset) ?? 0);
+    if (entries === undefined || byteLength <= 0) return null;
     return { baseOffset, byteLength, checksum: this.#context.core.crc32c(entries.bytes().subarray(0, byteLength)) >>> 0 };
   }
 
-  /** Answers whether the directory must be flushed. */
-  async #write(baseOffset: number, entries: TransactionEntries): Promise<boolean> {
-    const { storage } = this.#context;
-    const name = inDirectory(this.#directory, segmentFileName(baseOffset, "txnindex"));
-    // More may be added meanwhile, behind what is written here.
-    const { byteLength } = entries;
-    if (byteLength === 0) {
-      await storage.remove(name).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
-      entries.durableByteLength = 0;
-      return true;
-    }
-    const from = Math.max(0, entries.durableByteLength);
-    const file = await storage.open(name, { create: "if-missing" });
-    try {
-      writeBytes(file, entries.bytes().subarray(from, byteLength), from);
-      if (file.byteLength() > byteLength) file.truncate(byteLength);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    entries.durableByteLength = byteLength;
-    return from === 0;
+  /** null: the segment is gone. */
+  #read(baseOffset: number): Promise<TransactionEntries | null> {
+    const under = this.#reading.get(baseOffset);
+    if (under !== undefined) return under;
+    const reading = this.#readAlone(baseOffset).finally(() => this.#reading.delete(baseOffset));
+    this.#reading.set(baseOffset, reading);
+    return reading;
   }
 
-  async #readNext(from: number): Promise<void> {
-    const baseOffset = this.#from(from).find((each) => !this.#entries.has(each));
-    if (baseOffset === undefined) return;
+  async #readAlone(baseOffset: number): Promise<TransactionEntries | null> {
     const segment = this.#segments.all().find((each) => each.baseOffset === baseOffset);
-    if (segment === undefined) return this.forget(baseOffset);
+    if (segment === undefined) {
+      this.forget(baseOffset);
+      return null;
+    }
     const entries = await this.#load(segment);
-    if (!this.#unread.has(baseOffset)) return;
-    this.put(baseOffset, entries);
-    this.#trim(baseOffset);
+    if (this.#unread.has(baseOffset)) {
+      this.put(baseOffset, entries);
+      this.#trim(baseOffset);
+    }
+    return entries;
   }
 
   #from(offset: number): readonly number[] {

@@ -24,6 +24,9 @@ export interface ScannedBatch {
   readonly leaderEpoch: number;
   readonly maxTimestamp: number;
   readonly recordCount: number;
+  /** The whole batch stands here, from `at` on: until the callback returns, since it may be the core's window. */
+  readonly bytes: Uint8Array;
+  readonly at: number;
 }
 
 /** What a batch at a given place must be, besides whole. */
@@ -35,6 +38,8 @@ export interface ScanExpectation {
   /** The leader epoch a batch at this offset must carry; null: unknown, any that does not fall. */
   readonly epochFor: (offset: number) => number | null;
 }
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** "order" and "epoch": a whole batch that does not belong here. "older": a message of magic 0 or 1. */
 export type ScanStopReason = ScanStop | "order" | "epoch" | "older";
@@ -61,7 +66,8 @@ export async function scanBatches(
   let position = start;
   let nextOffset = expectation.nextOffset;
   let epochBefore = -1;
-  const batch = { position: 0, byteLength: 0, baseOffset: 0, lastOffset: 0, leaderEpoch: 0, maxTimestamp: 0, recordCount: 0 };
+  const place = { position: 0, byteLength: 0, bytes: NO_BYTES, at: 0 };
+  const batch = { ...place, baseOffset: 0, lastOffset: 0, leaderEpoch: 0, maxTimestamp: 0, recordCount: 0 };
   const misplaced = (): ScanEnd | null => {
     const wrongOrder = expectation.order === "exact" ? batch.baseOffset !== nextOffset : batch.baseOffset < nextOffset;
     if (wrongOrder) return stop("order", `expected offset ${nextOffset}, found ${batch.baseOffset}`);
@@ -87,8 +93,10 @@ export async function scanBatches(
     if (byteLength === 0) break;
     const scan = core.scan(byteLength, { verifyChecksums: true });
     const windowPosition = position;
+    batch.bytes = window;
     for (let index = 0; index < scan.count; index += 1) {
-      batch.position = windowPosition + scan.position(index);
+      batch.at = scan.position(index);
+      batch.position = windowPosition + batch.at;
       batch.byteLength = scan.byteLength(index);
       batch.baseOffset = scan.baseOffset(index);
       batch.lastOffset = scan.lastOffset(index);
@@ -149,6 +157,8 @@ function readLargeBatch(
   if (stored !== computed) return `computed crc ${hex(computed)}, stored ${hex(stored)}`;
   if (view.getUint8(MAGIC_AT) !== 2) return `magic ${view.getUint8(MAGIC_AT)}`;
   into.position = position;
+  into.bytes = bytes;
+  into.at = 0;
   into.byteLength = batchByteLengthAt(view, 0);
   into.baseOffset = readInt64(view, 0);
   into.lastOffset = lastOffsetAt(view, 0);

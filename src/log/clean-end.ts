@@ -18,7 +18,7 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
   if (active.directoryUnflushed) await context.storage.syncDirectory(spec.directory);
   active.directoryUnflushed = false;
   const logChecksums = await checksumsOf(context.core, files.log, active.byteLength);
-  log.recoveryPoint = active.nextOffset;
+  await leaveProducers(log);
   await state.writeDurably({
     ...durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, highWatermark),
     cleanlyClosed: true,
@@ -33,4 +33,18 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
       ...(await txnIndexFacts(context, spec.directory, active.baseOffset)),
     },
   });
+  const bases = new Set(segments.all().map(({ baseOffset }) => baseOffset));
+  await log.snapshots.keep((offset) => offset === active.nextOffset || bases.has(offset));
+}
+
+/** As Kafka: a snapshot where the log ends, so that the next opening reads nothing else. */
+async function leaveProducers(log: OpenedLog): Promise<void> {
+  const { segments, producers, snapshots, abortedTransactions } = log;
+  const { baseOffset, nextOffset } = segments.active;
+  await abortedTransactions.persist();
+  const snapshot = snapshots.take(producers);
+  if (snapshot !== null && !snapshots.has(nextOffset)) await snapshots.write(nextOffset, snapshot);
+  log.recoveryPoint = nextOffset;
+  log.withoutProducers = snapshot === null;
+  log.txnIndex = abortedTransactions.durable(baseOffset, nextOffset);
 }

@@ -14,6 +14,8 @@ export interface SnapshotFile {
   readonly name: string;
   /** How much of it is part of the snapshot; null: as it stands when it is copied, since it is only ever replaced whole. */
   readonly byteLength: number | null;
+  /** It may be gone when it is copied: the copy is opened without it, and reads more. */
+  readonly isOptional?: boolean;
 }
 
 export interface LogSnapshot {
@@ -26,7 +28,7 @@ export interface LogSnapshot {
 }
 
 /** What stands beside a sealed `.log`: the seal protects the copy as it did the original, and says whether the indexes are those it knew. */
-const BESIDE_SEALED: ReadonlySet<SegmentFileKind> = new Set(["index", "timeindex", "txnindex", "seal", "snapshot"]);
+const BESIDE_SEALED: ReadonlySet<SegmentFileKind> = new Set(["index", "timeindex", "txnindex", "seal"]);
 
 /**
  * Sealed segments whole, with all that stands beside them; the active one up to its durable end, its indexes to be built anew.
@@ -41,16 +43,22 @@ export async function takeSnapshot(log: OpenedLog, durable: LogPosition): Promis
   // Where the end is not certain the copy must be as uncertain: nothing is cut, and its own opening finds the same.
   const isCertain = log.endProblem === null;
   lengths.set(last, isCertain ? durable.position : null);
+  const txnIndex = log.txnIndex?.baseOffset === last ? log.txnIndex : null;
   const noted = log.state.facts();
-  const facts = noted === null || !isCertain ? noted : { ...durableFacts(log, durable, durable.offset), recoveryPoint: durable.offset };
+  const facts = noted === null || !isCertain ? noted : durableFacts(log, durable, durable.offset);
+  const { recoveryPoint } = log;
   const files: SnapshotFile[] = [];
   for (const { name, kind } of await context.storage.list(spec.directory)) {
     if (kind !== "file") continue;
     if (name === PARTITION_METADATA_FILE || name === LEADER_EPOCH_FILE) files.push({ name, byteLength: null });
     const parsed = parseSegmentFileName(name);
+    // What the copy knows of its producers: up to the point from which it is walked.
+    if (parsed?.kind === "snapshot" && parsed.suffix === "" && parsed.baseOffset <= recoveryPoint)
+      files.push({ name, byteLength: null, isOptional: true });
     if (parsed === null || parsed.suffix !== "" || !lengths.has(parsed.baseOffset) || !BESIDE_SEALED.has(parsed.kind)) continue;
     if (parsed.baseOffset < last) files.push({ name, byteLength: null });
   }
+  if (txnIndex !== null) files.push({ name: segmentFileName(txnIndex.baseOffset, "txnindex"), byteLength: txnIndex.byteLength });
   for (const [baseOffset, byteLength] of lengths) files.push({ name: segmentFileName(baseOffset, "log"), byteLength });
   return { files, logStartOffset, logEndOffset: durable.offset, facts };
 }

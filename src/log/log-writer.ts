@@ -4,7 +4,9 @@ import type { Timer } from "../base/clock.ts";
 import { OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
 import { errnoOf } from "../storage/errno.ts";
+import { retriable } from "./append-failure.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
+import { type Appended, repeated } from "./appended.ts";
 import { flushIsDue } from "./flush-policy.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
@@ -12,17 +14,6 @@ import { hasProducer } from "./producer-table.ts";
 import { rollReason } from "./roll-policy.ts";
 import { Segment } from "./segment.ts";
 import { Settling } from "./settling.ts";
-
-export interface Appended {
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  /** The time stamped on every record, or -1 where the topic keeps the sender's. */
-  readonly logAppendTime: number;
-  /** Bytes written. */
-  readonly byteLength: number;
-  /** Its producer sent it before: nothing was written, and the offsets are those it got then. */
-  readonly isDuplicate: boolean;
-}
 
 interface WrittenMark extends LogPosition {
   /** All bytes this process had written by then. */
@@ -109,12 +100,17 @@ export class LogWriter {
 
   async flushed(offset: number): Promise<Durability> {
     const { durability } = this.#log.context.storage;
-    if (this.#isSync()) {
-      await this.#flusher.flushed(offset);
-      return durability;
-    }
-    if (this.#failure !== null && offset > this.#visible.offset) throw this.#failure;
-    return durability === "none" ? "none" : "process";
+    // What readers of an "os" topic do not see yet was written while it was "sync".
+    if (!this.#isSync() && offset <= this.#visible.offset) return durability === "none" ? "none" : "process";
+    await this.#flusher.flushed(offset);
+    return durability;
+  }
+
+  /** The topic's settings have changed: what is written and not flushed goes by the new ones from now on. */
+  settingsChanged(): void {
+    this.#flushTimer?.cancel();
+    this.#flushTimer = null;
+    if (this.#failure === null && this.#byteTotal > this.#durable.byteTotal) this.#requestFlush();
   }
 
   /** Makes everything written so far durable, whatever the topic's level. */
@@ -192,14 +188,8 @@ export class LogWriter {
     return rollReason(active, batch.length, lastOffset, verdict.maxTimestamp, config, context.clock) === null ? null : "roll";
   }
 
-  /** What its producer's batch was answered when it came first; null: it is new, and in order. Throws when it is not. */
   #repeated(batch: Uint8Array): Appended | null {
-    if (!hasProducer(batch)) return null;
-    const first = this.#log.producers.check(batch);
-    if (first === null) return null;
-    const { baseOffset, lastOffset, timestamp } = first;
-    const logAppendTime = this.#log.spec.config().messageTimestampType === "LogAppendTime" ? timestamp : -1;
-    return { baseOffset, lastOffset, logAppendTime, byteLength: 0, isDuplicate: true };
+    return repeated(batch, this.#log.producers, this.#log.spec.config().messageTimestampType === "LogAppendTime");
   }
 
   /** Of a batch that is in order. Its producer's state changes only when all of it was written. */
@@ -350,10 +340,12 @@ export class LogWriter {
     } catch (error) {
       this.#emit("storage.failed", { error }); // derived files: rebuilt at the next open, the log goes on
     }
+    // No batch comes between: this is what was known of the producers below the new segment.
+    const snapshot = this.#log.snapshots.take(this.#log.producers);
     segments.add(next);
     if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };
     if (this.#visible.offset === next.baseOffset) this.#visible = { segment: next, position: 0, offset: next.baseOffset };
-    this.settling.seal(old, next);
+    this.settling.seal(old, next, snapshot);
   }
 
   #written(): WrittenMark {
@@ -406,11 +398,4 @@ export class LogWriter {
 async function all(works: readonly (Promise<void> | undefined)[]): Promise<void> {
   const results = await Promise.allSettled(works);
   for (const result of results) if (result.status === "rejected") throw result.reason;
-}
-
-/** What the sender is told when nothing was kept of its batch: the same call may succeed later. */
-function retriable(error: unknown, where: string): OdradekError {
-  if (error instanceof OdradekError && error.retriable) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new StorageError("KAFKA_STORAGE_ERROR", `${where}: nothing of the batch was kept: ${reason}`, { cause: error });
 }

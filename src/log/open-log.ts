@@ -11,13 +11,17 @@ import { listPartitionFiles, removeSegmentFiles, tidyPartitionFiles, viewPartiti
 import { writePartitionMetadata } from "./partition-metadata.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import { PartitionState, type PartitionStateFacts } from "./partition-state.ts";
+import { loadActiveTransactions, loadProducers } from "./producer-loading.ts";
+import type { ReplaySource } from "./producer-replay.ts";
+import { ProducerSnapshots } from "./producer-snapshots.ts";
 import { ProducerTable } from "./producer-table.ts";
 import { recover } from "./recovery.ts";
 import { inDirectory } from "./replace-file.ts";
 import { Segment } from "./segment.ts";
 import { SegmentList } from "./segment-list.ts";
 import { durableFacts } from "./state-facts.ts";
-import { loadTransactionEntries } from "./transaction-loading.ts";
+import { TransactionEntries } from "./transaction-entries.ts";
+import { loadTransactionEntries } from "./transaction-index-file.ts";
 
 /** A new partition, all of it durable when it resolves. */
 export async function createLog(context: LogContext, spec: PartitionSpec): Promise<OpenedLog> {
@@ -46,9 +50,10 @@ async function createFiles(context: LogContext, spec: PartitionSpec, state: Part
   const active = await Segment.create(context, directory, 0, spec.config());
   segments.push(active);
   await active.files?.log.sync();
-  const books = booksOf(context, spec, new SegmentList([active]));
+  const snapshots = new ProducerSnapshots(context, spec, []);
+  const books = booksOf({ context, spec, snapshots }, segments, new ProducerTable(directory), new Map());
   const log = { context, spec, ...books, epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
-  const opened: OpenedLog = { ...log, endProblem: null, unreadableFrom: null };
+  const opened: OpenedLog = { ...log, withoutProducers: true, txnIndex: null, endProblem: null, unreadableFrom: null };
   await state.writeDurably(durableFacts(opened, { segment: active, position: 0, offset: 0 }, 0));
   await storage.syncDirectory(directory);
   await storage.syncDirectory("");
@@ -89,6 +94,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     if (segments.length === 0)
       segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
     else await (segments.at(-1) as Segment).acquire();
+    const snapshots = new ProducerSnapshots(context, spec, files.names);
+    const source = { context, spec, snapshots };
     const lacksIndex = (segment: Segment): boolean =>
       (["index", "timeindex"] as const).some((kind) => !files.names.has(segmentFileName(segment.baseOffset, kind)));
     if (!readOnly) await rebuildMissing(context, spec, segments.slice(0, -1).filter(lacksIndex));
@@ -97,25 +104,28 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     if (spec.cleanShutdown && !activeLacksIndex && (await takeCleanEnd(context, spec, segments.at(-1) as Segment, facts, epochs))) {
       const active = segments.at(-1) as Segment;
       const nextEpoch = epochs.latest() === null ? 0 : null;
-      const log = {
-        context,
-        spec,
-        ...booksOf(context, spec, new SegmentList(segments)),
-        epochs,
-        state,
-        logStartOffset,
-        recoveryPoint: active.nextOffset,
-        nextEpoch,
-      };
-      return { ...log, endProblem: null, unreadableFrom: null };
+      const producers = await loadProducers(source, segments, facts);
+      const entries = new Map([[active.baseOffset, await loadActiveTransactions(source, segments, files.names, facts)]]);
+      const books = booksOf(source, segments, producers, entries);
+      const log = { context, spec, ...books, epochs, state, logStartOffset, recoveryPoint: active.nextOffset, nextEpoch };
+      const txnIndex = books.abortedTransactions.durable(active.baseOffset, active.nextOffset);
+      return { ...log, withoutProducers: producers.size === 0, txnIndex, endProblem: null, unreadableFrom: null };
     }
-    const recovered = await recover({ context, spec, segments, facts, epochs, readOnly });
+    const recovered = await recover({ context, spec, segments, facts, epochs, snapshots, names: files.names, readOnly });
     const behind =
       recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset ? segments.splice(0) : [];
-    if (behind.length > 0) segments.push(await restartAt(context, spec, logStartOffset, behind));
-    const books = booksOf(context, spec, new SegmentList(segments));
-    const log: OpenedLog = { context, spec, ...books, epochs, state, logStartOffset, ...recovered };
+    if (behind.length > 0) segments.push(await restartAt(source, logStartOffset, behind));
     const active = segments.at(-1) as Segment;
+    const books = booksOf(
+      source,
+      segments,
+      behind.length > 0 ? new ProducerTable(directory) : recovered.producers,
+      recovered.transactionEntries,
+    );
+    const { recoveryPoint, nextEpoch, endProblem, unreadableFrom } = recovered;
+    const ends = { logStartOffset, recoveryPoint, nextEpoch, endProblem, unreadableFrom };
+    const txnIndex = books.abortedTransactions.durable(active.baseOffset, active.nextOffset);
+    const log: OpenedLog = { context, spec, ...books, epochs, state, ...ends, withoutProducers: books.producers.size === 0, txnIndex };
     if (!readOnly && recovered.endProblem === null) {
       await state.writeDurably(
         durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset),
@@ -129,18 +139,23 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
   }
 }
 
+/** `entries`: the transaction indexes of segments that were looked at; the others are read when they are asked for. */
 function booksOf(
-  context: LogContext,
-  spec: PartitionSpec,
-  segments: SegmentList,
-): Pick<OpenedLog, "segments" | "producers" | "abortedTransactions"> {
-  const unread = segments.all().map(({ baseOffset }) => baseOffset);
-  const load = (segment: Segment) => loadTransactionEntries(context, segment);
-  return {
-    segments,
-    producers: new ProducerTable(spec.directory),
-    abortedTransactions: new AbortedTransactions(context, spec.directory, segments, unread, load),
-  };
+  source: ReplaySource,
+  segments: readonly Segment[],
+  producers: ProducerTable,
+  entries: ReadonlyMap<number, TransactionEntries>,
+): Pick<OpenedLog, "segments" | "producers" | "snapshots" | "abortedTransactions"> {
+  const { context, spec, snapshots } = source;
+  const list = new SegmentList(segments);
+  const unread = segments.map(({ baseOffset }) => baseOffset);
+  const load = (segment: Segment): Promise<TransactionEntries> => loadTransactionEntries(source, list.all(), segment);
+  const abortedTransactions = new AbortedTransactions(context, spec.directory, list, unread, load);
+  for (const segment of segments) {
+    const known = entries.get(segment.baseOffset) ?? (segment === segments.at(-1) ? new TransactionEntries() : undefined);
+    if (known !== undefined) abortedTransactions.put(segment.baseOffset, known);
+  }
+  return { segments: list, producers, snapshots, abortedTransactions };
 }
 
 /** Gives back what was opened, whatever state it is in. */
@@ -212,8 +227,9 @@ async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset
  * On an "os" topic a log start may be durable before the records it passed over: they are lost with the power, and the log
  * ends before its start. It goes on at its start, as Kafka's does, so that no offset below it is handed out a second time.
  */
-async function restartAt(context: LogContext, spec: PartitionSpec, logStartOffset: number, behind: readonly Segment[]): Promise<Segment> {
+async function restartAt({ context, spec, snapshots }: ReplaySource, logStartOffset: number, behind: readonly Segment[]): Promise<Segment> {
   try {
+    await snapshots.keep(() => false);
     const fresh = await Segment.create(context, spec.directory, logStartOffset, spec.config());
     await context.storage.syncDirectory(spec.directory);
     return fresh;

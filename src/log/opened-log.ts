@@ -5,9 +5,11 @@ import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import type { PartitionState } from "./partition-state.ts";
+import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import type { ProducerTable } from "./producer-table.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
+import type { DurableTransactionIndex } from "./state-slot.ts";
 
 export interface OpenedLog {
   readonly context: LogContext;
@@ -16,11 +18,16 @@ export interface OpenedLog {
   readonly epochs: LeaderEpochs;
   readonly state: PartitionState;
   readonly producers: ProducerTable;
+  readonly snapshots: ProducerSnapshots;
   readonly abortedTransactions: AbortedTransactions;
   /** Readers begin here; `deleteRecords` and retention move it up. */
   logStartOffset: number;
   /** Below it nothing needs looking at after a crash. */
   recoveryPoint: number;
+  /** No producer was known at the recovery point. */
+  withoutProducers: boolean;
+  /** What is durable of the transaction index of the segment that holds the recovery point. */
+  txnIndex: DurableTransactionIndex | null;
   /** The epoch to begin before the first append; null: the latest goes on. */
   nextEpoch: number | null;
   /** Why nothing may be appended: the end of the log is not certain. Reads go on. */

@@ -2,7 +2,7 @@
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { CorruptionError } from "../base/errors.ts";
 import { parseSegmentFileName, type SegmentFileKind, type SegmentFileName, segmentFileName } from "./file-names.ts";
-import { inDirectory } from "./replace-file.ts";
+import { inDirectory, removeIfPresent } from "./replace-file.ts";
 
 /** What belongs to one segment, in the order in which it is removed: without its `.log` a segment is gone. */
 export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex", "snapshot", "seal"];
@@ -132,6 +132,7 @@ export async function removeSegmentFiles(storage: StorageDriver, directory: stri
   const present = new Set((await storage.list(directory)).map((entry) => entry.name));
   for (const kind of SEGMENT_FILE_KINDS) {
     const name = segmentFileName(baseOffset, kind);
-    if (present.has(name)) await storage.remove(inDirectory(directory, name));
+    // A snapshot may go at the same moment, its segment being gone.
+    if (present.has(name)) await removeIfPresent(storage, inDirectory(directory, name));
   }
 }

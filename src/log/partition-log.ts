@@ -3,13 +3,14 @@ import type { IsolationLevel } from "../api/broker.ts";
 import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { AppendVerdict } from "./append-queue.ts";
+import type { Appended } from "./appended.ts";
 import { leaveInOrder } from "./clean-end.ts";
 import { Compaction, type CompactionOptions, type CompactionResult } from "./compaction.ts";
 import type { CompactionNeed } from "./compaction-need.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogReader } from "./log-reader.ts";
 import { type LogSnapshot, takeSnapshot } from "./log-snapshot.ts";
-import { type Appended, LogWriter } from "./log-writer.ts";
+import { LogWriter } from "./log-writer.ts";
 import { markerBatch, type TransactionMarker } from "./marker-batch.ts";
 import { createLog, openLog } from "./open-log.ts";
 import type { OpenedLog } from "./opened-log.ts";
@@ -21,7 +22,7 @@ import { batchesBelow } from "./stable-batches.ts";
 import { offsetForTime } from "./time-lookup.ts";
 import type { AbortedTransaction } from "./transaction-index.ts";
 
-export type { Appended } from "./log-writer.ts";
+export type { Appended } from "./appended.ts";
 export type { TransactionMarker } from "./marker-batch.ts";
 export type { PartitionSpec } from "./partition-spec.ts";
 
@@ -119,6 +120,11 @@ export class PartitionLog {
   /** Makes everything written so far durable, whatever the topic's level. */
   flush(): Promise<void> {
     return this.#writer.flush();
+  }
+
+  /** To be called when the topic's settings have changed: what is not flushed yet goes by the new ones. */
+  settingsChanged(): void {
+    this.#writer.settingsChanged();
   }
 
   /**

@@ -8,6 +8,8 @@ import type { LogContext } from "./log-context.ts";
 import { removeSegmentFiles } from "./partition-files.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import type { PartitionStateFacts } from "./partition-state.ts";
+import { ProducerRecovery, type RecoveredProducers } from "./producer-recovery.ts";
+import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import { sealSegment } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 
@@ -18,11 +20,14 @@ export interface RecoveryInput {
   readonly segments: Segment[];
   readonly facts: PartitionStateFacts | null;
   readonly epochs: LeaderEpochs;
+  readonly snapshots: ProducerSnapshots;
+  /** The files of the directory. */
+  readonly names: ReadonlySet<string>;
   /** Nothing on disk changes: what would be cut is passed over. */
   readonly readOnly: boolean;
 }
 
-export interface Recovered {
+export interface Recovered extends RecoveredProducers {
   readonly recoveryPoint: number;
   readonly nextEpoch: number | null;
   readonly endProblem: OdradekError | null;
@@ -47,7 +52,8 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
     0,
     segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint),
   );
-  const walk = new Walk(input, recoveryPoint, durable);
+  const producers = await ProducerRecovery.begin(input, { ...input, start, recoveryPoint }, facts);
+  const walk = new Walk(input, recoveryPoint, durable, producers);
   let bad: BadBatch | null = null;
   let problem: OdradekError | null = durable.missing;
   for (let index = start; index < segments.length && bad === null && problem === null; index += 1) {
@@ -68,9 +74,11 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   const endProblem = problem;
   const unreadableFrom = problem === null ? null : walk.acceptedOffset;
   if (problem !== null) active.nextOffset = Math.max(walk.acceptedOffset, durable.offset, active.baseOffset);
-  else if (!readOnly) await makeDurable(input, start, walk);
+  else if (!readOnly) await makeDurable(input, start, walk, producers);
+  const known = problem === null ? await producers.finish(segments, active.nextOffset) : producers.outcome();
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
-  return { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1, endProblem, unreadableFrom };
+  const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
+  return { ...found, ...known, endProblem, unreadableFrom };
 }
 
 /**
@@ -119,13 +127,15 @@ class Walk {
   readonly #input: RecoveryInput;
   readonly #recoveryPoint: number;
   readonly #durable: DurableEnd;
+  readonly #producers: ProducerRecovery;
   /** The offset after the last batch accepted. */
   acceptedOffset: number;
   lastEpoch = -1;
   /** By base offset: from where on bytes were not known to be durable. */
   readonly rewriteFrom: Map<number, number> = new Map();
 
-  constructor(input: RecoveryInput, recoveryPoint: number, durable: DurableEnd) {
+  constructor(input: RecoveryInput, recoveryPoint: number, durable: DurableEnd, producers: ProducerRecovery) {
+    this.#producers = producers;
     this.#input = input;
     this.#recoveryPoint = recoveryPoint;
     this.#durable = durable;
@@ -146,6 +156,7 @@ class Walk {
     const fileByteLength = files.log.byteLength();
     let from = readOnly ? 0 : this.#prepareIndexes(segment, files, isLater, fileByteLength);
     let nextOffset = from === 0 ? segment.baseOffset : baseOffsetAt(files.log, from);
+    await this.#producers.enter(segment, files.log, from, nextOffset);
     segment.byteLength = from;
     segment.nextOffset = nextOffset;
     segment.bytesSinceIndexEntry = 0;
@@ -162,6 +173,7 @@ class Walk {
         if (batch.lastOffset >= this.#durable.offset && !this.rewriteFrom.has(segment.baseOffset))
           this.rewriteFrom.set(segment.baseOffset, batch.position);
         this.lastEpoch = Math.max(this.lastEpoch, batch.leaderEpoch);
+        this.#producers.take(batch);
         segment.admit(into, batch.byteLength, batch.lastOffset, batch.maxTimestamp, indexIntervalBytes);
       });
       segment.verified.add(begin, end.position);
@@ -307,7 +319,12 @@ function isOutOfLine(segment: Segment, end: ScanEnd): boolean {
 }
 
 /** Writes what was not known to be durable again, in place, and flushes it: what a crash or a failed flush left in the cache proves nothing. */
-async function makeDurable({ context, spec, segments }: RecoveryInput, start: number, walk: Walk): Promise<void> {
+async function makeDurable(
+  { context, spec, segments }: RecoveryInput,
+  start: number,
+  walk: Walk,
+  producers: ProducerRecovery,
+): Promise<void> {
   const piece = new Uint8Array(REWRITE_BYTE_LENGTH);
   for (const [index, segment] of segments.entries()) {
     if (index < start) continue;
@@ -334,6 +351,7 @@ async function makeDurable({ context, spec, segments }: RecoveryInput, start: nu
       if (!isActive) segment.release();
     }
   }
+  await producers.writeIndexes(segments.slice(start));
   await context.storage.syncDirectory(spec.directory);
   for (const segment of segments.slice(start)) segment.directoryUnflushed = false;
   for (const segment of segments.slice(start, -1)) await sealSegment(context, spec, segment);

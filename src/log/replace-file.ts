@@ -64,6 +64,12 @@ export function isNotFound(error: unknown): boolean {
   return code === "FILE_NOT_FOUND" || code === "ENOENT";
 }
 
+export async function removeIfPresent(storage: StorageDriver, name: string): Promise<void> {
+  await storage.remove(name).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error;
+  });
+}
+
 /** One of the directory's own files cannot be believed. Offsets are not known to be touched. */
 export function bookCorrupt(file: string, reason: string, byteRange: readonly [number, number]): CorruptionError {
   return new CorruptionError(`${file}: ${reason}`, {

@@ -48,6 +48,8 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
   for (const [index, segment] of segments.removeOldest(count).entries()) {
     await segment.close();
     await removeSegmentFiles(context.storage, spec.directory, segment.baseOffset);
+    log.abortedTransactions.forget(segment.baseOffset);
+    log.snapshots.forget(segment.baseOffset);
     bytesReclaimed += segment.byteLength;
     const { topic, partition } = spec;
     context.emit("segment.deleted", {

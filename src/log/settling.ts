@@ -1,4 +1,5 @@
 /** What follows appends at leisure: the segment before the active one is sealed, the recovery point moves, the facts are noted. */
+import type { Bytes } from "../api/bytes.ts";
 import type { OdradekError } from "../base/errors.ts";
 import { errnoOf } from "../storage/errno.ts";
 import { RECOVERY_POINT_INTERVAL_BYTES } from "./flush-policy.ts";
@@ -35,9 +36,9 @@ export class Settling {
     while (this.#isRunning) await this.#current;
   }
 
-  /** After a roll. Gives back the hold on the old segment's handles. */
-  seal(old: Segment, next: Segment): void {
-    this.#run(() => this.#seal(old, next));
+  /** After a roll. `snapshot`: of the producers at its offset, null where none was known. Gives back the hold on the old segment's handles. */
+  seal(old: Segment, next: Segment, snapshot: Bytes | null): void {
+    this.#run(() => this.#seal(old, next, snapshot));
   }
 
   /** After a flush: notes how far it came, and moves the recovery point when enough has passed it (C7). */
@@ -64,18 +65,18 @@ export class Settling {
     }
   }
 
-  async #seal(old: Segment, next: Segment): Promise<void> {
+  async #seal(old: Segment, next: Segment, snapshot: Bytes | null): Promise<void> {
     const { log, flushed, emit } = this.#host;
     try {
       await flushed(next.baseOffset);
       // Durable before the recovery point passes it: behind that point nobody looks for where a segment's batches end.
       if (old.files !== null && old.cutUnwritten(old.files)) await old.files.log.sync();
       await syncIndexes(old);
+      await this.#settleProducers(next.baseOffset, snapshot);
       // Before the recovery point: a segment behind it always has its seal.
       const { epochs, spec } = log;
       await sealSegment(log.context, spec, old, spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : undefined);
-      this.#moveRecoveryPoint(next.baseOffset);
-      await this.save();
+      await this.#moveRecoveryPoint(next, next.baseOffset, snapshot === null);
     } finally {
       old.release();
     }
@@ -84,17 +85,37 @@ export class Settling {
   }
 
   async #advance(): Promise<void> {
-    const { offset, segment } = this.#host.durable();
-    segment.files?.offsetIndex?.flush();
-    segment.files?.timeIndex?.flush();
-    await syncIndexes(segment);
-    this.#moveRecoveryPoint(offset);
-    await this.save();
+    const { log, flushed } = this.#host;
+    // No roll comes between: it waits until this is done. But batches may, and the snapshot is of the log's end as it is now.
+    const { active } = log.segments;
+    const offset = active.nextOffset;
+    const snapshot = log.snapshots.take(log.producers);
+    await flushed(offset);
+    active.files?.offsetIndex?.flush();
+    active.files?.timeIndex?.flush();
+    await syncIndexes(active);
+    await this.#settleProducers(offset, snapshot);
+    await this.#moveRecoveryPoint(active, offset, snapshot === null);
   }
 
-  #moveRecoveryPoint(offset: number): void {
-    this.#host.log.recoveryPoint = offset;
+  /** Durable before the recovery point passes it: behind that point nobody looks for producers and their transactions. */
+  async #settleProducers(offset: number, snapshot: Bytes | null): Promise<void> {
+    const { log } = this.#host;
+    await log.abortedTransactions.persist();
+    if (snapshot !== null) await log.snapshots.write(offset, snapshot);
+  }
+
+  /** To `offset` in this segment; durable when it resolves. */
+  async #moveRecoveryPoint(segment: Segment, offset: number, withoutProducers: boolean): Promise<void> {
+    const { log } = this.#host;
+    log.recoveryPoint = offset;
+    log.withoutProducers = withoutProducers;
+    log.txnIndex = log.abortedTransactions.durable(segment.baseOffset, offset);
     this.#bytesSinceRecoveryPoint = 0;
+    await this.save();
+    // What stands at no segment's beginning is of use only while it is the newest.
+    const bases = new Set(log.segments.all().map(({ baseOffset }) => baseOffset));
+    await log.snapshots.keep((each) => each === offset || bases.has(each));
   }
 
   /** One after another. A flush that fails is final for the partition; a full disk is not: the next roll tries again. */

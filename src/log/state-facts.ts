@@ -12,5 +12,7 @@ export function durableFacts(log: OpenedLog, durable: LogPosition, highWatermark
     durableEndOffset: durable.offset,
     cleanlyClosed: false,
     activeSegment: null,
+    withoutProducers: log.withoutProducers,
+    txnIndex: log.txnIndex,
   };
 }

@@ -17,6 +17,18 @@ export interface PartitionStateFacts {
   /** Closed in order, everything flushed; `activeSegment` then says what was left. */
   readonly cleanlyClosed: boolean;
   readonly activeSegment: ActiveSegmentFacts | null;
+  /** No producer was known at the recovery point: there need be no snapshot of it. */
+  readonly withoutProducers: boolean;
+  /** What is durable of the `.txnindex` of the segment that holds the recovery point; null: there is none, or nothing in it. */
+  readonly txnIndex: DurableTransactionIndex | null;
+}
+
+/** What of a segment's `.txnindex` needs no walk to be believed. */
+export interface DurableTransactionIndex {
+  readonly baseOffset: number;
+  readonly byteLength: number;
+  /** CRC-32C. */
+  readonly checksum: number;
 }
 
 /** What a seal says of a sealed segment, for the one that was active at a clean close. Checksums are CRC-32C. */
@@ -84,9 +96,15 @@ const TIME_INDEX_CRC_AT = TIME_INDEX_LENGTH_AT + 4;
 const TXN_INDEX_LENGTH_AT = TIME_INDEX_CRC_AT + 4;
 const TXN_INDEX_CRC_AT = TXN_INDEX_LENGTH_AT + 4;
 const BLOCKS_CRC_AT = TXN_INDEX_CRC_AT + 4;
+//  Behind it, of the segment that holds the recovery point:
+const DURABLE_TXN_BASE_AT = BLOCKS_CRC_AT + 4;
+const DURABLE_TXN_LENGTH_AT = DURABLE_TXN_BASE_AT + 8;
+const DURABLE_TXN_CRC_AT = DURABLE_TXN_LENGTH_AT + 4;
 
 const CLEANLY_CLOSED = 1;
 const HAS_ACTIVE_SEGMENT = 2;
+const WITHOUT_PRODUCERS = 4;
+const HAS_TXN_INDEX = 8;
 
 export function slotAt(index: number): number {
   return index * PAGE_BYTE_LENGTH;
@@ -127,8 +145,14 @@ export function encodeSlot(slot: Pick<StateSlot, "generation" | "topicId" | "par
   writeInt64(view, DURABLE_BASE_AT, facts.durableSegmentBase);
   writeInt64(view, DURABLE_POSITION_AT, facts.durableEndPosition);
   writeInt64(view, DURABLE_OFFSET_AT, facts.durableEndOffset);
-  const active = facts.activeSegment;
-  view.setUint32(FLAGS_AT, (facts.cleanlyClosed ? CLEANLY_CLOSED : 0) | (active === null ? 0 : HAS_ACTIVE_SEGMENT));
+  const { activeSegment: active, txnIndex } = facts;
+  const flags = (facts.cleanlyClosed ? CLEANLY_CLOSED : 0) | (active === null ? 0 : HAS_ACTIVE_SEGMENT);
+  view.setUint32(FLAGS_AT, flags | (facts.withoutProducers ? WITHOUT_PRODUCERS : 0) | (txnIndex === null ? 0 : HAS_TXN_INDEX));
+  if (txnIndex !== null) {
+    writeInt64(view, DURABLE_TXN_BASE_AT, txnIndex.baseOffset);
+    view.setUint32(DURABLE_TXN_LENGTH_AT, txnIndex.byteLength);
+    view.setUint32(DURABLE_TXN_CRC_AT, txnIndex.checksum);
+  }
   if (active !== null) {
     writeInt64(view, ACTIVE_BASE_AT, active.baseOffset);
     writeInt64(view, LOG_LENGTH_AT, active.logByteLength);
@@ -168,6 +192,8 @@ export function decodeSlot(bytes: Uint8Array, core: Core): StateSlot | string | 
       durableEndOffset: readInt64(view, DURABLE_OFFSET_AT),
       cleanlyClosed: (flags & CLEANLY_CLOSED) !== 0,
       activeSegment: active,
+      withoutProducers: (flags & WITHOUT_PRODUCERS) !== 0,
+      txnIndex: (flags & HAS_TXN_INDEX) === 0 ? null : txnIndexOf(view),
     },
     blockByteLength: active === null ? 0 : blockCount(active.logByteLength) * CHECKSUM_BYTE_LENGTH,
     blockChecksum: view.getUint32(BLOCKS_CRC_AT),
@@ -184,6 +210,14 @@ export function decodeBlocks(slot: StateSlot, blocks: Uint8Array, core: Core): P
     view.getUint32(index * CHECKSUM_BYTE_LENGTH),
   );
   return { ...slot.facts, activeSegment: { ...active, logChecksums } };
+}
+
+function txnIndexOf(view: DataView): DurableTransactionIndex {
+  return {
+    baseOffset: readInt64(view, DURABLE_TXN_BASE_AT),
+    byteLength: view.getUint32(DURABLE_TXN_LENGTH_AT),
+    checksum: view.getUint32(DURABLE_TXN_CRC_AT),
+  };
 }
 
 function activeSegmentOf(view: DataView): ActiveSegmentFacts {

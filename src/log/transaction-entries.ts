@@ -45,9 +45,16 @@ export class TransactionEntries {
     this.#byteLength = byteLength;
   }
 
+  /** The bytes of those whose marker stands below `offset`. */
+  byteLengthBelow(offset: number): number {
+    return this.#firstFrom(offset);
+  }
+
   /** Drops entries whose marker stands at or behind `offset`. */
   truncateTo(offset: number): void {
-    this.#byteLength = this.#firstFrom(offset);
+    const byteLength = this.#firstFrom(offset);
+    if (byteLength === this.#byteLength) return;
+    this.#byteLength = byteLength;
     if (this.durableByteLength > this.#byteLength) this.durableByteLength = -1;
   }
 

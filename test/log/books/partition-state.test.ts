@@ -32,6 +32,8 @@ function facts(step: number, clean = false): PartitionStateFacts {
           txnIndexChecksum: 0,
         }
       : null,
+    withoutProducers: step % 3 === 0,
+    txnIndex: step % 4 === 0 ? null : { baseOffset: step * 19, byteLength: step * 34, checksum: 0xffff_fff0 - step },
   };
 }
 
@@ -52,6 +54,10 @@ describe("the partition state", () => {
       durableEndOffset: fc.maxSafeNat(),
       cleanlyClosed: fc.boolean(),
       activeSegment: fc.constant(null),
+      withoutProducers: fc.boolean(),
+      txnIndex: fc.option(
+        fc.record({ baseOffset: fc.maxSafeNat(), byteLength: fc.nat(), checksum: fc.integer({ min: 0, max: 0xffff_ffff }) }),
+      ),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(any, fc.boolean()), { minLength: 1, maxLength: 8 }), async (writes) => {
