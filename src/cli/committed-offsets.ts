@@ -3,6 +3,7 @@
 import { OdradekError } from "../base/errors.ts";
 import { isControl, readBatchHeader } from "../base/record-batch.ts";
 import { RecordCursor } from "../base/record-decoder.ts";
+import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { OFFSETS_TOPIC } from "../group/group-partition.ts";
 import { decodeOffsetValue } from "../group/schemas/offset-commit-value.ts";
 import { decodeKey } from "../group/schemas/record-key.ts";
@@ -31,9 +32,9 @@ export async function checkCommittedOffsets(
     if (survey.at.topic !== OFFSETS_TOPIC) continue;
     for (const { file } of survey.segments) {
       try {
-        await eachBatch(context, file, (bytes) => takeBatch(bytes, file, committed));
+        await eachBatch(context, file, (bytes) => takeBatch(context.compression.decompressBatch(bytes), file, committed));
       } catch (error) {
-        if (!(error instanceof OdradekError)) throw error;
+        if (!(error instanceof OdradekError || error instanceof CorruptBatchError)) throw error;
         notes.push(`${file}: what was committed cannot be read: ${error.message}`);
       }
     }

@@ -16,9 +16,8 @@ import {
 import type { Core } from "../core/core.ts";
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { type Codec, type CodecName, type Compression, DECOMPRESSED_BYTE_LENGTH_MAX, type NativeCodecs } from "./compression.ts";
+import { CODEC_NAMES, unwritableCodec } from "./unwritable-codec.ts";
 
-/** In the order of their numbers in a batch's attributes; 0 is none. */
-const NAMES: readonly CodecName[] = ["gzip", "snappy", "lz4", "zstd"];
 const CODEC_MASK = 0x07;
 
 export function createCompression(core: Core, native: NativeCodecs): Compression {
@@ -40,7 +39,7 @@ class BatchCompression implements Compression {
 
   compressBatch(batch: Uint8Array, codec: CodecName): Bytes {
     const coder = this.#codecs[codec];
-    if (coder.compress === null) throw this.#cannotCompress(codec);
+    if (coder.compress === null) throw unwritableCodec(codec, (each) => this.canCompress(each));
     mustBeWhole(batch);
     const attributes = readInt16(batch, ATTRIBUTES_AT);
     if (codecNumber(attributes) !== 0)
@@ -48,18 +47,18 @@ class BatchCompression implements Compression {
     // One that compaction has emptied has nothing to compress, and says so: Kafka's bits for it are 0 as well.
     if (batch.length === HEADER_BYTE_LENGTH) return copyOf(batch);
     const compressed = coder.compress(batch.subarray(HEADER_BYTE_LENGTH), HEADER_BYTE_LENGTH);
-    return this.#putHeader(compressed, batch, NAMES.indexOf(codec) + 1);
+    return this.#putHeader(compressed, batch, CODEC_NAMES.indexOf(codec) + 1);
   }
 
   decompressBatch(batch: Uint8Array): Bytes {
     mustBeWhole(batch);
     const number = codecNumber(readInt16(batch, ATTRIBUTES_AT));
     if (number === 0) return batch as Bytes;
-    const name = NAMES[number - 1];
+    const name = CODEC_NAMES[number - 1];
     if (name === undefined) {
       throw new UsageError(
         "UNSUPPORTED_COMPRESSION_TYPE",
-        `a batch is compressed with codec ${number}; Kafka's are ${NAMES.map((each, index) => `${index + 1} (${each})`).join(", ")}`,
+        `a batch is compressed with codec ${number}; Kafka's are ${CODEC_NAMES.map((each, index) => `${index + 1} (${each})`).join(", ")}`,
       );
     }
     // No record, no block: whatever stands behind such a header, its codec bits mean nothing.
@@ -75,15 +74,6 @@ class BatchCompression implements Compression {
     writeInt16(batch, ATTRIBUTES_AT, (readInt16(batch, ATTRIBUTES_AT) & ~CODEC_MASK) | codec);
     stampChecksum(batch, this.#core);
     return batch;
-  }
-
-  #cannotCompress(codec: CodecName): UsageError {
-    const can = NAMES.filter((name) => this.canCompress(name));
-    const where = codec === "zstd" ? "; it is written by Node 22.15 and later, Bun and Deno" : "";
-    return new UsageError(
-      "UNSUPPORTED_COMPRESSION_TYPE",
-      `${codec} is read here but cannot be written${where}. Written here: ${can.join(", ")}`,
-    );
   }
 }
 

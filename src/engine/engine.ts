@@ -33,6 +33,7 @@ import type { Core } from "../core/core.ts";
 import { writeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type BackupReport, copyTo } from "./backup.ts";
+import { BatchAdmission } from "./batch-admission.ts";
 import { Cleaner, type CleanerOptions } from "./cleaner.ts";
 import type { Events } from "./events.ts";
 import { FetchPath } from "./fetch-path.ts";
@@ -81,7 +82,12 @@ export class Engine implements Broker {
     this.#groups = groups;
     this.#transactions = transactions;
     this.#admin = new TopicAdmin(house, (topic) => groups.topicDeleted(topic));
-    this.#produce = new ProducePath(house.topics, context.core, context.storage.durability, transactions);
+    this.#produce = new ProducePath(
+      house.topics,
+      new BatchAdmission(context.core, context.compression),
+      context.storage.durability,
+      transactions,
+    );
     this.#fetch = new FetchPath(house.topics, context.clock, this.#closed.signal);
     this.#quotas = new QuotaService({
       clock: context.clock,

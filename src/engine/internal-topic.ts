@@ -2,9 +2,10 @@
 import type { Bytes } from "../api/bytes.ts";
 import type { Timer } from "../base/clock.ts";
 import { decodeMarker } from "../base/control-record.ts";
-import { UsageError } from "../base/errors.ts";
+import { CorruptionError, UsageError } from "../base/errors.ts";
 import { batchByteLengthAt, isControl, isTransactional, readBatchHeader } from "../base/record-batch.ts";
 import { RecordCursor } from "../base/record-decoder.ts";
+import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { newTopicId } from "../topic/topic-id.ts";
 import { type House, INTERNAL_PARTITION_COUNT, makeTopic, partitionSpec } from "./house.ts";
@@ -106,9 +107,28 @@ export class InternalTopic {
       const piece: InternalBatch[] = [];
       for (let position = 0; position < batches.byteLength; position += batchByteLengthAt(batches, position)) {
         offset = readBatchHeader(batches, position).lastOffset + 1;
-        piece.push(internalBatch(batches, position));
+        piece.push(internalBatch(this.#opened(log, batches, position)));
       }
       yield piece;
+    }
+  }
+
+  /** The batch by itself, its records in the open: a broker may be told to compress what it keeps of offsets and transactions. */
+  #opened(log: PartitionLog, batches: Bytes, position: number): Bytes {
+    const batch = batches.subarray(position, position + batchByteLengthAt(batches, position));
+    try {
+      return this.#house.context.compression.decompressBatch(batch);
+    } catch (error) {
+      if (!(error instanceof CorruptBatchError)) throw error;
+      const { baseOffset, lastOffset } = readBatchHeader(batch);
+      const file = log.spec.directory;
+      throw new CorruptionError(`${file}: the batch of offsets ${baseOffset} to ${lastOffset} cannot be opened: ${error.message}`, {
+        file,
+        byteRange: [position, position + batch.length],
+        offsetRange: [baseOffset, lastOffset + 1],
+        nextReadableOffset: lastOffset + 1,
+        cause: error,
+      });
     }
   }
 
@@ -185,18 +205,18 @@ export class InternalTopic {
   }
 }
 
-function internalBatch(batches: Bytes, position: number): InternalBatch {
-  const { attributes, producerId } = readBatchHeader(batches, position);
-  const cursor = new RecordCursor(batches, position);
+function internalBatch(batch: Bytes): InternalBatch {
+  const { attributes, producerId } = readBatchHeader(batch);
+  const cursor = new RecordCursor(batch);
   if (isControl(attributes)) {
-    const key = cursor.next() && cursor.keyLength >= 0 ? part(batches, cursor.keyStart, cursor.keyLength) : null;
+    const key = cursor.next() && cursor.keyLength >= 0 ? part(batch, cursor.keyStart, cursor.keyLength) : null;
     const type = decodeMarker(key, null)?.type;
     const marker = type === "commit" || type === "abort" ? type : null;
     return { producerId, transactional: isTransactional(attributes), marker, records: [] };
   }
   const records: InternalRecord[] = [];
   while (cursor.next()) {
-    if (cursor.keyLength >= 0) records.push({ key: part(batches, cursor.keyStart, cursor.keyLength), value: valuePart(batches, cursor) });
+    if (cursor.keyLength >= 0) records.push({ key: part(batch, cursor.keyStart, cursor.keyLength), value: valuePart(batch, cursor) });
   }
   return { producerId, transactional: isTransactional(attributes), marker: null, records };
 }

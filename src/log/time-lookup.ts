@@ -2,6 +2,8 @@
 import type { Watermarks } from "../api/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import { RecordCursor } from "../base/record-decoder.ts";
+import type { Compression } from "../compression/compression.ts";
+import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { BASE_TIMESTAMP_AT, batchByteLengthAt, lastOffsetAt, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { OpenedLog } from "./opened-log.ts";
@@ -20,7 +22,7 @@ export async function offsetForTime(log: OpenedLog, reader: LogReader, marks: Wa
   for (let segment: Segment | null = segments.holding(marks.logStartOffset); segment !== null; segment = segments.after(segment)) {
     const searched = segment;
     const start = await reader.withSegment(searched, marks.logStartOffset, async (files) => startOfSearch(searched, files, timestamp));
-    const found = start === null ? null : await search(reader, searched, Math.max(start, marks.logStartOffset), marks, timestamp);
+    const found = start === null ? null : await search(log, reader, searched, Math.max(start, marks.logStartOffset), marks, timestamp);
     if (found !== null) return found;
   }
   return null;
@@ -34,7 +36,15 @@ function startOfSearch(segment: Segment, files: SegmentFiles, timestamp: number)
   return entry === null ? segment.baseOffset : entry.offset;
 }
 
-async function search(reader: LogReader, segment: Segment, from: number, marks: Watermarks, timestamp: number): Promise<FoundTime | null> {
+async function search(
+  log: OpenedLog,
+  reader: LogReader,
+  segment: Segment,
+  from: number,
+  marks: Watermarks,
+  timestamp: number,
+): Promise<FoundTime | null> {
+  const { compression } = log.context;
   const { offset: end } = reader.limitOf(segment);
   for (let offset = from; offset < end; ) {
     const bytes = await reader.read(offset, READ_BYTE_LENGTH);
@@ -45,25 +55,28 @@ async function search(reader: LogReader, segment: Segment, from: number, marks: 
       offset = lastOffset + 1;
       if (readInt64(view, position) >= marks.highWatermark) return null;
       if (readInt64(view, position + MAX_TIMESTAMP_AT) < timestamp || lastOffset < marks.logStartOffset) continue;
-      const found = searchBatch(bytes, view, position, marks.logStartOffset, timestamp);
+      const found = searchBatch(compression, bytes.subarray(position), marks.logStartOffset, timestamp);
       if (found !== null) return found;
     }
   }
   return null;
 }
 
-function searchBatch(bytes: Uint8Array, view: DataView, position: number, logStartOffset: number, timestamp: number): FoundTime | null {
-  let cursor: RecordCursor;
+function searchBatch(compression: Compression, bytes: Uint8Array, logStartOffset: number, timestamp: number): FoundTime | null {
+  const batch = bytes.subarray(0, batchByteLengthAt(viewOf(bytes), 0));
+  let opened: Uint8Array;
   try {
-    cursor = new RecordCursor(bytes, position);
+    opened = compression.decompressBatch(batch);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    // A compressed batch is not opened here: its beginning is the answer, at most one batch too early.
+    if (!(error instanceof CorruptBatchError || error instanceof UsageError)) throw error;
+    // Not passed over: whoever reads from its beginning on learns what is wrong with it.
+    const view = viewOf(batch);
     return {
-      offset: Math.max(logStartOffset, readInt64(view, position)),
-      timestamp: Math.max(timestamp, readInt64(view, position + BASE_TIMESTAMP_AT)),
+      offset: Math.max(logStartOffset, readInt64(view, 0)),
+      timestamp: Math.max(timestamp, readInt64(view, BASE_TIMESTAMP_AT)),
     };
   }
+  const cursor = new RecordCursor(opened);
   while (cursor.next())
     if (cursor.timestamp >= timestamp && cursor.offset >= logStartOffset) return { offset: cursor.offset, timestamp: cursor.timestamp };
   return null;
