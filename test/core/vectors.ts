@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 export interface VectorBatch {
   readonly name: string;
   readonly hex: string;
+  readonly uncompressedRecordsHex: string;
   readonly expect: {
     readonly baseOffset: string;
     readonly batchLength: number;
