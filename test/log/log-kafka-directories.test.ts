@@ -9,7 +9,7 @@ import { opened, type RigOptions, send } from "./log-rig.ts";
 const GOLDEN = new URL("../fixtures/golden/", import.meta.url);
 const TOPIC_ID = /topic_id: (.*)$/.exec(readFileSync(new URL("data-clean/orders-0/partition.metadata", GOLDEN), "utf8"))?.[1] ?? "";
 const OPTIONS: RigOptions = { topicId: TOPIC_ID, config: { segmentBytes: 1000, indexIntervalBytes: 100, segmentIndexBytes: 1200 } };
-const KAFKAS = /\.(log|index|timeindex|txnindex)$|^partition\.metadata$/;
+const KAFKAS = /\.(log|index|timeindex|txnindex|snapshot)$|^partition\.metadata$/;
 
 async function load(name: string): Promise<StorageDriver> {
   const storage = memory();
@@ -136,6 +136,56 @@ describe("a partition that Kafka left in a crash", () => {
     expect(events.filter((event) => event.type === "recovery.cut")).toMatchObject([{ fields: { firstOffset: 20 } }]);
     await log.close(true);
     expect(kafkas(await contents(storage))).toEqual(kafkas(recovered));
+  });
+});
+
+/** From BUILD-LOG.txt: producer 5000 wrote offset 12 and aborted at 14; 5001 wrote 13 and committed at 15. */
+const ABORTED = [{ producerId: 5000n, firstOffset: 12, lastOffset: 14, lastStableOffset: 13 }];
+
+describe("the producers and transactions that Kafka left", () => {
+  it("are known: sequences go on where they stopped, and the aborted transaction is told", async () => {
+    for (const [name, cleanShutdown, next] of [["data-clean", true, 21] as const, ["data-torn", false, 20] as const]) {
+      const { log } = await opened(await load(name), { ...OPTIONS, cleanShutdown });
+      expect([...log.producers.lastEntries()]).toEqual([
+        { producerId: 4000n, producerEpoch: 0, lastDataOffset: next - 1 },
+        { producerId: 5000n, producerEpoch: 0, lastDataOffset: 12 },
+        { producerId: 5001n, producerEpoch: 2, lastDataOffset: 13 },
+      ]);
+      expect(log.watermarks.lastStableOffset).toBe(next);
+      expect(await log.abortedTransactions(0, 16)).toEqual(ABORTED);
+      expect(await log.abortedTransactions(15, 21)).toEqual([]);
+      await log.close(true);
+    }
+  });
+
+  const KINDS = [/snapshot$/, /txnindex$/, /snapshot$|txnindex$/];
+  it("are found again in the log where the files are missing or were flipped, and what is found is what Kafka wrote, byte for byte", async () => {
+    for (const kind of KINDS) {
+      for (const harm of ["missing", "flipped"] as const) {
+        for (const cleanShutdown of [true, false]) {
+          const storage = await load(cleanShutdown ? "data-clean" : "data-crash");
+          for (const [name, bytes] of await contents(storage)) {
+            if (!kind.test(name)) continue;
+            if (harm === "missing") await storage.remove(`orders-0/${name}`);
+            // The version: what a broker looks at, having no sums of a transaction index.
+            else
+              await put(
+                storage,
+                name,
+                bytes.map((byte, at) => (at === 1 ? byte ^ 4 : byte)),
+              );
+          }
+          const { log } = await opened(storage, { ...OPTIONS, cleanShutdown });
+          const known = [...log.producers.lastEntries()].map(({ lastDataOffset }) => lastDataOffset);
+          expect(known).toEqual([20, 12, 13]);
+          // That a broker's own index is missing nobody can tell without reading all of the log.
+          if (harm === "flipped" || !cleanShutdown) expect(await log.abortedTransactions(0, 16)).toEqual(ABORTED);
+          await log.close(true);
+          const left = (await contents(storage)).get("00000000000000000021.snapshot");
+          expect(left).toEqual(golden("data-clean").get("00000000000000000021.snapshot"));
+        }
+      }
+    }
   });
 });
 
