@@ -3,10 +3,12 @@
 /** What part of the directory it concerns, and so who mends it. */
 export type DefectKind =
   | "batch"
+  | "payload"
   | "changed"
   | "older"
   | "index"
   | "txnindex"
+  | "snapshot"
   | "seal"
   | "epochs"
   | "state"

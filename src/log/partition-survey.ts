@@ -5,6 +5,7 @@ import { OdradekError } from "../base/errors.ts";
 import type { ScannedBatch } from "./batch-scan.ts";
 import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { type Defect, REMEDY_BACKUP, REMEDY_REPAIR } from "./defect.ts";
+import { readBytes } from "./file-bytes.ts";
 import { segmentFileName } from "./file-names.ts";
 import { IndexSurvey } from "./index-survey.ts";
 import { LEADER_EPOCH_FILE, LeaderEpochs } from "./leader-epochs.ts";
@@ -12,10 +13,14 @@ import type { LogContext } from "./log-context.ts";
 import { listPartitionFiles } from "./partition-files.ts";
 import { PARTITION_METADATA_FILE, readPartitionMetadata } from "./partition-metadata.ts";
 import { PartitionState, type PartitionStateFacts, STATE_FILE } from "./partition-state.ts";
+import { payloadDefect } from "./payload-survey.ts";
 import { inDirectory, readWholeFile } from "./replace-file.ts";
 import { decodeSeal, SEAL_BYTE_LENGTH_MAX } from "./seal.ts";
 import { readSealAt } from "./sealing.ts";
 import { type DamagedRange, type SegmentSurvey, surveySegment } from "./segment-survey.ts";
+import { snapshotDefects } from "./snapshot-survey.ts";
+import { type AbortedTransaction, decodeTransactionIndex, readTransactionIndexBytes } from "./transaction-index.ts";
+import { TransactionSurvey } from "./transaction-survey.ts";
 import { txnIndexDefect } from "./txn-index-check.ts";
 
 export interface PartitionToSurvey {
@@ -38,6 +43,9 @@ export interface SurveyedSegment extends SegmentSurvey {
   readonly order: "exact" | "rising";
   readonly seal: "fits" | "absent" | "bad";
   readonly indexes: "fit" | "bad";
+  readonly txnIndex: "fits" | "bad";
+  /** What the batches say that the transaction index must. */
+  readonly abortedTransactions: readonly AbortedTransaction[];
 }
 
 export interface PartitionSurvey {
@@ -59,12 +67,15 @@ interface Findings {
   readonly defects: Defect[];
   readonly notes: string[];
   readonly epochs: { epoch: number; startOffset: number }[];
+  readonly transactions: TransactionSurvey;
+  /** A range of some segment is no good batch: what stands there is not known, and with it where transactions begin and end. */
+  isDamaged: boolean;
 }
 
 export async function surveyPartition(context: LogContext, at: PartitionToSurvey): Promise<PartitionSurvey> {
-  const found: Findings = { defects: [], notes: [], epochs: [] };
   const { storage } = context;
   const { directory } = at;
+  const found: Findings = { defects: [], notes: [], epochs: [], transactions: new TransactionSurvey(directory), isDamaged: false };
   await checkMetadata(context, at, found);
   const { facts, hasState } = await checkState(context, at, found);
   const epochs = await LeaderEpochs.load(storage, directory);
@@ -80,6 +91,7 @@ export async function surveyPartition(context: LogContext, at: PartitionToSurvey
   for (const [index, baseOffset] of live.entries()) {
     segments.push(await checkSegment(context, at, { baseOffset, next: live[index + 1] ?? null, facts, epochs }, found));
   }
+  found.defects.push(...(await snapshotDefects(context, directory)));
   const active = segments.at(-1);
   tellRanges(context, at, segments, facts, found);
   if (facts !== null && active === undefined && facts.durableEndOffset > facts.logStartOffset) {
@@ -94,7 +106,8 @@ export async function surveyPartition(context: LogContext, at: PartitionToSurvey
     });
   }
   const logEndOffset = Math.max(logStartOffset, active?.ranges.at(-1)?.nextOffset ?? active?.nextOffset ?? 0);
-  return { at, ...found, segments, facts, hasState, logStartOffset, logEndOffset };
+  const { defects, notes } = found;
+  return { at, defects, notes, epochs: found.epochs, segments, facts, hasState, logStartOffset, logEndOffset };
 }
 
 async function checkMetadata({ storage }: LogContext, at: PartitionToSurvey, found: Findings): Promise<void> {
@@ -164,6 +177,10 @@ async function checkSegment(
       indexes.take(batch);
       if (batch.leaderEpoch > (found.epochs.at(-1)?.epoch ?? -1))
         found.epochs.push({ epoch: batch.leaderEpoch, startOffset: batch.baseOffset });
+      const bytes = readBytes(log, batch.position, batch.byteLength);
+      found.transactions.take(bytes, batch);
+      const payload = payloadDefect(context.compression, file, bytes, batch);
+      if (payload !== null) found.defects.push(payload);
     };
     const epochFor = epochs.problem === null ? (offset: number) => epochs.epochFor(offset) : () => null;
     const survey = await surveySegment(
@@ -173,6 +190,7 @@ async function checkSegment(
       take,
     );
     const isDamaged = survey.ranges.length > 0;
+    found.isDamaged ||= isDamaged;
     const problems = indexes.finish(survey.end);
     // An index of the segment being written may be behind, and is rebuilt by the next open.
     const countsIndexes = !isActive || at.cleanShutdown;
@@ -189,12 +207,44 @@ async function checkSegment(
     // A seal of a log that another writer changed says nothing about what stands beside it now.
     const known =
       sealed === null || sealed === "absent" || "problem" in sealed || sealed.logByteLength !== log.byteLength() ? null : sealed;
-    const txnIndex = await txnIndexDefect(context, at.directory, baseOffset, { seal: known, closed });
-    if (txnIndex !== null) found.defects.push(txnIndex);
-    return { ...survey, baseOffset, file, isActive, order, seal, indexes: problems.length === 0 || !countsIndexes ? "fit" : "bad" };
+    const changed = await txnIndexDefect(context, at.directory, baseOffset, { seal: known, closed });
+    if (changed !== null) found.defects.push(changed);
+    const transactions = await checkTransactions(context, at, baseOffset, { isChanged: changed !== null, countsIndexes }, found);
+    return {
+      ...survey,
+      baseOffset,
+      file,
+      isActive,
+      order,
+      seal,
+      indexes: problems.length === 0 || !countsIndexes ? "fit" : "bad",
+      ...transactions,
+    };
   } finally {
     await log.close();
   }
+}
+
+async function checkTransactions(
+  context: LogContext,
+  at: PartitionToSurvey,
+  baseOffset: number,
+  left: { readonly isChanged: boolean; readonly countsIndexes: boolean },
+  found: Findings,
+): Promise<Pick<SurveyedSegment, "txnIndex" | "abortedTransactions">> {
+  const bytes = await readTransactionIndexBytes(context, at.directory, baseOffset);
+  const { problems, expected } = found.transactions.finishSegment(decodeTransactionIndex(bytes ?? new Uint8Array(0)));
+  const name = inDirectory(at.directory, segmentFileName(baseOffset, "txnindex"));
+  let isBad = left.isChanged;
+  // What is not what was left is told of already; behind damage nobody knows which transactions there were.
+  for (const { offset, problem } of left.isChanged || found.isDamaged ? [] : problems) {
+    if (left.countsIndexes) {
+      isBad = true;
+      const range = { byteRange: null, offsetRange: [offset, offset] } as const;
+      found.defects.push({ kind: "txnindex", file: name, ...range, problem: `${name}: ${problem}`, remedy: REMEDY_REPAIR });
+    } else found.notes.push(`${name}: ${problem}; the next open rebuilds it`);
+  }
+  return { txnIndex: isBad ? "bad" : "fits", abortedTransactions: expected };
 }
 
 async function checkSeal(

@@ -9,12 +9,13 @@ import { PARTITION_METADATA_FILE, writePartitionMetadata } from "./partition-met
 import type { PartitionSpec } from "./partition-spec.ts";
 import { PartitionState, STATE_FILE } from "./partition-state.ts";
 import type { PartitionSurvey, SurveyedSegment } from "./partition-survey.ts";
-import { inDirectory, isNotFound } from "./replace-file.ts";
+import { inDirectory, isNotFound, replaceFile } from "./replace-file.ts";
 import { sealSegment } from "./sealing.ts";
 import { Segment } from "./segment.ts";
 import { asideName, rewriteSegment } from "./segment-rewrite.ts";
 import type { DamagedRange } from "./segment-survey.ts";
 import { setAside } from "./set-aside.ts";
+import { encodeTransactionIndex } from "./transaction-index.ts";
 
 export interface RepairStep {
   readonly file: string;
@@ -29,7 +30,7 @@ export interface RepairPlan {
 }
 
 /** What no step here can mend: a backup can. */
-const BEYOND_REPAIR: ReadonlySet<DefectKind> = new Set(["txnindex", "changed", "older", "foreign", "missing", "book"]);
+const BEYOND_REPAIR: ReadonlySet<DefectKind> = new Set(["payload", "changed", "older", "foreign", "missing", "book"]);
 
 export function isRepairable(kind: DefectKind): boolean {
   return !BEYOND_REPAIR.has(kind);
@@ -45,13 +46,16 @@ export function planRepair(context: LogContext, survey: PartitionSurvey, default
   for (const segment of survey.segments) {
     const ranges = segment.ranges.filter((range) => range.reason !== "older");
     if (ranges.length > 0) steps.push(rewriteStep(context, survey, segment, ranges));
-    const mustRemake = ranges.length > 0 || segment.indexes === "bad" || segment.seal === "bad";
+    if (segment.txnIndex === "bad") steps.push(txnIndexStep(context, survey, segment));
+    const mustRemake = ranges.length > 0 || segment.indexes === "bad" || segment.txnIndex === "bad" || segment.seal === "bad";
     if (mustRemake) steps.push(remakeStep(context, survey, segment, at.config ?? defaults));
   }
+  for (const { kind, file } of defects) if (kind === "snapshot") steps.push(snapshotStep(context, survey, file));
   if (has("epochs")) steps.push(epochsStep(context, survey));
   // What the active segment was is told by the state: after a change it would call the mended log damaged.
   const active = survey.segments.at(-1);
-  if (survey.hasState && !has("state") && active !== undefined && active.ranges.length > 0) steps.push(stateStep(context, survey, active));
+  const isActiveChanged = active !== undefined && (active.ranges.length > 0 || active.txnIndex === "bad");
+  if (survey.hasState && !has("state") && isActiveChanged) steps.push(stateStep(context, survey, active));
   if (has("state")) steps.push(stateAsideStep(context, survey));
   return { steps };
 }
@@ -78,6 +82,28 @@ function rewriteStep(
       // Where offsets may be missing a gap says enough, except at the end, where it would be handed out again.
       const fillHoles = segment.order === "exact" || segment.isActive;
       return rewriteSegment(core, storage, survey.at.directory, logName, ranges, { fillHoles, leaderEpochAt });
+    },
+  };
+}
+
+/** What is left of each aborted transaction stands in the log, and says all that the index must. */
+function txnIndexStep({ storage }: LogContext, survey: PartitionSurvey, { baseOffset, abortedTransactions }: SurveyedSegment): RepairStep {
+  const { directory } = survey.at;
+  const name = segmentFileName(baseOffset, "txnindex");
+  return {
+    file: inDirectory(directory, name),
+    action: `makes the index anew from the log, with ${abortedTransactions.length} aborted transactions`,
+    run: () => replaceFile(storage, directory, name, encodeTransactionIndex(abortedTransactions)),
+  };
+}
+
+function snapshotStep({ storage }: LogContext, { at }: PartitionSurvey, file: string): RepairStep {
+  return {
+    file,
+    action: "removes it: what it said stands in the log",
+    run: async () => {
+      await storage.remove(file);
+      await storage.syncDirectory(at.directory);
     },
   };
 }
@@ -155,9 +181,14 @@ function stateStep(context: LogContext, survey: PartitionSurvey, active: Surveye
       try {
         const facts = state.facts();
         if (facts === null) return;
+        const recoveryPoint = Math.min(facts.recoveryPoint, active.baseOffset);
+        // What was known at a later point says nothing of an earlier one: it is read from a snapshot, or the log.
+        const isEarlier = recoveryPoint < facts.recoveryPoint;
         await state.writeDurably({
           ...facts,
-          recoveryPoint: Math.min(facts.recoveryPoint, active.baseOffset),
+          recoveryPoint,
+          withoutProducers: facts.withoutProducers && !isEarlier,
+          txnIndex: isEarlier ? null : facts.txnIndex,
           highWatermark: end.nextOffset,
           durableSegmentBase: active.baseOffset,
           durableEndPosition: end.position,

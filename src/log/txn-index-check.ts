@@ -1,8 +1,8 @@
-/** Whether a `.txnindex` is what it was when its segment was left: until transactions are read here it is kept as it is, and told of. */
+/** Whether a `.txnindex` is what it was when its segment was left. */
 import type { StorageFile } from "../api/storage-driver.ts";
 import type { Core } from "../core/core.ts";
 import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
-import { type Defect, REMEDY_BACKUP } from "./defect.ts";
+import { type Defect, REMEDY_REPAIR } from "./defect.ts";
 import { readBytes } from "./file-bytes.ts";
 import { segmentFileName } from "./file-names.ts";
 import { readInt64 } from "./int64.ts";
@@ -47,7 +47,7 @@ export async function txnIndexDefect(
   const file = await openIfPresent(storage, name);
   const byteLength = file?.byteLength() ?? 0;
   const defect = (problem: string, byteRange: Defect["byteRange"]): Defect => {
-    return { kind: "txnindex", file: name, byteRange, offsetRange: null, problem: `${name}: ${problem}`, remedy: REMEDY_BACKUP };
+    return { kind: "txnindex", file: name, byteRange, offsetRange: null, problem: `${name}: ${problem}`, remedy: REMEDY_REPAIR };
   };
   try {
     const expected = left.seal?.txnIndexByteLength ?? left.closed?.txnIndexByteLength ?? null;
