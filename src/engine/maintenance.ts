@@ -11,6 +11,8 @@ export const CHECKPOINT_INTERVAL_MS = 60_000;
 export const OFFSET_EXPIRY_INTERVAL_MS = 600_000;
 /** Kafka's transaction.abort.timed.out.transaction.cleanup.interval.ms. */
 export const TRANSACTION_SCAN_INTERVAL_MS = 10_000;
+/** Kafka's producer.id.expiration.check.interval.ms. */
+export const PRODUCER_EXPIRY_INTERVAL_MS = 600_000;
 
 export interface MaintenanceTask {
   readonly name: string;

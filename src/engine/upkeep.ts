@@ -1,4 +1,5 @@
 /** What is done so that a directory stays in order, and at which hours of its own. */
+import { PRODUCER_ID_EXPIRATION_MS } from "../log/producer-states.ts";
 import { CLEANER_BACKOFF_MS, type Cleaner } from "./cleaner.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
@@ -8,6 +9,7 @@ import {
   FIRST_RETENTION_MS,
   type MaintenanceTask,
   OFFSET_EXPIRY_INTERVAL_MS,
+  PRODUCER_EXPIRY_INTERVAL_MS,
   RETENTION_INTERVAL_MS,
   TRANSACTION_SCAN_INTERVAL_MS,
 } from "./maintenance.ts";
@@ -37,8 +39,15 @@ export function upkeepTasks({ house, cleaner, groups, transactions, checkLock, w
     every("compaction", CLEANER_BACKOFF_MS, CLEANER_BACKOFF_MS, () => cleaner.run()),
     every("checkpoint", CHECKPOINT_INTERVAL_MS, CHECKPOINT_INTERVAL_MS, () => house.checkpoints.write(house.topics.openLogs())),
     every("offset expiry", OFFSET_EXPIRY_INTERVAL_MS, OFFSET_EXPIRY_INTERVAL_MS, () => groups.expireOffsets()),
+    every("producer expiry", PRODUCER_EXPIRY_INTERVAL_MS, PRODUCER_EXPIRY_INTERVAL_MS, async () => forgetProducers(house)),
     every("transactions", TRANSACTION_SCAN_INTERVAL_MS, TRANSACTION_SCAN_INTERVAL_MS, () => transactions.scan()),
   ];
+}
+
+/** Producers that have been silent for a day, in every partition. */
+function forgetProducers(house: House): void {
+  const nowMs = house.context.clock.now();
+  for (const log of house.topics.openLogs()) log.producers.expire(nowMs, PRODUCER_ID_EXPIRATION_MS);
 }
 
 /** Deletes what retention has expired, in every topic that is ours. */
