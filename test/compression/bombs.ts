@@ -6,30 +6,30 @@ import type { Core } from "../../src/core/core.ts";
 const concat = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.concat(parts));
 const repeated = (part: Uint8Array, count: number): Uint8Array[] => new Array<Uint8Array>(count).fill(part);
 
-/** What each would come to. */
+/** More than any memory test could overlook. */
 export const BOMB_BYTE_LENGTH: number = 2 ** 31;
 
-export function bombs(core: Core): { readonly codec: CodecName; readonly kind: string; readonly bytes: Uint8Array<ArrayBuffer> }[] {
+/** `byteLength`: what each would come to, a power of two from 2^28 to 2^31. */
+export function bombs(
+  core: Core,
+  byteLength: number = BOMB_BYTE_LENGTH,
+): { readonly codec: CodecName; readonly kind: string; readonly bytes: Uint8Array<ArrayBuffer> }[] {
   const zeros = 16 << 20;
   // Flushed fully, so that one piece may follow itself.
   const piece = deflateRawSync(new Uint8Array(zeros), { finishFlush: constants.Z_FULL_FLUSH });
-  const gzip = concat([Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0), ...repeated(piece, BOMB_BYTE_LENGTH / zeros)]);
+  const gzip = concat([Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0), ...repeated(piece, byteLength / zeros)]);
   const block = core.lz4.compress(new Uint8Array(65536)).slice(7, -4);
-  const lz4 = concat([
-    Uint8Array.of(4, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82),
-    ...repeated(block, BOMB_BYTE_LENGTH / 65536),
-    new Uint8Array(4),
-  ]);
+  const lz4 = concat([Uint8Array.of(4, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82), ...repeated(block, byteLength / 65536), new Uint8Array(4)]);
   const chunk = core.snappy.compress(new Uint8Array(32768)).slice(16);
   const header = core.snappy.compress(new Uint8Array(0));
-  const snappy = concat([header, ...repeated(chunk, BOMB_BYTE_LENGTH / 32768)]);
-  // 2^31 bytes said to be 22 times fewer bytes of copies.
-  const claim = concat([Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x08), new Uint8Array(BOMB_BYTE_LENGTH / 64)]);
+  const snappy = concat([header, ...repeated(chunk, byteLength / 32768)]);
+  // A length that so many copies could never come to.
+  const claim = concat([Uint8Array.of(0x80, 0x80, 0x80, 0x80, byteLength / 2 ** 28), new Uint8Array(byteLength / 64)]);
   const run = (isLast: boolean): Uint8Array => {
     const word = (131072 << 3) | (1 << 1) | (isLast ? 1 : 0);
     return Uint8Array.of(word & 0xff, (word >> 8) & 0xff, word >> 16, 0);
   };
-  const runs = [...repeated(run(false), BOMB_BYTE_LENGTH / 131072 - 1), run(true)];
+  const runs = [...repeated(run(false), byteLength / 131072 - 1), run(true)];
   const magic = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
   return [
     { codec: "gzip", kind: "zeros", bytes: gzip },
