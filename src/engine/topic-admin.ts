@@ -4,6 +4,7 @@ import type { TopicPartition } from "../api/bytes.ts";
 import type { TopicConfig, TopicDescription } from "../api/topic.ts";
 import { StorageError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import { checkWritable } from "../compression/unwritable-codec.ts";
 import { partitionDirectoryName } from "../log/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { readPartitionMetadata } from "../log/partition-metadata.ts";
@@ -49,6 +50,7 @@ export class TopicAdmin {
         throw new UsageError("INVALID_TOPIC_EXCEPTION", `topic "${request.topic}" is internal: it is made by the engine alone`);
       checkPartitionCount(request.topic, request.partitions, 1);
       const overrides = validateConfig(request.config);
+      this.#refuseUnwritable(overrides);
       const topicId = request.topicId ?? newTopicId(context.random);
       if (!isTopicId(topicId)) {
         throw new UsageError("INVALID_ARGUMENT", `topicId: expected 22 characters of URL-safe base64; found ${JSON.stringify(topicId)}`);
@@ -112,10 +114,20 @@ export class TopicAdmin {
       const resets = Object.keys(change).filter((key) => change[key as keyof TopicConfig] === null);
       const sets = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null && value !== undefined));
       const checked = validateConfig(sets);
+      this.#refuseUnwritable(checked);
       validateConfig(Object.fromEntries(resets.map((key) => [key, undefined])));
       const overrides = Object.fromEntries(Object.entries({ ...topic.overrides, ...checked }).filter(([key]) => !resets.includes(key)));
-      await catalog.changeTopic(name, { overrides });
-      topic.configure(overrides, resolveConfig(overrides, defaults));
+      const config = resolveConfig(overrides, defaults);
+      const before = { overrides: topic.overrides, config: topic.config };
+      try {
+        if (before.config.durability === "os" && config.durability === "sync") await beginSync(topic);
+        await catalog.changeTopic(name, { overrides });
+      } catch (error) {
+        topic.configure(before.overrides, before.config);
+        throw error;
+      }
+      topic.configure(overrides, config);
+      for (const log of topic.openLogs()) log.settingsChanged();
     });
   }
 
@@ -237,6 +249,12 @@ export class TopicAdmin {
     }
   }
 
+  /** Now, not when the first record comes; one that a topic has from elsewhere is refused then. */
+  #refuseUnwritable({ compressionType }: Readonly<Partial<TopicConfig>>): void {
+    const { compression } = this.#house.context;
+    checkWritable(compressionType, (codec) => compression.canCompress(codec));
+  }
+
   #refuseReadOnly(call: string): void {
     if (this.#house.context.readOnly) throw new UsageError("READ_ONLY", `${call}: the log was opened with readOnly`);
   }
@@ -260,6 +278,15 @@ export class TopicAdmin {
     this.#turn = run.catch(() => {});
     return run;
   }
+}
+
+/**
+ * Before the catalogue says so: recovery believes of a "sync" topic that little was ever unflushed (C7, C9), and would take what a loss
+ * of power did to an "os" topic's unflushed bytes for damage. A flush that fails fails its partition, which tells of it.
+ */
+async function beginSync(topic: OpenTopic): Promise<void> {
+  topic.configure(topic.overrides, { ...topic.config, durability: "sync" });
+  await Promise.allSettled(topic.openLogs().map((log) => log.flush()));
 }
 
 export function describe(topic: OpenTopic): TopicMetadata {

@@ -43,7 +43,7 @@ function bed(quotas: readonly ClientQuota[]): {
     abortedTransactions: [{ producerId: 1n, firstOffset: 0 }],
     batches,
   });
-  const made = {
+  const made: ReturnType<typeof bed> = {
     clock,
     produced: [] as Uint8Array[],
     fetched: [] as FetchRequest[],
