@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-// @ts-expect-error: plain JavaScript, so that it runs where nothing compiles it
 import { Kit } from "../runtimes/kit.mjs";
 
 interface Outcome {
