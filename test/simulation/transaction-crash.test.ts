@@ -1,0 +1,274 @@
+/** Transactions on a machine that dies at any call of its storage, in recovery too: all of each is there, or nothing; what was acknowledged is. */
+import { describe, expect, it } from "vitest";
+import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
+import { settled } from "../../src/testing/manual-clock.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { type Life, openEngine, produce, SIM_SCALE, watched } from "./engine-rig.ts";
+import { TestProducer } from "./transaction-rig.ts";
+import { PLACES, READ_FROM, TransactionWorld } from "./transaction-world.ts";
+
+/** More than any program commits offsets. */
+const RECORDS_ASIDE = 400;
+
+/** Whatever is under way on a dead machine never answers: those who wait go home. */
+class Machine {
+  callsLeft = Number.POSITIVE_INFINITY;
+  calls = 0;
+  readonly died: Promise<void>;
+  #die: () => void = () => {};
+  readonly disk: CrashStorage;
+
+  constructor(disk: CrashStorage) {
+    this.disk = disk;
+    this.died = new Promise((resolve) => {
+      this.#die = resolve;
+    });
+  }
+
+  get isDead(): boolean {
+    return this.callsLeft <= 0;
+  }
+
+  open(seed: number): Promise<Life> {
+    const storage = watched(this.disk, () => {
+      this.calls += 1;
+      this.callsLeft -= 1;
+      if (this.callsLeft > 0) return;
+      this.disk.halt();
+      this.#die();
+    });
+    return openEngine(storage, seed);
+  }
+
+  /** Runs until it is done or the machine is dead. A refusal by a machine that lives is thrown. */
+  async run(work: () => Promise<void>): Promise<void> {
+    const running = work().catch((error: unknown) => {
+      // A promise that is broken after its death was checked against a ghost.
+      if (!this.isDead) throw error;
+    });
+    await Promise.race([running, this.died.then(() => settled()).then(() => settled())]);
+    if (!this.isDead) await running;
+    else running.catch(() => {});
+  }
+}
+
+async function prepare(disk: CrashStorage): Promise<void> {
+  const life = await openEngine(disk, "before");
+  const { engine } = life;
+  await engine.createTopic({ topic: "orders", partitions: 2, config: { segmentBytes: 1200 } });
+  await engine.createTopic({ topic: "quick", partitions: 1, config: { segmentBytes: 1200, durability: "os" } });
+  await engine.createTopic({ topic: READ_FROM, partitions: 1, config: { segmentBytes: 100_000, maxMessageBytes: 50_000 } });
+  await produce(
+    life,
+    READ_FROM,
+    0,
+    Array.from({ length: RECORDS_ASIDE }, () => ""),
+  );
+  await engine.close();
+}
+
+interface Plan {
+  readonly sends: readonly number[];
+  readonly withOffset: boolean;
+  readonly end: "commit" | "abort" | "leave";
+}
+
+/** One transaction of a producer, noted in the world as it goes. */
+async function transact(world: TransactionWorld, producer: TestProducer, plan: Plan): Promise<void> {
+  if (plan.sends.length === 0 && !plan.withOffset) return;
+  const facts = world.begin(producer.id);
+  for (const place of plan.sends) {
+    const { topic, partition } = PLACES[place]!;
+    const value = world.newValue(producer.id);
+    facts.sent[place]!.push(value);
+    await producer.send(topic, partition, value);
+  }
+  if (plan.withOffset) {
+    facts.offset = world.newOffset();
+    await producer.commitOffset(producer.id, READ_FROM, 0, facts.offset);
+  }
+  if (plan.end === "leave") return;
+  facts.state = plan.end === "commit" ? "committing" : "aborting";
+  await producer.end(plan.end === "commit");
+  facts.state = plan.end === "commit" ? "committed" : "aborted";
+}
+
+async function initialized(world: TransactionWorld, producer: TestProducer): Promise<void> {
+  await producer.init();
+  world.given(producer.identity);
+}
+
+/** After the faults: whoever was there before goes on, and everything closes. */
+async function thrive(world: TransactionWorld, life: Life, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const producer = new TestProducer(life, name);
+    await initialized(world, producer);
+    await transact(world, producer, { sends: [0, 1, 2], withOffset: true, end: "commit" });
+    await transact(world, producer, { sends: [1, 2], withOffset: true, end: "abort" });
+  }
+  world.given(await life.engine.initProducerId({ transactionalId: null, transactionTimeoutMs: 0 }));
+  await world.check(life);
+  await life.engine.close();
+}
+
+// ── Every point of one program ───────────────────────────────────────────────
+
+/** Commits twice in a row over the same partitions, aborts, and leaves one open. */
+const PROGRAM: readonly Plan[] = [
+  { sends: [0, 1, 2], withOffset: true, end: "commit" },
+  { sends: [0, 2], withOffset: true, end: "commit" },
+  { sends: [1], withOffset: true, end: "abort" },
+  { sends: [1, 2], withOffset: true, end: "commit" },
+  { sends: [0, 1], withOffset: true, end: "leave" },
+];
+
+async function program(world: TransactionWorld, life: Life): Promise<void> {
+  const producer = new TestProducer(life, "p");
+  await initialized(world, producer);
+  for (const plan of PROGRAM) await transact(world, producer, plan);
+}
+
+/** The machine dies at the n-th call of the program; answers it, or null where it has not so many. */
+async function dieAt(base: CrashStorage, call: number): Promise<{ readonly machine: Machine; readonly world: TransactionWorld } | null> {
+  const world = new TransactionWorld();
+  const machine = new Machine(base.crash(undefined, { kind: "process" }));
+  const life = await machine.open(1);
+  machine.callsLeft = call;
+  await machine.run(() => program(world, life));
+  return machine.isDead ? { machine, world } : null;
+}
+
+async function recovers(disk: CrashStorage, world: TransactionWorld, where: string): Promise<void> {
+  try {
+    const life = await openEngine(disk, 2);
+    await world.check(life);
+    await thrive(world, life, ["p", "q"]);
+  } catch (error) {
+    throw new Error(`${where}: ${String(error)}`, { cause: error });
+  }
+}
+
+describe("a program of transactions whose machine dies", () => {
+  it("at every call of its storage, in every way: all or nothing of each, and nothing is left open", { timeout: 600_000 }, async () => {
+    const base = crashStorage({ sectorByteLength: 64 });
+    await prepare(base);
+    const images = Math.ceil(3 * SIM_SCALE);
+    let points = 0;
+    for (let call = 1; ; call += 1) {
+      const end = await dieAt(base, call);
+      if (end === null) break;
+      points += 1;
+      let image = 0;
+      for (const disk of end.machine.disk.enumerateCrashes(images)) {
+        image += 1;
+        await recovers(disk, end.world.clone(), `call ${call}, loss of power ${image}`);
+      }
+      await recovers(end.machine.disk.crash(undefined, { kind: "process" }), end.world.clone(), `call ${call}, death of the process`);
+    }
+    if (SIM_SCALE > 1) console.log(`transaction-crash: ${points} points, ${images} losses of power each`);
+    // A commit over three partitions and offsets is no handful of calls.
+    expect(points).toBeGreaterThan(60);
+  });
+
+  it("and again at any call of the recovery", { timeout: 600_000 }, async () => {
+    const base = crashStorage({ sectorByteLength: 64 });
+    await prepare(base);
+    const stride = Math.max(1, Math.ceil(13 / SIM_SCALE));
+    let points = 0;
+    for (let call = 1; ; call += stride) {
+      const end = await dieAt(base, call);
+      if (end === null) break;
+      for (let inner = 1 + (call % stride); ; inner += stride) {
+        const random = new SeededRandom(`${call}/${inner}`);
+        const machine = new Machine(end.machine.disk.crash(random.fork(), { kind: random.pick(["process", "power", "power"] as const) }));
+        machine.callsLeft = inner;
+        await machine.run(async () => void (await machine.open(2)));
+        if (!machine.isDead) break;
+        points += 1;
+        const disk = machine.disk.crash(random.fork(), { kind: random.pick(["process", "power", "power"] as const) });
+        await recovers(disk, end.world.clone(), `call ${call}, then call ${inner} of the recovery`);
+      }
+    }
+    expect(points).toBeGreaterThan(50);
+  });
+});
+
+// ── Programs by chance ───────────────────────────────────────────────────────
+
+function randomPlan(random: SeededRandom): Plan {
+  const sends = Array.from({ length: random.integer(0, 4) }, () => random.integer(0, 2));
+  return { sends, withOffset: random.chance(0.6), end: random.pick(["commit", "commit", "commit", "abort", "leave"] as const) };
+}
+
+/** Lives of one disk, in each of which producers work beside each other until the machine dies. */
+async function simulate(seed: number): Promise<{ readonly crashes: number; readonly inRecovery: number; readonly committed: number }> {
+  const random = new SeededRandom(seed);
+  const latencies = random.fork();
+  const latency = async (call: string): Promise<void> => {
+    for (let turns = Math.floor(latencies.next() * (call === "sync" ? 40 : 4)); turns > 0; turns -= 1) await null;
+  };
+  let disk = crashStorage({ sectorByteLength: 64, latency });
+  await prepare(disk);
+  disk = disk.crash(undefined, { kind: "process" });
+  const world = new TransactionWorld();
+  const names = ["p", "q", "r"].slice(0, random.integer(1, 3));
+  let [crashes, inRecovery] = [0, 0];
+  for (let round = 0; round < 4; round += 1) {
+    const machine = new Machine(disk);
+    machine.callsLeft = random.pick([random.integer(1, 12), random.integer(1, 60), random.integer(30, 200), random.integer(30, 400)]);
+    let isOpen = false;
+    await machine.run(async () => {
+      const life = await machine.open(random.integer(0, 1e9));
+      isOpen = true;
+      await world.check(life);
+      await Promise.all(
+        names.map(async (name) => {
+          const producer = new TestProducer(life, name);
+          const own = random.fork();
+          await initialized(world, producer);
+          for (let left = own.integer(1, 12); left > 0; left -= 1) {
+            const plan = randomPlan(own);
+            await transact(world, producer, plan);
+            // Else the others would wait for its timeout.
+            if (plan.end === "leave") await initialized(world, producer);
+            if (own.chance(0.1)) world.given(await life.engine.initProducerId({ transactionalId: null, transactionTimeoutMs: 0 }));
+          }
+        }),
+      );
+      machine.callsLeft = 1;
+      await life.engine.close();
+    });
+    crashes += 1;
+    if (!isOpen) inRecovery += 1;
+    const kind = random.pick(["process", "power", "power"] as const);
+    disk = machine.disk.crash(random.fork(), { kind, tornSectors: random.chance(0.3) });
+  }
+  const life = await openEngine(disk, random.integer(0, 1e9));
+  await world.check(life);
+  await thrive(world, life, names);
+  return { crashes, inRecovery, committed: world.transactions.filter(({ state }) => state === "committed").length };
+}
+
+describe("producers that transact beside each other while the machine dies and dies", () => {
+  it("all or nothing of each transaction, what was acknowledged is there, no identity is given twice, nothing hangs", {
+    timeout: 3_600_000,
+  }, async () => {
+    const seeds = Math.ceil(60 * SIM_SCALE);
+    const first = Number(process.env["ODRADEK_SEED"] ?? 1);
+    const sums = { crashes: 0, inRecovery: 0, committed: 0 };
+    for (let seed = first; seed < first + seeds; seed += 1) {
+      try {
+        const { crashes, inRecovery, committed } = await simulate(seed);
+        sums.crashes += crashes;
+        sums.inRecovery += inRecovery;
+        sums.committed += committed;
+      } catch (error) {
+        throw new Error(`seed ${seed} (ODRADEK_SEED=${seed}): ${String(error)}`, { cause: error });
+      }
+    }
+    if (SIM_SCALE > 1) console.log(`transaction-crash: seeds ${first} to ${first + seeds - 1}, ${JSON.stringify(sums)}`);
+    // A simulation that never dies in recovery, or commits little, shows nothing.
+    expect(sums.inRecovery).toBeGreaterThan(seeds / 4);
+    expect(sums.committed).toBeGreaterThan(seeds * 5);
+  });
+});
