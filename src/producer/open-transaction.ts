@@ -19,6 +19,7 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
   #whenSettled: (() => void) | null = null;
   #failure: { readonly error: unknown } | null = null;
   #refusal: Error | null = null;
+  #hasEnded = false;
 
   constructor(sends: Sends<K, V>) {
     this.#sends = sends;
@@ -35,12 +36,12 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
 
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata<Acks>> {
     const refusal = this.#refusalOf("tx.send()");
-    return refusal === null ? this.#watch(this.#sends.send(record)) : Promise.reject(refusal);
+    return refusal === null ? this.#watch(this.#sends.send(record)) : this.#refused(refusal);
   }
 
   sendBatch(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata<Acks>[]> {
     const refusal = this.#refusalOf("tx.sendBatch()");
-    return refusal === null ? this.#watch(this.#sends.sendBatch(records)) : Promise.reject(refusal);
+    return refusal === null ? this.#watch(this.#sends.sendBatch(records)) : this.#refused(refusal);
   }
 
   commitOffsets(consumer: Consumer<unknown, unknown>, upTo?: Delivered): void {
@@ -58,9 +59,10 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
     this.#claims.set(link, before === undefined ? claim : { member: claim.member, offsets: later(before.offsets, claim.offsets) });
   }
 
-  /** From now on every call is refused with this. */
-  end(refusal: Error): void {
+  /** From now on every call is refused with this. `hasEnded`: nobody else will be told. */
+  end(refusal: Error, hasEnded: boolean): void {
     this.#refusal ??= refusal;
+    this.#hasEnded = hasEnded;
   }
 
   get isOver(): boolean {
@@ -83,6 +85,13 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
     return new UsageError("INVALID_TXN_STATE", `${call}: the transaction will be aborted, as an earlier send of it failed: ${what}`, {
       cause: error,
     });
+  }
+
+  #refused(refusal: Error): Promise<never> {
+    const refused = Promise.reject(refusal);
+    // A body that waits for none of its sends hears of it all the same: by the end of its transaction, which is still to come.
+    if (!this.#hasEnded) refused.catch(() => {});
+    return refused;
   }
 
   #watch<T>(sent: Promise<T>): Promise<T> {

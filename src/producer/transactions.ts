@@ -65,7 +65,7 @@ export class Transactions<K, V> {
     if (tx === null) return;
     if (this.#ending === null) {
       const error = closed();
-      tx.end(error);
+      tx.end(error, false);
       this.#ending = this.#abort(tx, flush, error);
     }
     await this.#ending;
@@ -82,7 +82,7 @@ export class Transactions<K, V> {
   /** Whoever ends it is the only one. */
   async #end(tx: OpenTransaction<K, V>, end: () => Promise<void>): Promise<void> {
     if (this.#ending !== null) return this.#ending;
-    tx.end(new UsageError("INVALID_TXN_STATE", "the transaction has ended: its tx is of no use any more"));
+    tx.end(new UsageError("INVALID_TXN_STATE", "the transaction has ended: its tx is of no use any more"), true);
     const ending = end();
     this.#ending = ending.catch(() => {});
     await ending;

@@ -154,6 +154,11 @@ describe("a transaction", () => {
         await sent.catch(() => {});
         const refused = await refusal(tx.send({ topic, partition: 1, value: "b" }));
         expect(refused).toMatchObject({ code: "INVALID_TXN_STATE", cause: full });
+      } else {
+        await settled();
+        // Refused, and no unhandled rejection: the transaction tells.
+        void tx.send({ topic, partition: 1, value: "b" });
+        void tx.sendBatch([{ topic, partition: 1, value: "b" }]);
       }
       return "never";
     });
@@ -285,6 +290,7 @@ describe("close during a transaction", () => {
       reached.open();
       await closed.opened;
       expect((await refusal(tx.send({ topic, partition: 0, value: "b" }))).code).toBe("PRODUCER_CLOSED");
+      void tx.send({ topic, partition: 0, value: "c" });
       expect(() => tx.commitOffsets(consumer as never)).toThrow("closed");
     });
     await reached.opened;
