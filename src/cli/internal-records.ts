@@ -1,12 +1,10 @@
 /** Records of Kafka's internal topics, in words: what a group committed, where a transaction stands. */
-import { OFFSETS_TOPIC } from "../group/group-partition.ts";
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "../engine/house.ts";
 import { decodeGroupValue } from "../group/schemas/group-metadata-value.ts";
 import { decodeOffsetValue } from "../group/schemas/offset-commit-value.ts";
 import { decodeKey } from "../group/schemas/record-key.ts";
 import { decodeTransactionKey } from "../transaction/schemas/transaction-key.ts";
 import { decodeTransactionValue } from "../transaction/schemas/transaction-value.ts";
-
-const TRANSACTIONS_TOPIC = "__transaction_state";
 
 /** null: a topic whose records are nobody's but the user's. `unreadable` says why bytes that should be words are not. */
 export function internalRecord(topic: string, key: Uint8Array | null, value: Uint8Array | null): Readonly<Record<string, unknown>> | null {

@@ -5,7 +5,7 @@ import { OdradekError } from "../base/errors.ts";
 import { createCompression } from "../compression/create-compression.ts";
 import { nodeCodecs } from "../compression/node-codecs.ts";
 import { loadCore } from "../core/load-core.ts";
-import { OFFSETS_TOPIC } from "../group/group-partition.ts";
+import { isInternal } from "../engine/house.ts";
 import { readOffsetCheckpoint } from "../log/checkpoint-file.ts";
 import { readCleanShutdown } from "../log/clean-shutdown.ts";
 import { type Defect, REMEDY_BACKUP, REMEDY_REPAIR } from "../log/defect.ts";
@@ -72,9 +72,7 @@ export async function verifyDirectory(context: LogContext, onPartition: (survey:
       if (catalog?.deleting().includes(topic) === true) continue;
       const directory = partitionDirectoryName(topic, partition);
       const config =
-        entry === undefined
-          ? null
-          : resolveConfig({ ...(topic === OFFSETS_TOPIC ? { cleanupPolicy: "compact" } : {}), ...entry.overrides });
+        entry === undefined ? null : resolveConfig({ ...(isInternal(topic) ? { cleanupPolicy: "compact" } : {}), ...entry.overrides });
       const recoveryPoint = checkpoints.get("recovery-point-offset-checkpoint")?.get(directory) ?? null;
       const at: PartitionToSurvey = { topic, partition, directory, topicId: entry?.topicId ?? "", config, cleanShutdown, recoveryPoint };
       const survey = await surveyPartition(context, at);
@@ -83,7 +81,8 @@ export async function verifyDirectory(context: LogContext, onPartition: (survey:
     }
   }
   for (const [topic, { partitions: count }] of catalog?.topics() ?? []) {
-    for (let partition = 0; partition < count && topic !== OFFSETS_TOPIC; partition += 1) {
+    // A partition of an internal topic is made with its first record.
+    for (let partition = 0; partition < count && !isInternal(topic); partition += 1) {
       if (topics.get(topic)?.present.includes(partition) === true) continue;
       const file = partitionDirectoryName(topic, partition);
       const problem = `${file}: ${CATALOG_FILE} names the partition, but its directory is not there`;

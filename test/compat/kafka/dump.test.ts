@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../../scripts/run.mjs";
 import { bytes, open } from "../../../src/index.ts";
 import { type GeneratedDirectory, type GeneratedTopic, generateDirectory } from "./generated-log.ts";
+import { type DumpedRecord, dumpedRecords } from "./kafka-dump.ts";
 import { filesEndingIn, logFiles } from "./partition-files.ts";
 import { SeededRandom } from "./random.ts";
 import { keep, type RawRecord, recordHash } from "./record-hash.ts";
@@ -12,27 +13,6 @@ import { type KafkaDump, KafkaReader, withoutRolls } from "./rig.ts";
 const logCount = 200;
 const directoryCount = 20;
 const seed = Number(process.env.ODRADEK_SEED ?? Date.now() % 2 ** 31);
-
-/** What kafka-dump-log says of one record. */
-interface DumpedRecord {
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly keyByteLength: number;
-  readonly valueByteLength: number;
-  readonly headerNames: string;
-}
-
-function dumpedRecords(printed: string): DumpedRecord[] {
-  const line =
-    /^\| offset: (\d+) (?:CreateTime|LogAppendTime): (-?\d+) keySize: (-?\d+) valueSize: (-?\d+) sequence: -?\d+ headerKeys: \[(.*?)\]/gm;
-  return [...printed.matchAll(line)].map(([, offset, timestamp, keySize, valueSize, names]) => ({
-    offset: Number(offset),
-    timestamp: Number(timestamp),
-    keyByteLength: Number(keySize),
-    valueByteLength: Number(valueSize),
-    headerNames: names ?? "",
-  }));
-}
 
 function asDumped({ offset, timestamp, key, value, headers }: RawRecord): DumpedRecord {
   return {

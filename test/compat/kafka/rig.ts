@@ -106,6 +106,17 @@ export class KafkaReader {
     if (invalidByteLength !== 0) throw new Error(`Kafka finds ${invalidByteLength} bytes of ${baseOffset} in ${directory} not valid`);
   }
 
+  /**
+   * Makes all that is derived of a partition's segments anew, in order, with one producer state, as a broker's recovery of the whole log
+   * does: indexes, transaction indexes, a snapshot at each base offset and at the end. Answers the end.
+   */
+  async rebuild(directory: string, indexIntervalBytes: number, segmentIndexBytes: number): Promise<number> {
+    const words = ["rebuild", directory, String(indexIntervalBytes), String(segmentIndexBytes)];
+    const { invalidByteLength, endOffset } = (await this.#ask(words)) as { invalidByteLength: number; endOffset: number };
+    if (invalidByteLength !== 0) throw new Error(`Kafka finds ${invalidByteLength} bytes in ${directory} not valid`);
+    return endOffset;
+  }
+
   close(): Promise<void> {
     return this.#program.close();
   }

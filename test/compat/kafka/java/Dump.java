@@ -5,6 +5,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -31,10 +32,13 @@ import org.apache.kafka.tools.DumpLogSegments;
  * "dump ARGUMENT...": kafka-dump-log with these arguments; what it printed and what it complained of, as base64.
  * "reindex DIRECTORY BASE_OFFSET INDEX_INTERVAL_BYTES SEGMENT_INDEX_BYTES": makes the segment's indexes anew as a broker's recovery does,
  * and closes it; how many bytes were not valid.
+ * "rebuild DIRECTORY INDEX_INTERVAL_BYTES SEGMENT_INDEX_BYTES": the same for all segments of a partition, in order, with one producer state:
+ * transaction indexes too, and a snapshot at each segment's base offset and at the end.
  * Arguments are separated by tabs.
  */
 public final class Dump {
     private static final KafkaScheduler SCHEDULER = new KafkaScheduler(1, true, "epochs");
+    private static final TopicPartition PARTITION = new TopicPartition("reindexed", 0);
 
     public static void main(String[] arguments) throws Exception {
         SCHEDULER.startup();
@@ -49,6 +53,7 @@ public final class Dump {
                 answer = switch (words[0]) {
                     case "records" -> records(rest);
                     case "dump" -> dump(rest);
+                    case "rebuild" -> rebuild(new File(rest[0]), rest[1], rest[2]);
                     case "reindex" -> reindex(new File(rest[0]), Long.parseLong(rest[1]), rest[2], rest[3]);
                     default -> throw new IllegalArgumentException(words[0]);
                 };
@@ -104,16 +109,42 @@ public final class Dump {
     }
 
     private static String reindex(File directory, long baseOffset, String indexIntervalBytes, String segmentIndexBytes) throws Exception {
-        LogConfig config = new LogConfig(Map.of("index.interval.bytes", indexIntervalBytes, "segment.index.bytes", segmentIndexBytes));
-        TopicPartition partition = new TopicPartition("reindexed", 0);
-        ProducerStateManager producers =
-            new ProducerStateManager(partition, directory, 60_000, new ProducerStateManagerConfig(86_400_000, false), Time.SYSTEM);
+        int invalidByteLength = recover(directory, baseOffset, config(indexIntervalBytes, segmentIndexBytes), producers(directory));
+        return "{\"invalidByteLength\":" + invalidByteLength + "}";
+    }
+
+    private static String rebuild(File directory, String indexIntervalBytes, String segmentIndexBytes) throws Exception {
+        LogConfig config = config(indexIntervalBytes, segmentIndexBytes);
+        ProducerStateManager producers = producers(directory);
+        int invalidByteLength = 0;
+        String[] logs = directory.list((folder, name) -> name.endsWith(".log"));
+        Arrays.sort(logs);
+        for (String log : logs) {
+            long baseOffset = Long.parseLong(log.substring(0, 20));
+            producers.updateMapEndOffset(baseOffset);
+            if (baseOffset > 0) producers.takeSnapshot();
+            invalidByteLength += recover(directory, baseOffset, config, producers);
+        }
+        producers.takeSnapshot();
+        return "{\"invalidByteLength\":" + invalidByteLength + ",\"endOffset\":" + producers.mapEndOffset() + "}";
+    }
+
+    private static LogConfig config(String indexIntervalBytes, String segmentIndexBytes) {
+        return new LogConfig(Map.of("index.interval.bytes", indexIntervalBytes, "segment.index.bytes", segmentIndexBytes));
+    }
+
+    private static ProducerStateManager producers(File directory) throws Exception {
+        return new ProducerStateManager(PARTITION, directory, 60_000, new ProducerStateManagerConfig(86_400_000, false), Time.SYSTEM);
+    }
+
+    private static int recover(File directory, long baseOffset, LogConfig config, ProducerStateManager producers) throws Exception {
         LeaderEpochFileCache epochs =
-            UnifiedLog.createLeaderEpochCache(directory, partition, new LogDirFailureChannel(1), Optional.empty(), SCHEDULER);
+            UnifiedLog.createLeaderEpochCache(directory, PARTITION, new LogDirFailureChannel(1), Optional.empty(), SCHEDULER);
         LogSegment segment = LogSegment.open(directory, baseOffset, config, Time.SYSTEM, true, 0, false, "");
         int invalidByteLength = segment.recover(producers, epochs);
+        producers.updateMapEndOffset(segment.readNextOffset());
         segment.close();
-        return "{\"invalidByteLength\":" + invalidByteLength + "}";
+        return invalidByteLength;
     }
 
     private static String base64(ByteArrayOutputStream bytes) {
