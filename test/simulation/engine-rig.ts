@@ -36,13 +36,14 @@ export interface Life {
 export interface RigOptions {
   readonly startMs?: number;
   readonly dedupeBufferByteLength?: number;
+  readonly readOnly?: boolean;
 }
 
 export async function openEngine(storage: StorageDriver, seed: number | string = 1, rig: RigOptions = {}): Promise<Life> {
   const clock = new ManualClock(rig.startMs ?? NOW_MS);
   const events: OdradekEvent[] = [];
   const engine = await startEngine({ clock, random: new SeededRandom(seed), publish: undefined, holder, codecs: nodeCodecs() }, storage, {
-    readOnly: false,
+    readOnly: rig.readOnly ?? false,
     lock: "auto",
     allowNetworkFileSystem: false,
     offsetsFlushMs: 100,
