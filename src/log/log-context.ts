@@ -17,5 +17,7 @@ export interface LogContext {
   readonly emit: (type: string, fields: { readonly partition?: TopicPartition; readonly [field: string]: unknown }) => void;
   /** C7: how many bytes may be written past a sync partition's durable end. */
   readonly maxUnflushedBytes: number;
+  /** C7: after how many bytes the recovery point moves within a segment; 64 MiB unless given. */
+  readonly recoveryPointIntervalBytes?: number;
   readonly readOnly: boolean;
 }

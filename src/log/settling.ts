@@ -45,7 +45,8 @@ export class Settling {
   noteDurable(byteLength: number): void {
     this.note();
     this.#bytesSinceRecoveryPoint += byteLength;
-    if (this.#bytesSinceRecoveryPoint >= RECOVERY_POINT_INTERVAL_BYTES && !this.#isRunning) this.#run(() => this.#advance());
+    const intervalBytes = this.#host.log.context.recoveryPointIntervalBytes ?? RECOVERY_POINT_INTERVAL_BYTES;
+    if (this.#bytesSinceRecoveryPoint >= intervalBytes && !this.#isRunning) this.#run(() => this.#advance());
   }
 
   /** Durable when it resolves. */

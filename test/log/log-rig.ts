@@ -41,6 +41,7 @@ export const NOW_MS = 1_700_000_000_000;
 export interface RigOptions {
   readonly config?: Partial<TopicConfig>;
   readonly maxUnflushedBytes?: number;
+  readonly recoveryPointIntervalBytes?: number;
   readonly cleanShutdown?: boolean;
   readonly frozen?: boolean;
   readonly readOnly?: boolean;
@@ -70,6 +71,7 @@ export function rig(driver: StorageDriver, options: RigOptions = {}): Rig {
     random: new SeededRandom(1),
     emit: (type, fields) => void events.push({ type, fields }),
     maxUnflushedBytes: options.maxUnflushedBytes ?? 8 * 1024 * 1024,
+    ...(options.recoveryPointIntervalBytes === undefined ? {} : { recoveryPointIntervalBytes: options.recoveryPointIntervalBytes }),
     readOnly: options.readOnly ?? false,
   };
   const config: TopicConfig = { ...TOPIC_CONFIG, ...options.config };
