@@ -10,6 +10,9 @@ import { projectRoot } from "./run.mjs";
 import { fzstdPatches } from "./vendor/fzstd-patches.mjs";
 import { packPatches, unpackPatches } from "./vendor/msgpackr-patches.mjs";
 
+/** Beside the sources, for the tests; beside the modules that the bundles are made of; and what ships. */
+const folders = ["src/vendor", "build/js/vendor", "dist/vendor"];
+
 /** As deep as a message may be nested, when written and when read: far above what data has, far below any stack. */
 const DEPTH_MAX = 512;
 /** Nothing that makes code from strings, and no way to a native addon. */
@@ -51,7 +54,7 @@ const code = outputFiles[0].text;
 for (const forbidden of FORBIDDEN) {
   if (forbidden.test(code)) throw new Error(`build-vendor: ${forbidden} is still in the bundle of msgpackr`);
 }
-for (const folder of ["src/vendor", "dist/vendor"]) {
+for (const folder of folders) {
   mkdirSync(join(projectRoot, folder), { recursive: true });
   writeFileSync(join(projectRoot, folder, "msgpackr.js"), code);
 }
@@ -94,7 +97,7 @@ async function bundleCodec(name, contents, patches) {
   for (const forbidden of [...FORBIDDEN, /\bWorker\b/u]) {
     if (forbidden.test(code)) throw new Error(`build-vendor: ${forbidden} is in the bundle of ${name}`);
   }
-  for (const folder of ["src/vendor", "dist/vendor"]) writeFileSync(join(projectRoot, folder, `${name}.js`), code);
+  for (const folder of folders) writeFileSync(join(projectRoot, folder, `${name}.js`), code);
   copyFileSync(join(folder, "LICENSE"), join(projectRoot, `dist/vendor/${name}.LICENSE`));
 }
 
@@ -121,7 +124,7 @@ const require = createRequire(import.meta.url);`,
     },
     logLevel: "error",
   });
-  for (const folder of ["src/vendor", "dist/vendor"]) writeFileSync(join(projectRoot, folder, "cli.js"), outputFiles[0].text);
+  for (const folder of folders) writeFileSync(join(projectRoot, folder, "cli.js"), outputFiles[0].text);
   copyFileSync(join(folder, "LICENSE"), join(projectRoot, "dist/vendor/cli.LICENSE"));
 }
 

@@ -1,5 +1,5 @@
 /**
- * The build: the core's bytes, the vendored libraries, then TypeScript. Nothing else turns sources into dist.
+ * The build: the core's bytes, the vendored libraries, then TypeScript, bundled. Nothing else turns sources into dist.
  * `--quick` leaves TypeScript out: what the tests of the sources need. When nothing that it reads has changed since the last whole
  * build, and all that it wrote still stands, it does nothing; `--force` builds all the same.
  */
@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { performance } from "node:perf_hooks";
+import { bundle } from "./bundle.mjs";
 import { emit } from "./emit.mjs";
 import { filesUnder } from "./files.mjs";
 import { projectRoot, runNode } from "./run.mjs";
@@ -73,10 +74,12 @@ async function buildCore() {
   return built;
 }
 
-function emitSources() {
-  const { files, problems } = emit(projectRoot);
+async function emitSources() {
+  const { declarations, problems } = emit(projectRoot);
   if (problems !== "") return { code: 1, output: problems };
-  removeOthers(files);
+  const bundled = await bundle(projectRoot);
+  if (bundled.problems !== "") return { code: 1, output: bundled.problems };
+  removeOthers([...declarations, ...bundled.files]);
   return { code: 0, output: "" };
 }
 
@@ -87,8 +90,8 @@ function removeOthers(emitted) {
     const name = relative(dist, join(file.parentPath, file.name));
     if (!file.isFile() || kept.has(name) || name.startsWith(`vendor${sep}`) || !/\.(js|d\.ts|map)$/.test(name)) continue;
     rmSync(join(dist, name));
-    const folder = join(dist, name, "..");
-    if (readdirSync(folder).length === 0) rmdirSync(folder);
+    for (let folder = join(dist, name, ".."); folder !== dist && readdirSync(folder).length === 0; folder = join(folder, ".."))
+      rmdirSync(folder);
   }
 }
 

@@ -8,8 +8,8 @@ if (build.code !== 0) {
   process.stderr.write(build.output);
   process.exit(build.code);
 }
-const { configTable } = await import("../dist/topic/topic-config.js");
-const { ERROR_CODES } = await import("../dist/base/error-codes.js");
+const { configTable } = await import("../build/js/topic/topic-config.js");
+const { ERROR_CODES } = await import("../build/js/base/error-codes.js");
 const { configPage, errorsPage } = await import("./docs/pages.mjs");
 writeFileSync(join(projectRoot, "docs/CONFIG.md"), configPage(configTable()));
 writeFileSync(join(projectRoot, "docs/ERRORS.md"), errorsPage(ERROR_CODES));

@@ -1,0 +1,70 @@
+/**
+ * Bundles build/js into dist: one file to an entry, and chunks for what several share. Four hundred small files took four times as
+ * long to load, and twice the room on a disk, as these. Names stay as they are in the sources, so that a stack trace can be read;
+ * comments and white space go (the sources have them, and they would be a third of the package).
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { build } from "esbuild";
+import { modulesFolder } from "./emit.mjs";
+
+const entries = ["index", "index.browser", "index.workerd", "index.edge", "testing/index", "cli"];
+
+/**
+ * Answers the files written, or what kept them from it.
+ * @param {string} root
+ * @returns {Promise<{ files: string[], problems: string }>}
+ */
+export async function bundle(root) {
+  const from = join(root, modulesFolder);
+  const dist = join(root, "dist");
+  const { outputFiles } = await build({
+    entryPoints: entries.map((name) => ({ in: join(from, `${name}.js`), out: name })),
+    outdir: dist,
+    chunkNames: "[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    write: false,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "none",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    external: ["node:*", "./core.wasm", "./core.wasm?module"],
+    plugins: [vendored(from)],
+    logLevel: "error",
+  });
+  const files = outputFiles.map(({ path }) => path);
+  const lost = outputFiles
+    .flatMap(({ path, text }) => relativeImports(text).map((name) => resolve(dirname(path), name)))
+    .filter((path) => !files.includes(path) && !existsSync(path.replace(/\?module$/, "")));
+  if (lost.length > 0) return { files: [], problems: `the bundles import what is not there: ${[...new Set(lost)].join(", ")}` };
+  // Chunks before the entries that name them: whoever loads dist at this moment finds it whole.
+  const isEntry = ({ path }) => entries.includes(relative(dist, path).replace(/\.js$/, ""));
+  for (const { path, text } of [...outputFiles].sort((left, right) => Number(isEntry(left)) - Number(isEntry(right)))) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  return { files, problems: "" };
+}
+
+/** Other people's work ships as it was bundled, each with its licence beside it: see build-vendor.mjs. */
+function vendored(from) {
+  const folder = join(from, "vendor");
+  return {
+    name: "vendored",
+    setup({ onResolve }) {
+      onResolve({ filter: /\/vendor\/[a-z]+\.js$/ }, ({ path, resolveDir }) => {
+        const name = relative(folder, resolve(resolveDir, path));
+        // From a chunk or an entry in dist itself; a wrong guess is found below.
+        return { path: `./vendor/${name}`, external: true };
+      });
+    },
+  };
+}
+
+function relativeImports(text) {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g)].map(([, name]) => name);
+}
