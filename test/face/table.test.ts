@@ -4,6 +4,7 @@ import type { Odradek } from "../../src/api/odradek.ts";
 import type { Serde } from "../../src/api/serde.ts";
 import { SerdeError } from "../../src/base/errors.ts";
 import { bytes, memory, utf8 } from "../../src/index.ts";
+import { faultyStorage } from "../../src/testing/index.ts";
 import { heard, openLog, PLACES } from "./support.ts";
 
 const compact = { cleanupPolicy: "compact" } as const;
@@ -238,6 +239,28 @@ describe("a table", () => {
     const table = await log.table("users", text);
     expect(await all(table.entries())).toEqual([["k", "v"]]);
     expect(of("record.skipped")).toMatchObject([{ recordCount: 1, partition: { topic: "users", partition: 0 } }]);
+  });
+});
+
+describe("a table whose log cannot be read", () => {
+  it("says so to whoever asks, and tries again for the next", async () => {
+    const storage = faultyStorage(memory());
+    const log = await openLog(storage);
+    await log.createTopic("users", compact);
+    const producer = log.producer(text);
+    await producer.send({ topic: "users", key: "k", value: "1" });
+    const table = await log.table("users", text);
+    const watching = table.watch().next();
+    storage.fail({ call: "readAt", name: /\.log$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
+    await producer.send({ topic: "users", key: "k", value: "2" });
+    await expect(table.get("k")).rejects.toMatchObject({ name: "StorageError" });
+    await expect(watching).rejects.toMatchObject({ name: "StorageError" });
+    await expect(table.has("k")).rejects.toMatchObject({ name: "StorageError" });
+    storage.mend();
+    expect(await table.get("k")).toBe("2");
+    const again = table.watch().next();
+    await producer.send({ topic: "users", key: "k", value: "3" });
+    expect((await again).value).toMatchObject({ value: "3" });
   });
 });
 
