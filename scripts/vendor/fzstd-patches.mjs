@@ -2,7 +2,8 @@
  * What is changed in fzstd before it is bundled, and why; each patch as in msgpackr-patches.mjs.
  *
  * What hurts in the original: a window is allocated as large as a frame claims; a distance that reaches before the first byte
- * gives zeros; lengths beyond a block's room are counted up without a word, for as long as the data says.
+ * gives zeros; lengths beyond a block's room are counted up without a word, for as long as the data says; an output that the
+ * caller brings is turned into text, byte by byte.
  */
 
 /** @type {import("./msgpackr-patches.mjs").Patch[]} */
@@ -12,6 +13,12 @@ export const fzstdPatches = [
     from: "/**\n * Decompresses Zstandard data\n",
     put: "export { rzfh, rzb };\n/**\n * Decompresses Zstandard data\n",
   },
+  {
+    why: "an output that is given is compared with 1 as it is, not as the text of all its bytes",
+    from: "new u8((w == 1 ?",
+    put: "new u8((w === 1 ?",
+  },
+  { why: "the same", from: "(w && w != 1)", put: "(w && w !== 1)" },
   {
     why: "a distance that reaches before the first byte is corrupt",
     from: "var bs = st.e + stin;",
