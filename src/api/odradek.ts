@@ -31,7 +31,7 @@ export interface Odradek extends AsyncDisposable {
   deleteRecords(partition: TopicPartition, beforeOffset: number): Promise<number>;
   producer<K = string, V = unknown, const A extends Acks = "all">(options?: Options<ProducerOptions<K, V, A>>): Producer<K, V, A>;
   consumer<K = string, V = unknown>(options?: Options<ConsumerOptions<K, V>>): Consumer<K, V>;
-  /** Resolves when caught up. */
+  /** Of a topic whose cleanupPolicy has "compact" in it. Resolves when caught up with everything committed by now. */
   table<K = string, V = unknown>(topic: string, options?: Options<{ key: Serde<K>; value: Serde<V> }>): Promise<Table<K, V>>;
   /** One record by its offset; null where none is (compacted away, a control record, past the end this isolation level may read). */
   read<K = string, V = unknown>(
@@ -50,7 +50,10 @@ export interface Odradek extends AsyncDisposable {
     topic: string,
     to: "earliest" | "latest" | { readonly timestamp: number } | readonly NextOffset[],
   ): Promise<NextOffset[]>;
-  /** clientId null: the default; value null: back to it. */
+  /**
+   * Bytes a second, or percent of one thread. clientId null: the default of all that have none of their own; value null: back to it.
+   * Durable when it resolves; clients that run are judged by it at once.
+   */
   alterClientQuotas(clientId: string | null, quota: Options<Record<QuotaKey, number | null>>): Promise<void>;
   describeClientQuotas(): Promise<
     readonly { readonly clientId: string | null; readonly quota: Readonly<Partial<Record<QuotaKey, number>>> }[]
