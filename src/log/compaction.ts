@@ -73,6 +73,7 @@ export class Compaction {
   /** One that stands in the list and could not be brought to its end yet. */
   #swap: SegmentSwap | null = null;
   #isHalfSwapped = false;
+  #isStateLost = false;
 
   constructor(host: CompactionHost, firstDirtyOffset: number | null) {
     this.#host = host;
@@ -103,7 +104,6 @@ export class Compaction {
   async run(options: CompactionOptions): Promise<CompactionResult> {
     const { log, writer } = this.#host;
     const beganMs = log.context.clock.monotonic();
-    await writer.settling.done();
     const total = { rounds: 0, recordsAfter: 0, recordsRemoved: 0 };
     let before: Size | null = null;
     let upTo = 0;
@@ -138,6 +138,8 @@ export class Compaction {
 
   async #need(nowMs: number): Promise<CompactionNeed> {
     const { log, writer, watermarks } = this.#host;
+    // A segment that was just rolled may be compacted as soon as it is sealed.
+    await writer.settling.done();
     const segments: CompactionSegment[] = [];
     for (const segment of log.segments.all()) segments.push(await this.#factsOf(segment));
     const { logStartOffset, logEndOffset, lastStableOffset } = watermarks();
@@ -148,7 +150,7 @@ export class Compaction {
   }
 
   async #round(need: CompactionNeed, options: CompactionOptions): Promise<{ recordsBefore: number; recordsAfter: number }> {
-    const { log, aborted, lastEntries, writer } = this.#host;
+    const { log, aborted, lastEntries } = this.#host;
     const { context, segments } = log;
     const throwIfStopped = (): void => {
       this.#host.closing.throwIfAborted();
@@ -156,7 +158,7 @@ export class Compaction {
     };
     throwIfStopped();
     // What recovery goes by must not name a segment that is about to go: the state on disk knows the active one from now on.
-    await writer.settling.save();
+    await this.#saveState();
     const compactor = this.#newCompactor(need, options);
     const first = log.segments.first.baseOffset;
     const round = new CompactionRound({
@@ -186,6 +188,16 @@ export class Compaction {
     }
     this.#firstDirtyOffset = endOffset;
     return counts;
+  }
+
+  /** A flush of it that has failed is not tried again: there is no further pass until the log is opened anew. */
+  async #saveState(): Promise<void> {
+    try {
+      await this.#host.writer.settling.save();
+    } catch (error) {
+      this.#isStateLost = true;
+      throw error;
+    }
   }
 
   #newCompactor({ cleanableBytes }: CompactionNeed, { dedupeBufferByteLength }: CompactionOptions): Compactor {
@@ -268,7 +280,8 @@ export class Compaction {
       return await work();
     } catch (error) {
       if (this.#host.closing.aborted || signal?.aborted === true) throw error;
-      const isPassing = PASSING_ERRNOS.has(errnoOf(error) ?? "") && !this.#isHalfSwapped && this.#swap?.inDoubt !== true;
+      const isPassing =
+        PASSING_ERRNOS.has(errnoOf(error) ?? "") && !this.#isHalfSwapped && !this.#isStateLost && this.#swap?.inDoubt !== true;
       const problem = error instanceof OdradekError ? error : unexpected(error, this.#host.log.spec.directory);
       if (!isPassing) this.#problem = problem;
       this.#emit("compaction.failed", { error: problem, isUncleanable: !isPassing });

@@ -19,6 +19,7 @@ export class SegmentSwap {
   readonly #sources: readonly Segment[];
   #segment: Segment | null = null;
   #isHeld = false;
+  #areSourcesGone = false;
   /** A flush of the directory failed: what of the names is durable is not known any more, and no further step may rely on it. */
   inDoubt = false;
   /** A file has its `.swap` name, or may have. */
@@ -70,23 +71,38 @@ export class SegmentSwap {
     if (!this.#isHeld) await segment.acquire();
     try {
       for (const source of this.#sources) await source.close();
-      await this.#removeSources();
-      await this.#syncDirectory();
-      const { names } = await listPartitionFiles(storage, directory);
+      // Once, for good: from the first final name on, the new files bear names of the old ones.
+      if (!this.#areSourcesGone) {
+        await this.#removeSources();
+        await this.#syncDirectory();
+        this.#areSourcesGone = true;
+      }
       for (const kind of logLast(this.#cleaned.kinds).reverse()) {
-        if (!names.has(`${segmentFileName(segment.baseOffset, kind)}.swap`)) continue;
+        if (segment.finalKinds.has(kind)) continue;
         await storage.replace(
           swapName(directory, segment.baseOffset, kind),
           inDirectory(directory, segmentFileName(segment.baseOffset, kind)),
         );
+        segment.finalKinds = new Set([...segment.finalKinds, kind]);
       }
       segment.isInSwap = false;
       await this.#syncDirectory();
+    } catch (error) {
+      await this.#noteNames(segment).catch(() => {});
+      throw error;
     } finally {
       this.#isHeld = false;
       segment.release();
     }
     for (const idle of this.#log.segments.touched(segment)) await idle.closeIdle();
+  }
+
+  /** A call that failed may have done its work: the names tell. */
+  async #noteNames(segment: Segment): Promise<void> {
+    const { context, spec } = this.#log;
+    const { names } = await listPartitionFiles(context.storage, spec.directory);
+    const isStillInSwap = (kind: SegmentFileKind): boolean => names.has(`${segmentFileName(segment.baseOffset, kind)}.swap`);
+    if (segment.isInSwap) segment.finalKinds = new Set(this.#cleaned.kinds.filter((kind) => !isStillInSwap(kind)));
   }
 
   /** Of the first one the producers' snapshot stays: it speaks of what lies before the segment, which is as it was. */

@@ -4,7 +4,7 @@ import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError, StorageError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { writeBytes } from "./file-bytes.ts";
-import { segmentFileName } from "./file-names.ts";
+import { type SegmentFileKind, segmentFileName } from "./file-names.ts";
 import type { IndexOptions } from "./index-file.ts";
 import type { LogContext } from "./log-context.ts";
 import { OffsetIndex } from "./offset-index.ts";
@@ -25,6 +25,8 @@ export interface SealedBlocks {
   readonly byteLength: number;
   readonly checksums: readonly number[];
 }
+
+const NO_KINDS: ReadonlySet<SegmentFileKind> = new Set();
 
 export class Segment {
   readonly baseOffset: number;
@@ -55,6 +57,8 @@ export class Segment {
   sealIsSettled = false;
   /** Its files still stand under the names of a swap that nobody may finish: another writer's, or opened to be read. */
   isInSwap = false;
+  /** Those of them that have their final names already: a swap may be held up in the middle. */
+  finalKinds: ReadonlySet<SegmentFileKind> = NO_KINDS;
   readonly verified: VerifiedRanges = new VerifiedRanges();
   readonly hints: PositionHints = new PositionHints();
   readonly #context: LogContext;
@@ -97,7 +101,8 @@ export class Segment {
   }
 
   #nameOf(kind: "log" | "index" | "timeindex"): string {
-    return inDirectory(this.directory, `${segmentFileName(this.baseOffset, kind)}${this.isInSwap ? ".swap" : ""}`);
+    const isInSwap = this.isInSwap && !this.finalKinds.has(kind);
+    return inDirectory(this.directory, `${segmentFileName(this.baseOffset, kind)}${isInSwap ? ".swap" : ""}`);
   }
 
   /** The handles, held until `release`. */

@@ -53,7 +53,8 @@ export async function readKeyed(log: PartitionLog, from: number = log.watermarks
   const records: KeyedRecord[] = [];
   for (let offset = from; offset < log.watermarks.highWatermark; ) {
     const bytes = await log.read(offset, maxBytes);
-    if (bytes.length === 0) throw new Error(`nothing could be read from ${offset}, below the high watermark ${log.watermarks.highWatermark}`);
+    if (bytes.length === 0)
+      throw new Error(`nothing could be read from ${offset}, below the high watermark ${log.watermarks.highWatermark}`);
     const view = viewOf(bytes);
     for (let at = 0; at < bytes.length; at += batchByteLengthAt(view, at)) {
       records.push(...keyedIn(bytes, at).filter((record) => record.offset >= offset));

@@ -8,7 +8,11 @@ describe("compaction of a partition", () => {
   it("keeps the newest value of each key, at its offset", async () => {
     const storage = memory();
     const { log } = await created(storage, KEYED);
-    for (let round = 0; round < 10; round += 1) await put(log, [["a", `a${round}`], ["b", `b${round}`]]);
+    for (let round = 0; round < 10; round += 1)
+      await put(log, [
+        ["a", `a${round}`],
+        ["b", `b${round}`],
+      ]);
     await rollOver(log);
     const result = await compactAll(log);
     const records = await readKeyed(log);
