@@ -29,6 +29,13 @@ export default {
       to: { path: nodeFiles, reachable: true },
     },
     {
+      name: "node-entry-stays-native",
+      severity: "error",
+      comment: "Node, Bun and Deno have gzip of their own: the portable one is dead weight there",
+      from: { path: "^src/index\\.ts$" },
+      to: { path: "^src/vendor/fflate\\.", reachable: true },
+    },
+    {
       name: "no-packages",
       severity: "error",
       comment: "no runtime dependencies: a package is bundled into src/vendor by scripts/build-vendor.mjs",
