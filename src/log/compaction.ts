@@ -95,7 +95,12 @@ export class Compaction {
     return this.#guarded(() => this.#need(nowMs));
   }
 
-  /** Brings a swap to its end that a full disk or a lost permission has held up. For whoever goes by the names of files. */
+  /** Whether files stand under names of a swap: a full disk or a lost permission has held it up. */
+  get isHeldUp(): boolean {
+    return this.#swap !== null;
+  }
+
+  /** Brings a swap to its end that was held up. For whoever goes by the names of files. */
   settle(): Promise<void> {
     return this.#swap === null ? Promise.resolve() : this.#guarded(() => this.#finishSwap());
   }

@@ -214,7 +214,11 @@ export class PartitionLog {
   }
 
   applyRetention(): Promise<RetentionResult> {
-    return this.#inTurn(() => removeExpired(this.#log, this.#writer, this.#reader, this.watermarks));
+    return this.#inTurn(async () => {
+      // Files that stay under names of a swap all the same are removed by the next opening: they lie below the log start.
+      await this.#compaction.settle().catch(() => {});
+      return await removeExpired(this.#log, this.#writer, this.#reader, this.watermarks);
+    });
   }
 
   /** Where the last compaction ended; null: there was none, or another writer's book that told of it was not found. */
@@ -265,10 +269,11 @@ export class PartitionLog {
     });
   }
 
-  /** What to copy for a backup, as of now: consistent while open, and durable. Retention must wait until it is copied. */
-  snapshot(): Promise<LogSnapshot> {
+  /** What to copy for a backup, as of now: consistent while open, and durable. Retention and compaction must wait until it is copied. */
+  async snapshot(): Promise<LogSnapshot> {
     this.#assertOpen();
-    return takeSnapshot(this.#log, this.#writer.durableEnd);
+    if (this.#compaction.isHeldUp) await this.#inTurn(() => this.#compaction.settle());
+    return await takeSnapshot(this.#log, this.#writer.durableEnd);
   }
 
   /** `clean`: everything flushed, the files as Kafka leaves them after a clean stop. Idempotent. */

@@ -168,7 +168,9 @@ async function checkSegment(
   const isActive = next === null;
   const file = inDirectory(at.directory, segmentFileName(baseOffset, "log"));
   // As the log itself sees it: an offset may be missing where a topic is compacted, or another wrote it.
-  const order = facts !== null && at.config?.cleanupPolicy === "delete" ? "exact" : "rising";
+  const sealed = isActive ? "absent" : await readSealAt(context, at.directory, baseOffset);
+  const hasGaps = sealed !== "absent" && !("problem" in sealed) && sealed.hasGaps;
+  const order = facts !== null && at.config?.cleanupPolicy === "delete" && !hasGaps ? "exact" : "rising";
   const durableOffset = isActive ? (facts?.durableEndOffset ?? null) : null;
   const log = await storage.open(file, { create: "no", readOnly: true });
   try {
@@ -203,10 +205,8 @@ async function checkSegment(
     const seal = isActive ? "absent" : await checkSeal(context, at, baseOffset, log, survey, found);
     if (isActive && at.cleanShutdown) checkActiveBlocks(context, file, log, survey, facts, found);
     const closed = isActive && at.cleanShutdown && facts?.cleanlyClosed === true ? facts.activeSegment : null;
-    const sealed = isActive ? null : await readSealAt(context, at.directory, baseOffset);
     // A seal of a log that another writer changed says nothing about what stands beside it now.
-    const known =
-      sealed === null || sealed === "absent" || "problem" in sealed || sealed.logByteLength !== log.byteLength() ? null : sealed;
+    const known = sealed === "absent" || "problem" in sealed || sealed.logByteLength !== log.byteLength() ? null : sealed;
     const changed = await txnIndexDefect(context, at.directory, baseOffset, { seal: known, closed });
     if (changed !== null) found.defects.push(changed);
     const transactions = await checkTransactions(context, at, baseOffset, { isChanged: changed !== null, countsIndexes }, found);

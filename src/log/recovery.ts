@@ -10,7 +10,7 @@ import type { PartitionSpec } from "./partition-spec.ts";
 import type { PartitionStateFacts } from "./partition-state.ts";
 import { ProducerRecovery, type RecoveredProducers } from "./producer-recovery.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
-import { sealSegment } from "./sealing.ts";
+import { readSeal, sealSegment } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 
 export interface RecoveryInput {
@@ -60,6 +60,7 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
     const segment = segments[index] as Segment;
     if (index < segments.length - 1 || segment.files === null) await segment.acquire();
     try {
+      await noteGaps(input, segment);
       const end = await walk.through(segment, index > start);
       if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
         problem = shorter(segment, end, durable);
@@ -79,6 +80,13 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
   const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
   return { ...found, ...known, endProblem, unreadableFrom };
+}
+
+/** A segment that was compacted has gaps, whatever the topic's policy is by now: its seal remembers. */
+async function noteGaps({ context }: RecoveryInput, segment: Segment): Promise<void> {
+  if (!segment.contiguous) return;
+  const seal = await readSeal(context, segment);
+  if (seal !== "absent" && !("problem" in seal) && seal.hasGaps) segment.contiguous = false;
 }
 
 /**
@@ -111,8 +119,10 @@ function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: num
   const isEmptyRoll = position === 0;
   // Another writer has retained it away since.
   const isBehindUs = firstBase >= offset;
+  // Another writer has rolled and cleaned it since, into a segment before it: we note the roll before we clean.
+  const isCleaned = segments.every((segment) => !segment.contiguous) && segments.some(({ baseOffset }) => baseOffset >= offset);
   if (isThere) return { offset, segmentBase, position, missing: null };
-  if (isEmptyRoll || isBehindUs) return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
+  if (isEmptyRoll || isBehindUs || isCleaned) return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
   const file = `${spec.directory}/${String(segmentBase).padStart(20, "0")}.log`;
   return {
     offset,
