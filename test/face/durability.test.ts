@@ -4,7 +4,7 @@ import type { Acks, Durability, Odradek, StorageDriver, TopicConfig } from "../.
 import type { Clock } from "../../src/base/clock.ts";
 import { memory } from "../../src/index.ts";
 import { type CrashStorage, crashStorage, ManualClock, SeededRandom } from "../../src/testing/index.ts";
-import { openLog, valuesIn } from "./support.ts";
+import { heard, openLog, valuesIn } from "./support.ts";
 
 const LEVELS: Readonly<Record<Durability, number>> = { none: 0, process: 1, power: 2 };
 const PARTITION = { topic: "orders", partition: 0 };
@@ -155,6 +155,73 @@ describe("C1 durable acknowledgement, C10 weaker levels", () => {
     const claims = [...sent, ...batch.map(({ durability }, count) => ({ value: values[count] as string, durability }))];
     expect(new Set(claims.map(({ durability }) => durability))).toEqual(new Set(["power"]));
     expect(await broken(disk, claims)).toEqual([]);
+  });
+});
+
+describe("claims beside what else the log does", () => {
+  it.each(["sync", "os"] as const)("are kept by a compaction of a %s topic, in the middle of it and after", async (durability) => {
+    const disk = crashStorage({ latency: () => new Promise((resolve) => setImmediate(resolve)) });
+    const { of, onEvent } = heard();
+    const log = await openLog(disk, { onEvent });
+    await log.createTopic("orders", { cleanupPolicy: "compact", durability, segmentBytes: 400, minCleanableDirtyRatio: 0 });
+    const producer = log.producer();
+    const claims = new Map<string, Claim>();
+    for (let count = 0; count < 24; count += 1) {
+      const [key, value] = [`k${count % 5}`, `value ${count}`];
+      claims.set(key, { value, durability: (await producer.send({ ...PARTITION, key, value })).durability });
+    }
+    const newest = [...claims.values()];
+    let isOver = false;
+    const compacting = log.maintain().finally(() => {
+      isOver = true;
+    });
+    const images: CrashStorage[] = [];
+    for (let turn = 0; !isOver; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (turn % 5 === 0) images.push(...disk.enumerateCrashes(2));
+    }
+    await compacting;
+    expect(images.length).toBeGreaterThan(10);
+    for (const image of images) expect(await brokenClaims(image, newest, "power")).toEqual([]);
+    expect(of("log.compacted").length).toBeGreaterThan(0);
+    expect(await broken(disk, newest)).toEqual([]);
+  });
+
+  it("are those of a power loss for all that a transaction sent, on an os topic too", async () => {
+    const disk = crashStorage();
+    const log = await openLog(disk);
+    await log.createTopic("orders", { durability: "os" });
+    const producer = log.producer({ transactionalId: "t" });
+    await producer.transaction(async (tx) => {
+      await tx.sendBatch(values.map((value) => ({ ...PARTITION, value })));
+    });
+    expect(
+      await broken(
+        disk,
+        values.map((value) => ({ value, durability: "power" })),
+      ),
+    ).toEqual([]);
+  });
+
+  it("hold for a commit that is durable, and for every commit where the process dies", async () => {
+    const disk = crashStorage();
+    const log = await openLog(disk);
+    await log.createTopic("orders");
+    await sends(log, "all", values);
+    const consumer = log.consumer({ groupId: "g", enableAutoCommit: false });
+    await consumer.subscribe(["orders"]);
+    const at = (nextOffset: number): { topic: string; partition: number; nextOffset: number }[] => [{ ...PARTITION, nextOffset }];
+    await consumer.poll({ timeoutMs: 5000 });
+    await consumer.commit(at(2), { durable: true });
+    await consumer.commit(at(3));
+    const committed = async (image: CrashStorage): Promise<number> => {
+      const after = await openLog(image);
+      const { offsets } = await after.describeGroup("g");
+      await after.close();
+      return offsets[0]?.nextOffset ?? 0;
+    };
+    for (const image of [...disk.enumerateCrashes(6)]) expect(await committed(image)).toBeGreaterThanOrEqual(2);
+    expect(await committed(disk.crash(new SeededRandom(1), { kind: "process" }))).toBe(3);
   });
 });
 
