@@ -43,7 +43,7 @@ export class CleanedTransactions {
     if (!isTransactional(attributes)) return STAYS;
     this.#begin(lastOffsetAt(view, 0));
     const producerId = view.getBigInt64(PRODUCER_ID_AT);
-    const abort = this.#ongoingAborts.get(producerId);
+    const abort = this.#abortAt(producerId, lastOffsetAt(view, 0));
     if (abort === undefined) {
       this.#ongoingCommits.add(producerId);
       return STAYS;
@@ -71,12 +71,22 @@ export class CleanedTransactions {
     return STAYS;
   }
 
-  /** Transactions that begin at or before `offset` are under way from now on. */
+  /** The producer's aborted transaction that an offset belongs to. One whose marker was not met, since it is gone, ends by its offset. */
+  #abortAt(producerId: bigint, offset: number): OngoingAbort | undefined {
+    const abort = this.#ongoingAborts.get(producerId);
+    if (abort === undefined || offset <= abort.entry.lastOffset) return abort;
+    this.#ongoingAborts.delete(producerId);
+    return undefined;
+  }
+
+  /** Transactions that begin at or before `offset` are under way from now on, but for those that end before it: a walk may begin anywhere. */
   #begin(offset: number): void {
     for (; ; this.#next += 1) {
       const entry = this.#aborted[this.#next];
       if (entry === undefined || entry.firstOffset > offset) return;
-      if (!this.#ongoingAborts.has(entry.producerId)) this.#ongoingAborts.set(entry.producerId, { entry, hasData: false });
+      if (entry.lastOffset < offset) continue;
+      if (this.#abortAt(entry.producerId, entry.firstOffset) === undefined)
+        this.#ongoingAborts.set(entry.producerId, { entry, hasData: false });
     }
   }
 }

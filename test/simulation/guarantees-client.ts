@@ -16,6 +16,8 @@ export class ClientRun {
   readonly #client: Client;
   /** One call at a time, in order, whoever waits for it. */
   #turn: Promise<void> = Promise.resolve();
+  /** An end was asked for, and is not answered yet. */
+  isEnding = false;
 
   constructor(run: GuaranteesRun, client: Client) {
     this.#run = run;
@@ -98,6 +100,7 @@ export class ClientRun {
           world.offsetTransactions.set(name, [...(world.offsetTransactions.get(name) ?? []), transaction.id]);
         }
       }
+      this.isEnding = true;
       try {
         this.#client.identity = await subject.broker.endTransaction({ ...this.#as(), commit });
       } catch (error) {
@@ -106,6 +109,8 @@ export class ClientRun {
         this.#giveUp();
         if (isProducerState(error) && world.mayBeExpired(transaction)) return;
         throw error;
+      } finally {
+        this.isEnding = false;
       }
       if (!commit) world.sums.aborted += 1;
       transaction.state = commit ? "committed" : "aborted";
@@ -117,6 +122,13 @@ export class ClientRun {
   /** The process goes on without a word to the broker; its next life fences this one. */
   abandon(): Promise<void> {
     return this.#inTurn(async () => this.#giveUp());
+  }
+
+  /** Whatever it has left open ends. */
+  letGo(): Promise<void> {
+    if (this.#transaction() !== null) return this.end(false);
+    const left = [...this.#run.world.transactions.values()].some(({ client, state }) => client === this.#client.name && state === "open");
+    return left ? this.fence() : Promise.resolve();
   }
 
   /** Another process takes the id over: what this one had begun is aborted when that has its identity. */

@@ -1,5 +1,6 @@
 /** What programs do with keys, sequences and transactions, one step at a time, with the world told what was asked and confirmed. */
 import type { CodecName } from "../../src/compression/compression.ts";
+import { settled } from "../../src/testing/manual-clock.ts";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { BrokenPromise } from "./engine-world.ts";
 import { ClientRun } from "./guarantees-client.ts";
@@ -12,6 +13,10 @@ const KEYS = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "
 const CODECS: readonly (CodecName | null)[] = [null, null, null, "gzip", "snappy", "lz4", "zstd"];
 const IDEMPOTENT = ["i0", "i1"] as const;
 const TRANSACTIONAL = ["t0", "t1"] as const;
+
+/** Of the event loop: after so many a commit is taken to wait for another transaction, and after so many something is taken to hang. */
+const TURNS_BLOCKED = 20;
+const TURNS_MAX = 20_000;
 
 export interface Place {
   readonly topic: string;
@@ -105,7 +110,25 @@ export class GuaranteesRun {
 
   /** Everything begun is answered. */
   async settled(): Promise<void> {
-    while (this.#waiting.size > 0) await Promise.all(this.#waiting);
+    while (this.#waiting.size > 0) await this.#until(Promise.all(this.#waiting));
+  }
+
+  /** A commit is answered when readers may see it, so it waits for transactions that were open before it: these are ended when nothing else moves. */
+  async #until(work: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const over = (): void => {
+      isOver = true;
+    };
+    work.then(over, over);
+    for (let turns = 1; !isOver; turns += 1) {
+      await settled();
+      if (isOver) return;
+      if (turns > TURNS_MAX) throw new BrokenPromise(`what was begun has not ended after ${TURNS_MAX} turns of the event loop`);
+      const clients = [...this.#clients.values()];
+      if (turns % TURNS_BLOCKED === 0 && clients.some((client) => client.isEnding)) {
+        for (const client of clients) if (!client.isEnding) void this.#track(client.letGo());
+      }
+    }
   }
 
   async createTopics(): Promise<void> {
@@ -256,6 +279,11 @@ export class GuaranteesRun {
   }
 
   async #begin(work: Promise<unknown>, wait: boolean): Promise<void> {
+    const noted = this.#track(work);
+    if (wait) await this.#until(noted);
+  }
+
+  #track(work: Promise<unknown>): Promise<void> {
     const noted: Promise<void> = work
       .then(
         () => {},
@@ -263,6 +291,6 @@ export class GuaranteesRun {
       )
       .finally(() => this.#waiting.delete(noted));
     this.#waiting.add(noted);
-    if (wait) await noted;
+    return noted;
   }
 }

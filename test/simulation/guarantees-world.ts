@@ -299,7 +299,7 @@ export class GuaranteesWorld {
     const open = [...kept.sent.values()].filter((record) => record.transaction !== null && this.stateOf(record) === "open");
     if (open.some((record) => this.mayBeExpired(this.transactions.get(record.transaction as number)!) || record.offset === null)) return;
     if ([...kept.sent.values()].some((record) => this.stateOf(record) === "doubt")) return;
-    const expected = Math.min(marks.highWatermark, ...open.map((record) => record.offset as number));
+    const expected = Math.max(marks.logStartOffset, Math.min(marks.highWatermark, ...open.map((record) => record.offset as number)));
     if (marks.lastStableOffset !== expected) {
       throw new BrokenPromise(
         `${name}: last stable offset ${marks.lastStableOffset}, expected ${expected} (high watermark ${marks.highWatermark})`,
@@ -393,6 +393,8 @@ export class GuaranteesWorld {
   /** Not there after an open: compacted away, which is remembered, or lost, and then it must not come again. */
   #forget(name: string, record: KeptRecord, kept: KeptPartition, logStart: number): void {
     if (record.offset === null || this.#mayBeLost(record)) {
+      // It was not answered, and may still be sent again.
+      if (record.offset === null && this.#isPending(name, record.id)) return;
       kept.sent.delete(record.id);
       // Its sender begins anew: whatever follows in its sequence is no longer what the broker expects.
       for (const client of this.clients.values()) {
@@ -406,6 +408,13 @@ export class GuaranteesWorld {
       record.isGone = true;
       this.sums[record.value === null ? "tombstonesGone" : "compactedAway"] += 1;
     }
+  }
+
+  #isPending(name: string, id: number): boolean {
+    return [...this.clients.values()].some(({ transactionalId, identity, batches }) => {
+      if (transactionalId !== null || identity === null) return false;
+      return batches.get(name)?.some((batch) => batch.baseOffset === null && batch.records.some((record) => record.id === id));
+    });
   }
 
   #closeTransactions(): void {
