@@ -30,16 +30,19 @@ describe("backup()", () => {
     })();
     const consumer = log.consumer({ groupId: "g", enableAutoCommit: false });
     await consumer.subscribe(["orders"]);
+    let committed = 0;
     const consuming = (async (): Promise<void> => {
       while (running) {
-        await consumer.poll({ timeoutMs: 5 });
+        const { length } = await consumer.poll({ timeoutMs: 5 });
         await consumer.commit();
+        committed += length;
       }
     })();
     const target = join(temporaryDirectory(), "copy");
     let before: number[] = [];
     const backingUp = async (): Promise<{ files: number }> => {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      do await new Promise((resolve) => setTimeout(resolve, 50));
+      while (committed === 0 || Math.min(...sent) === 0);
       await log.deleteRecords(at(1), 5);
       before = [...sent];
       const making = log.backup(target);
