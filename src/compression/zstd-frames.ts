@@ -6,6 +6,7 @@
  *    block: ├ last (1 bit), type (2 bits), byte length (21 bits) ┼ bytes ┤
  */
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
+import { DECOMPRESSED_BYTE_LENGTH_MAX } from "./compression.ts";
 
 export interface ZstdFrame {
   readonly start: number;
@@ -18,6 +19,8 @@ const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 /** No block holds more when it is in the open, nor more than its window. */
 export const ZSTD_BLOCK_BYTE_LENGTH_MAX: number = 128 * 1024;
+/** Whoever compresses without knowing how much will come asks for some megabytes; nobody needs to look back further than a batch is long. */
+const WINDOW_BYTE_LENGTH_MAX = DECOMPRESSED_BYTE_LENGTH_MAX;
 /** Each takes some time, however short it is. */
 const FRAME_COUNT_MAX = 4096;
 const SINGLE_SEGMENT = 0x20;
@@ -28,7 +31,7 @@ const RAW = 0;
 const REPEATED = 1;
 const RESERVED_BLOCK = 3;
 
-/** Throws a `CorruptBatchError` for frames that do not follow one another, and for a window or a content above `byteLengthMax`. */
+/** Throws a `CorruptBatchError` for frames that do not follow one another, and for claims that are too large or cannot be true. */
 export function zstdFrames(bytes: Uint8Array, byteLengthMax: number): ZstdFrame[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const frames: ZstdFrame[] = [];
@@ -59,8 +62,11 @@ function readFrame(view: DataView, start: number, byteLengthMax: number): ZstdFr
   const contentByteLength = sizeBytes === 0 ? null : contentSize(view, at, sizeBytes);
   at += sizeBytes;
   if (isSingleSegment) windowByteLength = contentByteLength ?? 0;
-  if (windowByteLength > byteLengthMax || (contentByteLength ?? 0) > byteLengthMax) {
-    throw corrupt(`more than ${byteLengthMax} bytes come out: it claims ${contentByteLength ?? "?"}, in a window of ${windowByteLength}`);
+  if ((contentByteLength ?? 0) > byteLengthMax) {
+    throw corrupt(`more than ${byteLengthMax} bytes come out: it claims ${contentByteLength}`);
+  }
+  if (windowByteLength > WINDOW_BYTE_LENGTH_MAX) {
+    throw corrupt(`it asks for a window of ${windowByteLength} bytes; none may be larger than ${WINDOW_BYTE_LENGTH_MAX}`);
   }
 
   const blockByteLengthMax = Math.min(ZSTD_BLOCK_BYTE_LENGTH_MAX, windowByteLength);
