@@ -67,7 +67,7 @@ export class Cleaner {
 
   /** The topic is to go: nobody waits for a pass over it. */
   interrupt(topic: string): void {
-    if (this.#current?.topic === topic) this.#current.stop.abort();
+    if (this.#current !== null && this.#current.topic === topic) this.#current.stop.abort();
   }
 
   metrics(): Readonly<Record<string, number>> {
