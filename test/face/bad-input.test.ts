@@ -306,10 +306,31 @@ describe("options that are not", () => {
     await expect(open(path as never)).rejects.toMatchObject({ name: "UsageError", code: "INVALID_ARGUMENT" });
   });
 
-  it("attach and transactions, which are not there yet, say so", async () => {
+  it("attach, which is not there yet, says so", async () => {
     await expect(open({ storage: memory(), attach: true })).rejects.toMatchObject(usage("UNSUPPORTED_VERSION"));
-    await expect(log.table("orders")).rejects.toMatchObject(usage("UNSUPPORTED_VERSION"));
-    await expect(log.alterClientQuotas(null, {})).rejects.toMatchObject(usage("UNSUPPORTED_VERSION"));
+  });
+
+  it.each([[undefined], [null], [""], [5], [{}], [["orders"]], ["nowhere"]])("of table: topic %j", async (topic) => {
+    await expect(log.table(topic as never)).rejects.toMatchObject({ name: "UsageError" });
+  });
+
+  it.each([[5], [null], [{ key: 5 }], [{ value: {} }], [{ keys: 1 }]])("of table: %j", async (options) => {
+    await expect(log.table("orders", options as never)).rejects.toMatchObject({ name: "UsageError" });
+  });
+
+  it.each([
+    ["", {}],
+    [5, {}],
+    [undefined, {}],
+    ["a", null],
+    ["a", undefined],
+    ["a", { producerByteRate: 0 }],
+    ["a", { consumerByteRate: "1" }],
+    ["a", { requestPercentage: Number.POSITIVE_INFINITY }],
+    ["a", { byteRate: 5 }],
+  ])("of alterClientQuotas: %j, %j", async (clientId, quota) => {
+    await expect(log.alterClientQuotas(clientId as never, quota as never)).rejects.toMatchObject({ name: "UsageError" });
+    expect(await log.describeClientQuotas()).toEqual([]);
   });
 });
 
