@@ -1,4 +1,5 @@
 /** What tests of compaction need: keyed batches, everything that is there, and passes without a throttle. */
+import { readBatchHeader } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
 import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../src/log/batch-header.ts";
 import type { CompactionOptions, CompactionResult } from "../../src/log/compaction.ts";
@@ -70,5 +71,22 @@ export function keyedIn(bytes: Uint8Array, at: number): KeyedRecord[] {
   const found: KeyedRecord[] = [];
   while (cursor.next())
     found.push({ offset: cursor.offset, key: part(cursor.keyStart, cursor.keyLength), value: part(cursor.valueStart, cursor.valueLength) });
+  return found;
+}
+
+export interface StoredBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly byteLength: number;
+  readonly attributes: number;
+  readonly recordCount: number;
+  readonly producerId: bigint;
+  readonly baseSequence: number;
+}
+
+/** The headers of whole batches. */
+export function storedBatches(bytes: Uint8Array): StoredBatch[] {
+  const found: StoredBatch[] = [];
+  for (let at = 0; at < bytes.length; at += batchByteLengthAt(viewOf(bytes), at)) found.push(readBatchHeader(bytes, at));
   return found;
 }
