@@ -85,7 +85,10 @@ export interface FetchRequest {
 
 export interface FetchResponse {
   readonly partitions: readonly FetchedPartition[];
-  /** As in a `ProduceResponse`. A client over its quota gets empty partitions, and its records later. */
+  /**
+   * As in a `ProduceResponse`. A client over its quota gets empty partitions, and its records later; while it is held back its fetches
+   * wait, for their `maxWaitMs` at most, and are answered empty where that was not enough.
+   */
   readonly throttleTimeMs: number;
 }
 

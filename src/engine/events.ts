@@ -8,7 +8,7 @@ export type EventFields = { readonly partition?: TopicPartition; readonly [field
 /** Publishes to `odradek:<type>` where the runtime has diagnostics channels. */
 export type DiagnosticsPublisher = (event: OdradekEvent) => void;
 
-/** Events that tell of harm; every other one is told at debug level. */
+/** Events that tell of harm, or that an operator waits for; every other one is told at debug level. */
 const LEVELS: Readonly<Record<string, keyof Logger>> = {
   "recovery.cut": "warn",
   "recovery.damage": "error",
@@ -26,6 +26,7 @@ const LEVELS: Readonly<Record<string, keyof Logger>> = {
   "listener.failed": "warn",
   "maintenance.failed": "error",
   "compaction.failed": "error",
+  "quota.throttled": "info",
 };
 
 export class Events {

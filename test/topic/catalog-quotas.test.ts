@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import type { ClientQuota } from "../../src/api/broker.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { memory } from "../../src/storage/memory.ts";
+import { faultyStorage } from "../../src/testing/index.ts";
 import { Catalog } from "../../src/topic/catalog.ts";
 import { decodeCatalog, encodeCatalog } from "../../src/topic/catalog-file.ts";
-import { flipped, get, put } from "../log/books/support.ts";
+import { atEveryCrash, flipped, get, put } from "../log/books/support.ts";
 
 const core = await loadCore();
 const EMPTY = { topics: [], deleting: [], nextProducerId: 5n, quotas: [] } as const;
@@ -105,5 +106,34 @@ describe("the quotas in the catalogue", () => {
     const other = memory();
     await put(other, "odradek.json", bytes as never);
     expect((await Catalog.load(other, core)).quotas()).toEqual([]);
+  });
+
+  it("are those of before or those of after, wherever the power goes; those of after once the change has resolved", async () => {
+    const states = [[], [7], [9], []];
+    let resolved = 0;
+    const looked = await atEveryCrash(
+      async (storage) => {
+        const catalog = await Catalog.load(storage, core);
+        for (const state of states.slice(1)) {
+          await catalog.changeQuotas(() => state.map((producerByteRate) => ({ clientId: "a", quota: { producerByteRate } })));
+          resolved += 1;
+        }
+      },
+      async (disk) => {
+        const found = (await Catalog.load(disk, core)).quotas().map(({ quota }) => quota.producerByteRate as number);
+        expect([states[resolved], states[resolved + 1]]).toContainEqual(found);
+      },
+    );
+    expect(looked).toBeGreaterThan(20);
+  });
+
+  it("stay as they were where the disk refuses the change", async () => {
+    const storage = faultyStorage(memory());
+    const catalog = await Catalog.load(storage, core);
+    await catalog.changeQuotas(() => [{ clientId: "a", quota: { producerByteRate: 7 } }]);
+    storage.fail({ call: "writeAt", name: /odradek\.json/, errno: "ENOSPC" });
+    await expect(catalog.changeQuotas(() => [])).rejects.toThrow("ENOSPC");
+    expect(catalog.quotas()).toEqual([{ clientId: "a", quota: { producerByteRate: 7 } }]);
+    expect((await Catalog.load(storage, core)).quotas()).toEqual(catalog.quotas());
   });
 });
