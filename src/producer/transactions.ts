@@ -3,7 +3,7 @@ import type { Acks } from "../api/bytes.ts";
 import type { Transaction } from "../api/producer.ts";
 import { OdradekError, ProducerStateError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
-import type { TransactionLink } from "../base/transaction-link.ts";
+import type { OffsetClaim, TransactionLink } from "../base/transaction-link.ts";
 import type { Idempotence } from "./idempotence.ts";
 import { OpenTransaction, type Sends } from "./open-transaction.ts";
 import type { ProducerBroker } from "./producer-broker.ts";
@@ -17,6 +17,8 @@ export class Transactions<K, V> {
   #current: OpenTransaction<K, V> | null = null;
   /** What becomes of the current one, once that is being decided. Never rejects. */
   #ending: Promise<void> | null = null;
+  /** Consumers whose offsets an end that failed may have committed. */
+  readonly #inDoubt = new Set<TransactionLink>();
   /** A newer producer has this one's transactionalId. */
   #fenced: ProducerStateError | null = null;
 
@@ -77,6 +79,7 @@ export class Transactions<K, V> {
     } catch (error) {
       throw this.#noticed(error);
     }
+    this.#settleDoubt();
   }
 
   /** Whoever ends it is the only one. */
@@ -98,21 +101,44 @@ export class Transactions<K, V> {
       throw error;
     }
     if (this.gate.hasBegun) await this.#decide(tx);
-    for (const [link, { offsets }] of tx.claims) link.committed(offsets);
   }
 
-  /** From here on nobody can say that nothing was committed, until the log has: the next to begin asks it, and so do the consumers. */
+  /**
+   * From here on nobody can say that nothing was committed, until the log has. Asked for a new identity it completes what was decided and
+   * aborts what was not; only then do consumers learn the truth from what their groups have committed.
+   */
   async #decide(tx: OpenTransaction<K, V>): Promise<void> {
     try {
       this.#idempotence.goOnWith(await this.#broker.endTransaction({ ...this.gate.identity, commit: true }));
     } catch (error) {
       this.#idempotence.renew();
-      const noticed = this.#noticed(error);
-      // Beginning anew completes what was decided, and aborts what was not.
-      if (this.#fenced === null) await this.#idempotence.ask().catch(() => {});
+      if (error instanceof OdradekError && error.code === "MARKERS_PENDING") {
+        counted(tx);
+        throw error;
+      }
+      this.#noticed(error);
+      const isSettled =
+        this.#fenced !== null ||
+        (await this.#idempotence.ask().then(
+          () => true,
+          () => false,
+        ));
+      if (!isSettled) for (const link of tx.claims.keys()) this.#inDoubt.add(link);
       rewind(tx.claims.keys());
-      throw noticed;
+      throw error;
     }
+    counted(tx);
+  }
+
+  /** What consumers delivered while nobody knew whether the offsets before it were committed may have been delivered already. */
+  #settleDoubt(): void {
+    if (this.#inDoubt.size === 0) return;
+    rewind(this.#inDoubt);
+    this.#inDoubt.clear();
+    throw new ProducerStateError(
+      "TRANSACTION_ABORTABLE",
+      "transaction(): whether the one before it was committed is known only now, and its consumers go back to where it left them; begin anew with what they deliver from here on",
+    );
   }
 
   async #commitOffsets(tx: OpenTransaction<K, V>): Promise<void> {
@@ -176,6 +202,11 @@ function isFenced(error: unknown): boolean {
 
 function closed(): UsageError {
   return new UsageError("PRODUCER_CLOSED", "the producer was closed: its transaction is aborted");
+}
+
+/** Its offsets are committed. */
+function counted({ claims }: { readonly claims: ReadonlyMap<TransactionLink, OffsetClaim> }): void {
+  for (const [link, { offsets }] of claims) link.committed(offsets);
 }
 
 function rewind(links: Iterable<TransactionLink>): void {

@@ -408,6 +408,52 @@ describe("an end that fails", () => {
     expect(broker.committedValues(topic, 0)).toEqual(["a", "b"]);
   });
 
+  it("when it is decided already counts for the consumer, which does not go back", async () => {
+    const { broker, sender } = transactional();
+    const consumer = new FakeConsumer();
+    broker.onCalled = (call) => {
+      if (call === "commit") throw new StorageError("MARKERS_PENDING", "committed; markers of orders-0 still to be written");
+    };
+    const done = sender.transaction(async (tx) => {
+      tx.commitOffsets(consumer as never);
+      await tx.send({ topic, partition: 0, value: "a" });
+    });
+    expect((await refusal(done)).code).toBe("MARKERS_PENDING");
+    expect(consumer.told).toEqual([consumer.offsets]);
+    broker.onCalled = () => {};
+    await sender.transaction((tx) => tx.send({ topic, partition: 0, value: "b" }));
+    expect(broker.committedValues(topic, 0)).toEqual(["a", "b"]);
+  });
+
+  it("and leaves it open what was committed sends its consumers back once more when that is known, and lets nothing be made of what they gave meanwhile", async () => {
+    const { broker, sender } = transactional();
+    const consumer = new FakeConsumer();
+    const doubt = (call: string): void => {
+      if (call === "init t") throw new ProducerStateError("CONCURRENT_TRANSACTIONS", "nobody knows");
+    };
+    broker.onCalled = (call) => {
+      if (call === "commit") throw new ProducerStateError("CONCURRENT_TRANSACTIONS", "nobody knows");
+    };
+    const transact = (): Promise<unknown> =>
+      sender.transaction(async (tx) => {
+        tx.commitOffsets(consumer as never);
+        await tx.send({ topic, partition: 0, value: "a" });
+      });
+    await sender.transaction(async () => {});
+    broker.onCall = doubt;
+    expect((await refusal(transact())).message).toBe("nobody knows");
+    expect(consumer.told).toEqual(["rewind"]);
+    expect((await refusal(transact())).message).toBe("nobody knows");
+    expect(consumer.told).toEqual(["rewind"]);
+    broker.onCall = () => {};
+    broker.onCalled = () => {};
+    expect((await refusal(transact())).code).toBe("TRANSACTION_ABORTABLE");
+    expect(consumer.told).toEqual(["rewind", "rewind"]);
+    await transact();
+    expect(consumer.told).toHaveLength(3);
+    expect(broker.committedValues(topic, 0)).toEqual(["a", "a"]);
+  });
+
   it("when aborting is told beside the body's error", async () => {
     const { broker, sender } = transactional();
     broker.onCall = (call) => {
