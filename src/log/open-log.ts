@@ -197,7 +197,8 @@ async function lookAt(
     await log.close();
   }
   segment.warmFrom = segment.byteLength;
-  segment.contiguous = isOurs && spec.config().cleanupPolicy === "delete" && !segment.isInSwap;
+  // A topic without an entry in the catalogue has a policy that nobody here knows: a broker may have compacted what we wrote.
+  segment.contiguous = isOurs && !spec.frozen && spec.config().cleanupPolicy === "delete" && !segment.isInSwap;
   if (nextBaseOffset === null) return;
   segment.nextOffset = nextBaseOffset;
   segment.checksums = segment.isInSwap ? null : "unread";

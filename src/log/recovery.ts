@@ -113,16 +113,17 @@ function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: num
   if (facts === null || facts.durableEndOffset < recoveryPoint)
     return { offset: recoveryPoint, segmentBase: -1, position: 0, missing: null };
   const { durableSegmentBase: segmentBase, durableEndPosition: position, durableEndOffset: offset } = facts;
-  const isThere = segments.some((segment) => segment.baseOffset === segmentBase);
+  const holder = segments.find((segment) => segment.baseOffset === segmentBase);
   const firstBase = (segments[0] as Segment).baseOffset;
   // A roll whose directory entry was lost with the power: nothing had been acknowledged in it.
   const isEmptyRoll = position === 0;
   // Another writer has retained it away since.
   const isBehindUs = firstBase >= offset;
-  // Another writer has rolled and cleaned it since, into a segment before it: we note the roll before we clean.
+  // Another writer has rolled it, and cleaned it, perhaps into a segment before it: we note the roll before we clean.
   const isCleaned = segments.every((segment) => !segment.contiguous) && segments.some(({ baseOffset }) => baseOffset >= offset);
-  if (isThere) return { offset, segmentBase, position, missing: null };
-  if (isEmptyRoll || isBehindUs || isCleaned) return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
+  if (holder !== undefined && (holder.byteLength >= position || !isCleaned)) return { offset, segmentBase, position, missing: null };
+  if (isEmptyRoll || isBehindUs || isCleaned)
+    return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
   const file = `${spec.directory}/${String(segmentBase).padStart(20, "0")}.log`;
   return {
     offset,

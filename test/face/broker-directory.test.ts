@@ -2,7 +2,7 @@
  * A directory that a broker left: topics in all codecs, compacted by its own cleaner, with transactions committed, aborted and one open.
  * What is to be read was said by the broker's own consumer.
  */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -180,5 +180,53 @@ describe("a broker's directory, its topics adopted", () => {
       (each) => each.topic === "their-accounts" && each.partition === 0 && each.isolation === "read_committed",
     );
     expect(committed).toHaveLength((before?.recordCount ?? 0) + 6);
+  });
+});
+
+describe("a directory of ours that a broker went on with", () => {
+  // A broker had gone on with partitions in which our state still stood, compacted them, and was killed. Without a catalogue their policy
+  // passed for "delete", and the first gap that its cleaner had left for the torn end of the log: what stood behind it was not shown. And
+  // the segment that our state names was cleaned, alone or together with the one before it: that passed for a loss.
+  it.each([
+    ["its topics not adopted", "alone", /^users-/],
+    ["its topics not adopted", "merged", /^users-/],
+    ["its catalogue kept", "alone", /^users-|odradek\.json/],
+    ["its catalogue kept", "merged", /^users-|odradek\.json/],
+  ] as const)("is read past the gaps that its cleaner left, by a state of before: %s, segments cleaned %s", async (_, how, kept) => {
+    const directory = mkdtempSync(join(tmpdir(), "odradek-gone-on-"));
+    folders.push(directory);
+    const state = join(directory, "users-0/odradek.state");
+    const overwrite = async (log: Odradek, round: number, count: number): Promise<void> => {
+      const producer = log.producer({ key: bytes, value: bytes });
+      for (let index = 0; index < count; index++) {
+        const key = Buffer.from(`k${index % 7}-${index % 3 === 0 ? `${round}-${index}` : ""}`);
+        await producer.send({ topic: "users", key, value: new Uint8Array(100) });
+      }
+      await producer.close();
+    };
+    const first = await open(directory);
+    await first.createTopic("users", { cleanupPolicy: "compact", segmentBytes: 4000, minCleanableDirtyRatio: 0.01 });
+    await overwrite(first, 0, how === "merged" ? 23 : 20);
+    await first.close();
+    const stateOfBefore = readFileSync(state);
+    const [activeOfBefore] = readdirSync(join(directory, "users-0"))
+      .filter((name) => name.endsWith(".log"))
+      .sort()
+      .slice(-1);
+    const later = await open(directory);
+    for (let round = 1; round < 4; round++) {
+      await overwrite(later, round, 60);
+      await later.maintain();
+    }
+    const records = await readAll(later, "users", "read_committed");
+    await later.close();
+    expect(existsSync(join(directory, "users-0", activeOfBefore as string))).toBe(how === "alone");
+    writeFileSync(state, stateOfBefore);
+    for (const name of readdirSync(directory)) if (!kept.test(name)) rmSync(join(directory, name), { recursive: true });
+    for (const name of readdirSync(join(directory, "users-0"))) if (name.endsWith(".seal")) rmSync(join(directory, "users-0", name));
+    const log = await open(directory);
+    expect(recordHash((await readAll(log, "users", "read_committed"))[0] as RawRecord[])).toBe(recordHash(records[0] as RawRecord[]));
+    if (kept.test("odradek.json")) await overwrite(log, 9, 10);
+    await log.close();
   });
 });
