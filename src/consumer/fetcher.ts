@@ -48,6 +48,7 @@ export class Fetcher {
   /** Least recently served first, so that a busy partition does not starve the others. */
   #order: PartitionState[] = [];
   #ordered: readonly PartitionState[] = [];
+  #hasBrought = false;
 
   constructor(broker: ConsumerBroker, compression: Compression, options: FetcherOptions, assignment: Assignment, onSettled: () => void) {
     this.#broker = broker;
@@ -98,6 +99,11 @@ export class Fetcher {
     const requests = this.#requests(finished);
     if (requests.length > 0) this.#fetch(requests, waits ? FETCH_WAIT_MS : 0);
     return requests.length > 0;
+  }
+
+  /** Whether the last fetch brought something, if nothing to deliver, and more is known to be there. */
+  isGettingOn(finished: Finished): boolean {
+    return this.#hasBrought && this.#requests(finished).some(({ state, offset }) => offset < state.readableEnd);
   }
 
   get isFetching(): boolean {
@@ -202,6 +208,7 @@ export class Fetcher {
       this.#runs.push(run);
       served.add(state);
     }
+    this.#hasBrought = served.size > 0;
     if (served.size > 0 && this.#order.length > 1) {
       this.#order = [...this.#order.filter((state) => !served.has(state)), ...served];
     }

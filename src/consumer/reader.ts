@@ -138,7 +138,8 @@ export class Reader {
         else if (session.hasEnds && session.isFinished(this.#assignment)) {
           if (this.group === null || (await this.group.isSettled())) return false;
           await this.#wait();
-        } else if (session.isTry && session.hasTried && !this.#fetcher.isFetching) return false;
+        } else if (session.isTry && session.hasTried && !this.#fetcher.isFetching && !this.#fetcher.isGettingOn(session.finished))
+          return false;
         else {
           const fetches = this.#fetcher.begin(session.finished, !session.isTry);
           session.hasTried = true;
