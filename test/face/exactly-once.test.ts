@@ -1,0 +1,60 @@
+/** Read, process, write, by a group whose members come and go and fail: every record's copy is there once. */
+import { describe, expect, it } from "vitest";
+import type { Odradek } from "../../src/api/index.ts";
+import { GroupError } from "../../src/base/errors.ts";
+import { memory } from "../../src/index.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { openLog, sendAll, valuesIn } from "./support.ts";
+
+const PARTITIONS = 4;
+const COUNT = 400;
+
+/** One member, until it has done so many turns or found nothing for a while. */
+async function copy(log: Odradek, name: string, turns: number, random: () => number): Promise<void> {
+  const producer = log.producer<string, number>({ transactionalId: name });
+  const consumer = log.consumer<string, number>({ groupId: "g", enableAutoCommit: false });
+  await consumer.subscribe(["in"]);
+  for (let turn = 0, idle = 0; turn < turns && idle < 4; turn += 1) {
+    const records = await consumer.poll({ maxRecords: 1 + Math.floor(random() * 6), timeoutMs: 60 });
+    idle = records.length === 0 ? idle + 1 : 0;
+    if (records.length === 0) continue;
+    const choice = random();
+    const copying = producer.transaction(async (tx) => {
+      tx.commitOffsets(consumer);
+      for (const { value, partition } of records) void tx.send({ topic: "out", partition, value });
+      if (choice < 0.2) await new Promise((resolve) => setTimeout(resolve, 3));
+      if (choice > 0.8) throw new Error("the body failed");
+    });
+    await copying.catch((error: unknown) => {
+      if (!(error instanceof GroupError)) expect((error as Error).message).toBe("the body failed");
+    });
+  }
+  // Some leave in the middle of things, with records in hand.
+  await consumer.close();
+  await producer.close();
+}
+
+describe("copies made in transactions", () => {
+  it.each([1, 2, 3])("are there once, with members that come and go and bodies that fail (seed %i)", async (seed) => {
+    const random = new SeededRandom(seed);
+    const log = await openLog(memory());
+    await log.createTopic("in", { partitions: PARTITIONS });
+    await log.createTopic("out", { partitions: PARTITIONS });
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const values = Array.from({ length: COUNT / PARTITIONS }, (_, index) => index * PARTITIONS + partition);
+      await sendAll(log, "in", values, partition);
+    }
+    const members: Promise<void>[] = [];
+    for (let index = 0; index < 6; index += 1) {
+      members.push(copy(log, `t${index % 4}-${index}`, 4 + Math.floor(random.next() * 12), () => random.next()));
+      await new Promise((resolve) => setTimeout(resolve, Math.floor(random.next() * 40)));
+    }
+    await Promise.all(members);
+    await copy(log, "last", Number.POSITIVE_INFINITY, () => random.next());
+    const values = (await valuesIn(log, "out")) as number[];
+    expect(values.length).toBe(COUNT);
+    expect([...values].sort((a, b) => a - b)).toEqual(Array.from({ length: COUNT }, (_, index) => index));
+    const { offsets } = await log.describeGroup("g");
+    expect(offsets.map(({ nextOffset, lag }) => [nextOffset, lag])).toEqual(new Array(PARTITIONS).fill([COUNT / PARTITIONS, 0]));
+  });
+});
