@@ -22,12 +22,13 @@ export function checkBatch(entry: ProducerEntry | null, claim: ProducerClaim, pr
   // Nothing is known of it any more, or nothing ever was: any sequence will do.
   if (entry === null || entry.producerEpoch < 0) return null;
   const isNumbered = firstSequence !== NO_SEQUENCE;
-  if (isNumbered && producerEpoch === entry.producerEpoch) {
+  const expected = producerEpoch === entry.producerEpoch ? nextSequence(entry) : 0;
+  // What comes in order repeats nothing.
+  if (isNumbered && producerEpoch === entry.producerEpoch && firstSequence !== expected) {
     const duplicate = entry.find(firstSequence, lastSequence);
     if (duplicate !== null) return duplicate;
   }
   if (producerEpoch < entry.producerEpoch) throw staleEpoch(entry, producerEpoch, where);
-  const expected = producerEpoch === entry.producerEpoch ? nextSequence(entry) : 0;
   if (isNumbered && firstSequence !== expected) {
     const message = `${where}: producer ${producerId}, epoch ${producerEpoch}: expected sequence ${expected}, found ${firstSequence}; batches before it were lost, or another producer uses its id`;
     throw new ProducerStateError("OUT_OF_ORDER_SEQUENCE_NUMBER", message);

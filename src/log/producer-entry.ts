@@ -2,7 +2,7 @@
 
 /** Kafka remembers as many: a client has at most five requests in flight. */
 export const REMEMBERED_BATCHES_MAX = 5;
-const SEQUENCE_COUNT = 2 ** 31;
+const SEQUENCE_MAX = 0x7fff_ffff;
 
 export interface ProducerBatch {
   readonly firstSequence: number;
@@ -14,13 +14,14 @@ export interface ProducerBatch {
 
 type Writable<Type> = { -readonly [Field in keyof Type]: Type[Field] };
 
-/** Sequences go round: 2147483647 is followed by 0. */
+/** Sequences go round: 2147483647 is followed by 0. What has none (-1) counts up from there, as in Kafka. */
 export function sequenceAfter(sequence: number, count: number): number {
-  return (sequence + count) % SEQUENCE_COUNT;
+  // A mask, since a remainder of what may not fit into 32 bits costs as much as the rest of the check.
+  return sequence < 0 ? sequence + count : (sequence + count) & SEQUENCE_MAX;
 }
 
 export function sequenceBefore(sequence: number, count: number): number {
-  return (sequence - (count % SEQUENCE_COUNT) + SEQUENCE_COUNT) % SEQUENCE_COUNT;
+  return (sequence - count) & SEQUENCE_MAX;
 }
 
 export class ProducerEntry {
@@ -33,15 +34,16 @@ export class ProducerEntry {
   lastTimestamp = -1;
   /** Where the open transaction began; -1: none is open. */
   transactionFirstOffset = -1;
-  /** Oldest first; of the present epoch alone. */
+  /** Of the present epoch alone, in a ring: this runs for every batch of an idempotent producer, and its objects are used again. */
   readonly #batches: Writable<ProducerBatch>[] = [];
+  #newest = -1;
 
   constructor(producerId: bigint) {
     this.producerId = producerId;
   }
 
   get lastBatch(): ProducerBatch | null {
-    return this.#batches[this.#batches.length - 1] ?? null;
+    return this.#batches[this.#newest] ?? null;
   }
 
   /** -1: nothing but markers under this epoch. */
@@ -51,11 +53,7 @@ export class ProducerEntry {
 
   /** The remembered batch of exactly these sequences. */
   find(firstSequence: number, lastSequence: number): ProducerBatch | null {
-    const batches = this.#batches;
-    for (let index = batches.length - 1; index >= 0; index -= 1) {
-      const batch = batches[index] as ProducerBatch;
-      if (batch.lastSequence === lastSequence && batch.firstSequence === firstSequence) return batch;
-    }
+    for (const batch of this.#batches) if (batch.lastSequence === lastSequence && batch.firstSequence === firstSequence) return batch;
     return null;
   }
 
@@ -64,6 +62,7 @@ export class ProducerEntry {
     if (producerEpoch === this.producerEpoch) return;
     this.producerEpoch = producerEpoch;
     this.#batches.length = 0;
+    this.#newest = -1;
   }
 
   addBatch(
@@ -75,17 +74,15 @@ export class ProducerEntry {
     timestamp: number,
   ): void {
     this.setEpoch(producerEpoch);
-    const batches = this.#batches;
-    // The oldest one's object is used again: this runs for every batch of an idempotent producer.
-    const oldest = batches.length < REMEMBERED_BATCHES_MAX ? undefined : batches.shift();
-    if (oldest === undefined) batches.push({ firstSequence, lastSequence, baseOffset, lastOffset, timestamp });
+    this.#newest = (this.#newest + 1) % REMEMBERED_BATCHES_MAX;
+    const oldest = this.#batches[this.#newest];
+    if (oldest === undefined) this.#batches.push({ firstSequence, lastSequence, baseOffset, lastOffset, timestamp });
     else {
       oldest.firstSequence = firstSequence;
       oldest.lastSequence = lastSequence;
       oldest.baseOffset = baseOffset;
       oldest.lastOffset = lastOffset;
       oldest.timestamp = timestamp;
-      batches.push(oldest);
     }
     this.lastTimestamp = timestamp;
   }
