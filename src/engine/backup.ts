@@ -4,11 +4,11 @@ import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
 import { UsageError } from "../base/errors.ts";
 import { writeOffsetCheckpoint } from "../log/checkpoint-file.ts";
 import { writeBytes } from "../log/file-bytes.ts";
-import { writeSnapshotState } from "../log/log-snapshot.ts";
+import { type LogSnapshot, writeSnapshotState } from "../log/log-snapshot.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { isNotFound } from "../log/replace-file.ts";
 import { fenced } from "../storage/fenced.ts";
-import { type House, OFFSETS_TOPIC } from "./house.ts";
+import type { House } from "./house.ts";
 
 const PIECE_BYTES = 1024 * 1024;
 const CATALOG_FILE = "odradek.json";
@@ -46,9 +46,12 @@ export async function copyTo(house: House, driver: StorageDriver): Promise<Backu
     byteLength += copied;
   };
   const ends: CopiedEnds = { recoveryPoints: [], logStarts: [], highWatermarks: [] };
-  // Commits first: a log that is copied later can only be longer, so no committed offset in the copy points past its log.
-  const topics = house.topics.all().sort((a, b) => Number(b.name === OFFSETS_TOPIC) - Number(a.name === OFFSETS_TOPIC));
-  for (const topic of topics) for (const log of topic.openLogs()) await copyLog(house, log, target, ends, count);
+  // All of one moment: a transaction is in all of its partitions or in none, and no committed offset points past its log.
+  const logs = house.topics.openLogs();
+  for (const log of logs) await log.settleCompaction();
+  const snapshots = logs.map((log) => ({ log, taken: log.snapshot() }));
+  await Promise.allSettled(snapshots.map(({ taken }) => taken));
+  for (const { log, taken } of snapshots) await copyLog(house, log, await taken, target, ends, count);
   for (const [name, lines] of [
     ["recovery-point-offset-checkpoint", ends.recoveryPoints],
     ["log-start-offset-checkpoint", ends.logStarts],
@@ -67,14 +70,13 @@ export async function copyTo(house: House, driver: StorageDriver): Promise<Backu
 async function copyLog(
   house: House,
   log: PartitionLog,
+  snapshot: LogSnapshot,
   target: StorageDriver,
   ends: CopiedEnds,
   count: (copied: number) => void,
 ): Promise<void> {
   const { topic, partition, directory } = log.spec;
-  // An "os" topic shows what is not durable yet, and a commit may point there. A partition that has failed is copied as far as it is durable.
-  if (log.failure === null) await log.flush().catch(() => {});
-  const { files, facts, logStartOffset, logEndOffset } = await log.snapshot();
+  const { files, facts, logStartOffset, logEndOffset } = snapshot;
   await target.createDirectory(directory);
   for (const { name, byteLength, isOptional } of files) {
     const copied = copyFile(house.context.storage, target, `${directory}/${name}`, byteLength);

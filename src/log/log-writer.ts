@@ -82,6 +82,11 @@ export class LogWriter {
     return this.#visible;
   }
 
+  /** The end of what is written, durable or not. */
+  get writtenEnd(): LogPosition {
+    return this.#written();
+  }
+
   get durableEnd(): LogPosition {
     return this.#durable;
   }

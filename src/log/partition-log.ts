@@ -269,11 +269,23 @@ export class PartitionLog {
     });
   }
 
-  /** What to copy for a backup, as of now: consistent while open, and durable. Retention and compaction must wait until it is copied. */
-  async snapshot(): Promise<LogSnapshot> {
+  /** Ends what a compaction was held up in: before `snapshot`, which must find no segment half replaced. */
+  async settleCompaction(): Promise<void> {
     this.#assertOpen();
     if (this.#compaction.isHeldUp) await this.#inTurn(() => this.#compaction.settle());
-    return await takeSnapshot(this.#log, this.#writer.durableEnd);
+  }
+
+  /**
+   * What to copy for a backup: all that is written at the moment of the call (of a log that has failed, what is durable), and durable
+   * when it resolves. Retention and compaction must wait until it is copied.
+   */
+  snapshot(): Promise<LogSnapshot> {
+    this.#assertOpen();
+    const writer = this.#writer;
+    // Its first part runs now: snapshots of several logs that are taken in one turn are of one moment.
+    const taken = takeSnapshot(this.#log, writer.failure === null ? writer.writtenEnd : writer.durableEnd);
+    if (writer.failure !== null) return taken;
+    return Promise.all([taken, writer.flush()]).then(([snapshot]) => snapshot);
   }
 
   /** `clean`: everything flushed, the files as Kafka leaves them after a clean stop. Idempotent. */
