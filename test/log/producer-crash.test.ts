@@ -2,9 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
+import { faultyStorage } from "../../src/testing/faulty-storage.ts";
+import { ManualClock, settled } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { DyingStorage } from "../simulation/log-crash-rig.ts";
-import { opened, type RigOptions, rig } from "./log-rig.ts";
+import { created, NOW_MS, opened, type RigOptions, rig } from "./log-rig.ts";
 import { allBatches, expectTwin, sendAs } from "./producer-rig.ts";
 
 const OPTIONS: RigOptions = { config: { segmentBytes: 700, indexIntervalBytes: 100 }, recoveryPointIntervalBytes: 250 };
@@ -61,6 +63,45 @@ async function expectWhole(disk: CrashStorage, acknowledgedEnd: number): Promise
   expect(events.filter(({ type }) => /^(txnindex|snapshot)\./.test(type))).toEqual([]);
   await log.close(true);
 }
+
+describe("a recovery point that moves within a segment", () => {
+  it("waits for the batches that its snapshot knows of: none is known that a crash has taken", async () => {
+    const clock = new ManualClock(NOW_MS);
+    let logSyncMs = 0;
+    const disk = crashStorage();
+    const latencyMs = (call: string, name: string): number => (call === "sync" && name.endsWith(".log") ? logSyncMs : 0);
+    const storage = faultyStorage(disk, { clock, latencyMs });
+    const { log } = await created(storage, { ...OPTIONS, clock, recoveryPointIntervalBytes: 1 });
+    logSyncMs = 10;
+    const sent = { producerId: 1n, producerEpoch: 0, recordCount: 1, transactional: true };
+    await sendAs(log, { ...sent, baseSequence: 0 });
+    const acknowledged = log.flushed(1);
+    await settled();
+    // Behind the flush that is under way: when that ends the recovery point wants to move, and this is not durable yet.
+    await sendAs(log, { ...sent, baseSequence: 1 });
+    await clock.advance(10);
+    await acknowledged;
+    await settled();
+    await expectWhole(disk.crash(new SeededRandom(1), { survival: "nothing" }), 1);
+  });
+
+  it("has a snapshot, the only one that stands at no segment's beginning", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, { ...OPTIONS, config: { indexIntervalBytes: 100 } });
+    const recoveryPoints = new Set<number>();
+    for (let baseSequence = 0; baseSequence < 20; baseSequence += 1) {
+      const { lastOffset } = await sendAs(log, { producerId: 1n, producerEpoch: 0, baseSequence, recordCount: 1, transactional: false });
+      await log.flushed(lastOffset + 1);
+      await log.sealUnsealed();
+      const snapshots = (await disk.list("orders-0")).map(({ name }) => name).filter((name) => name.endsWith(".snapshot"));
+      const { recoveryPoint } = log;
+      expect(snapshots).toEqual(recoveryPoint === 0 ? [] : [`${String(recoveryPoint).padStart(20, "0")}.snapshot`]);
+      recoveryPoints.add(recoveryPoint);
+    }
+    expect(recoveryPoints.size).toBeGreaterThan(3);
+    await log.close(false);
+  });
+});
 
 describe("a log with transactions that loses power", () => {
   it("at any call, in its work or at its close, knows its producers and transactions by what its log holds", async () => {
