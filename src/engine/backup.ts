@@ -49,7 +49,7 @@ export async function copyTo(house: House, driver: StorageDriver): Promise<Backu
   // All of one moment: a transaction is in all of its partitions or in none, and no committed offset points past its log.
   const logs = house.topics.openLogs();
   for (const log of logs) await log.settleCompaction();
-  const snapshots = logs.map((log) => ({ log, taken: log.snapshot() }));
+  const snapshots = logs.map((log) => ({ log, taken: log.snapshotOfWritten() }));
   await Promise.allSettled(snapshots.map(({ taken }) => taken));
   for (const { log, taken } of snapshots) await copyLog(house, log, await taken, target, ends, count);
   for (const [name, lines] of [

@@ -269,20 +269,25 @@ export class PartitionLog {
     });
   }
 
-  /** Ends what a compaction was held up in: before `snapshot`, which must find no segment half replaced. */
+  /** What to copy for a backup, as of now: consistent while open, and durable. Retention and compaction must wait until it is copied. */
+  async snapshot(): Promise<LogSnapshot> {
+    await this.settleCompaction();
+    return await takeSnapshot(this.#log, this.#writer.durableEnd);
+  }
+
+  /** Ends what a compaction was held up in: a snapshot must find no segment half replaced. */
   async settleCompaction(): Promise<void> {
     this.#assertOpen();
     if (this.#compaction.isHeldUp) await this.#inTurn(() => this.#compaction.settle());
   }
 
   /**
-   * What to copy for a backup: all that is written at the moment of the call (of a log that has failed, what is durable), and durable
-   * when it resolves. Retention and compaction must wait until it is copied.
+   * As `snapshot`, of all that is written at the moment of the call, and durable when it resolves; of a log that has failed, what is
+   * durable. Logs whose snapshots are taken in one turn are of one moment. `settleCompaction` goes before it.
    */
-  snapshot(): Promise<LogSnapshot> {
+  snapshotOfWritten(): Promise<LogSnapshot> {
     this.#assertOpen();
     const writer = this.#writer;
-    // Its first part runs now: snapshots of several logs that are taken in one turn are of one moment.
     const taken = takeSnapshot(this.#log, writer.failure === null ? writer.writtenEnd : writer.durableEnd);
     if (writer.failure !== null) return taken;
     return Promise.all([taken, writer.flush()]).then(([snapshot]) => snapshot);

@@ -20,17 +20,17 @@ describe("a backup in the midst of transactions", () => {
     let committed = 0;
     const transacting = (async (): Promise<void> => {
       const producer = await new TestProducer(life, "p").init();
-      for (let number = 1; running && number <= 400; number += 1) {
+      for (let number = 1; running && number <= 380; number += 1) {
         for (const topic of topics) await producer.send(topic, 0, `${number}`);
         await producer.commitOffset("p", "aside", 0, number);
         await producer.end(number % 5 !== 0);
         committed = number % 5 === 0 ? committed : number;
-        if (number % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (number % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     })();
     for (let round = 0; round < 12; round += 1) {
-      for (let turns = random.integer(1, 30); turns > 0; turns -= 1) await null;
-      await new Promise((resolve) => setImmediate(resolve));
+      // Among the steps of a transaction, not between two.
+      for (let turns = random.integer(1, 400); turns > 0; turns -= 1) await null;
       const promised = committed;
       const target = memory();
       await life.engine.backup(target);
