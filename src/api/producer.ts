@@ -46,13 +46,20 @@ export interface Sender<K, V, A extends Acks> {
 export interface Producer<K = string, V = unknown, A extends Acks = "all"> extends Sender<K, V, A>, AsyncDisposable {
   /** Resolves when every earlier send has settled; one that failed rejects its own promise, not this. */
   flush(): Promise<void>;
-  /** Commits when `body` returns, aborts when it throws. One at a time per producer. */
+  /**
+   * Commits when `body` returns, aborts when it throws, or when any send of it failed. Resolves with the body's value when readers of
+   * committed records can see it all. One at a time per producer, which must have a `transactionalId`. Rejects with the body's own error;
+   * with `MARKERS_PENDING` it is committed, and seen a little later; with `PRODUCER_FENCED` this producer is of no use any more.
+   */
   transaction<T>(body: (tx: Transaction<K, V, A>) => Promise<T>): Promise<T>;
   /** Flushes, then refuses every further call. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface Transaction<K, V, A extends Acks> extends Sender<K, V, A> {
-  /** Everything delivered so far, the record or batch in hand included, unless `upTo` says less. */
+  /**
+   * Everything delivered so far, the record or batch in hand included; with `upTo`, that one's partition up to it. Of two calls for a
+   * partition the later one holds. The consumer needs a `groupId` and `enableAutoCommit: false`; after an abort it goes back.
+   */
   commitOffsets(consumer: Consumer<unknown, unknown>, upTo?: Delivered): void;
 }
