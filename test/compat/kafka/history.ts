@@ -58,21 +58,22 @@ export class History {
     return [...newest].map(([name, nextOffset]) => `${name} ${nextOffset}`).sort();
   }
 
-  /** What is wrong with `found` as a compacted form of what was written; empty: nothing. */
-  compactionFaults(topic: string, partition: number, found: readonly RawRecord[]): string[] {
+  /** What is wrong with these records, as `recordLine` makes them, as a compacted form of what was written; empty: nothing. */
+  compactionFaults(topic: string, partition: number, found: readonly string[]): string[] {
     const faults: string[] = [];
     const written = new Map(this.records(topic, partition, "read_committed").map((record) => [record.offset, record]));
     const newest = new Map<string, RawRecord>();
     for (const record of written.values()) newest.set(recordKey(record), record);
     let last = -1;
     const present = new Set<number>();
-    for (const record of found) {
-      if (record.offset <= last) faults.push(`${record.offset} after ${last}`);
-      last = record.offset;
-      present.add(record.offset);
-      const original = written.get(record.offset);
-      if (original === undefined) faults.push(`${record.offset} was never committed`);
-      else if (recordLine(original) !== recordLine(record)) faults.push(`${record.offset} is not what was written`);
+    for (const line of found) {
+      const offset = Number.parseInt(line, 10);
+      if (offset <= last) faults.push(`${offset} after ${last}`);
+      last = offset;
+      present.add(offset);
+      const original = written.get(offset);
+      if (original === undefined) faults.push(`${offset} was never committed`);
+      else if (recordLine(original) !== line) faults.push(`${offset} is not what was written`);
     }
     for (const record of newest.values())
       if (record.value !== null && !present.has(record.offset)) faults.push(`${recordKey(record)} at ${record.offset} is lost`);

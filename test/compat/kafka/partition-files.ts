@@ -14,6 +14,14 @@ export function filesEndingIn(directory: string, endings: readonly string[]): st
     .map((name) => join(directory, name));
 }
 
+/** The newest leader epoch that a broker has noted for this partition; 0 for one that was never written to. */
+export function leaderEpochOf(logDirectory: string, partition: string): number {
+  const [, , ...entries] = readFileSync(join(logDirectory, partition, "leader-epoch-checkpoint"), "utf8")
+    .trim()
+    .split("\n");
+  return Number(entries.at(-1)?.split(" ")[0] ?? 0);
+}
+
 /**
  * Puts Odradek's partition in the place of a stopped broker's: every file but `partition.metadata`, which names the broker's topic.
  * A broker leads under an epoch of its own cluster; a log that claims later ones would be cut back. So the copy carries `leaderEpoch`

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -30,6 +31,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -55,7 +57,7 @@ public final class Clients {
             try {
                 answer(JSON.readTree(line), answer);
             } catch (Throwable problem) {
-                Throwable cause = problem instanceof java.util.concurrent.ExecutionException ? problem.getCause() : problem;
+                Throwable cause = problem instanceof ExecutionException ? problem.getCause() : problem;
                 answer.removeAll().put("error", cause.toString());
             }
             System.out.println(JSON.writeValueAsString(answer));
@@ -88,6 +90,16 @@ public final class Clients {
         return PRODUCERS.get(question.get("producer").asText());
     }
 
+    /** null: the broker has not heard of its new topic yet. */
+    private static TopicDescription describe(Admin admin, String topic) throws Exception {
+        try {
+            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
+        } catch (ExecutionException problem) {
+            if (problem.getCause() instanceof UnknownTopicOrPartitionException) return null;
+            throw problem;
+        }
+    }
+
     private static Map<String, Object> settings(JsonNode question) {
         Map<String, Object> settings = new HashMap<>();
         if (question.has("settings")) question.get("settings").properties().forEach(each -> settings.put(each.getKey(), each.getValue().asText()));
@@ -105,7 +117,7 @@ public final class Clients {
         TopicDescription description = null;
         while (description == null || description.partitions().stream().anyMatch(each -> each.leader() == null)) {
             Thread.sleep(50);
-            description = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
+            description = describe(admin, topic);
         }
         answer.put("topicId", description.topicId().toString());
     }
