@@ -75,13 +75,17 @@ describe("a recovery point that moves within a segment", () => {
     logSyncMs = 10;
     const sent = { producerId: 1n, producerEpoch: 0, recordCount: 1, transactional: true };
     await sendAs(log, { ...sent, baseSequence: 0 });
+    // Written when the flush has ended, just before the recovery point sets out: this is not durable yet.
+    const stop = log.onProgress(() => {
+      stop();
+      void sendAs(log, { ...sent, baseSequence: 1 });
+    });
     const acknowledged = log.flushed(1);
     await settled();
-    // Behind the flush that is under way: when that ends the recovery point wants to move, and this is not durable yet.
-    await sendAs(log, { ...sent, baseSequence: 1 });
     await clock.advance(10);
     await acknowledged;
     await settled();
+    expect(log.watermarks).toMatchObject({ highWatermark: 1, logEndOffset: 2 });
     await expectWhole(disk.crash(new SeededRandom(1), { survival: "nothing" }), 1);
   });
 
