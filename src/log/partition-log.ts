@@ -137,7 +137,7 @@ export class PartitionLog {
     const marks = this.watermarks;
     this.#reader.assertInRange(offset, marks);
     if (isolation === "readUncommitted") return await this.#reader.read(offset, maxBytes);
-    if (offset >= marks.lastStableOffset) return NOTHING;
+    if (isHeldBack(offset, marks)) return NOTHING;
     return this.#stable(await this.#reader.read(offset, maxBytes));
   }
 
@@ -147,7 +147,7 @@ export class PartitionLog {
     const marks = this.watermarks;
     this.#reader.assertInRange(offset, marks);
     if (isolation === "readUncommitted") return this.#reader.readSync(offset, maxBytes);
-    if (offset >= marks.lastStableOffset) return NOTHING;
+    if (isHeldBack(offset, marks)) return NOTHING;
     const bytes = this.#reader.readSync(offset, maxBytes);
     return bytes === null ? null : this.#stable(bytes);
   }
@@ -383,4 +383,9 @@ export class PartitionLog {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Behind an open transaction. At the end of the log there may be more to say than that it is the end: bytes that cannot be read. */
+function isHeldBack(offset: number, { lastStableOffset, highWatermark }: Watermarks): boolean {
+  return offset >= lastStableOffset && lastStableOffset < highWatermark;
 }
