@@ -54,12 +54,19 @@ export async function openEngine(storage: StorageDriver, seed: number | string =
   return { engine, clock, events };
 }
 
-/** Resolves with the base offset when acknowledged. The write has begun when it returns. */
+const CODECS = ["lz4", "snappy", "gzip"] as const;
+
+/** Resolves with the base offset when acknowledged. The write has begun when it returns. By what it holds, a batch is compressed or not. */
 export async function produce({ engine, clock }: Life, topic: string, partition: number, values: readonly string[]): Promise<number> {
   const { writer } = engine.core;
   writer.begin({ producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false });
   for (const value of values) writer.append(null, text.encode(value), null, clock.now());
-  return (await engine.produce({ topic, partition, batch: writer.finish(), acks: "all" })).baseOffset;
+  const batch = writer.finish();
+  const codec = CODECS[values.reduce((sum, value) => sum + value.length, values.length) % 4];
+  const closed = codec === undefined ? batch : engine.compression.compressBatch(batch, codec);
+  // Of what is close to the topic's bound only the plain form keeps to it.
+  const isClosed = closed.length <= Math.max(batch.length, 200);
+  return (await engine.produce({ topic, partition, batch: isClosed ? closed : batch, acks: "all" })).baseOffset;
 }
 
 export function commit(life: Life, groupId: string, topic: string, partition: number, nextOffset: number, durable: boolean): Promise<void> {
@@ -91,9 +98,10 @@ export async function readPartition({ engine }: Life, topic: string, partition: 
     if (answer.fault !== null) throw new Error(`${topic}-${partition} at ${offset}: ${answer.fault.code}: ${answer.fault.message}`);
     if (answer.batches.length === 0) throw new Error(`${topic}-${partition}: nothing at ${offset}, the high watermark is ${highWatermark}`);
     for (let at = 0; at < answer.batches.length; at += batchByteLengthAt(answer.batches, at)) {
-      const cursor = new RecordCursor(answer.batches, at);
+      const batch = engine.compression.decompressBatch(answer.batches.subarray(at, at + batchByteLengthAt(answer.batches, at)));
+      const cursor = new RecordCursor(batch);
       while (cursor.next()) {
-        const value = new TextDecoder().decode(answer.batches.subarray(cursor.valueStart, cursor.valueStart + cursor.valueLength));
+        const value = new TextDecoder().decode(batch.subarray(cursor.valueStart, cursor.valueStart + cursor.valueLength));
         if (cursor.offset >= logStartOffset) records.push({ offset: cursor.offset, value });
         offset = cursor.offset + 1;
       }
