@@ -36,8 +36,9 @@ describe("a sampled rate", () => {
     [[[0, 1000]], 100, 0, 0],
     // 1200 / 10.5 = 114.2857; 0.142857 × 10,500 ms
     [[[0, 600], [1500, 600]], 100, 1500, 1500], // biome-ignore format: pairs
-    // Rounded, not cut off: 100 bytes at 9.99 a second are 10.01001 s, of which 10 have passed.
-    [[[0, 100]], 9.99, 0, 10],
+    // Rounded, not cut off: 100 bytes at this rate are 10.0106 s, of which 10 count as passed.
+    [[[0, 100]], 100 / 10.0106, 0, 11],
+    [[[0, 100]], 100 / 10.0104, 0, 10],
     [[[0, 1]], 1 / 3600, 0, 3_590_000],
   ] as const)("of %j at a limit of %d is throttled at %d ms for %d ms", (records, limit, nowMs, throttleTimeMs) => {
     expect(rateOf(...records).throttleTimeMs(limit, nowMs)).toBe(throttleTimeMs);
