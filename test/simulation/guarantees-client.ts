@@ -11,6 +11,9 @@ const BATCHES_REMEMBERED = 5;
 /** Of all these, a new producer mends it. */
 const isProducerState = (error: unknown): boolean => error instanceof OdradekError && error.name === "ProducerStateError";
 
+/** Never to be committed. (CONCURRENT_TRANSACTIONS says that nobody knows, or not yet.) */
+const isRefusal = (error: unknown): boolean => isProducerState(error) && (error as OdradekError).code !== "CONCURRENT_TRANSACTIONS";
+
 export class ClientRun {
   readonly #run: GuaranteesRun;
   readonly #client: Client;
@@ -105,7 +108,7 @@ export class ClientRun {
         this.#client.identity = await subject.broker.endTransaction({ ...this.#as(), commit });
       } catch (error) {
         // Refused: never to be committed. Failed in some other way: the next open knows.
-        if (isProducerState(error)) transaction.state = "aborted";
+        if (isRefusal(error)) transaction.state = "aborted";
         this.#giveUp();
         if (isProducerState(error) && world.mayBeExpired(transaction)) return;
         throw error;

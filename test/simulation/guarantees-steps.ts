@@ -113,6 +113,11 @@ export class GuaranteesRun {
     while (this.#waiting.size > 0) await this.#until(Promise.all(this.#waiting));
   }
 
+  /** On a machine that is dead: what can still be answered is; a commit that waits for another transaction's end never will be. */
+  async lastWords(): Promise<void> {
+    for (let turns = 0; turns < TURNS_BLOCKED && this.#waiting.size > 0; turns += 1) await settled();
+  }
+
   /** A commit is answered when readers may see it, so it waits for transactions that were open before it: these are ended when nothing else moves. */
   async #until(work: Promise<unknown>): Promise<void> {
     let isOver = false;
