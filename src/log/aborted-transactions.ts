@@ -149,7 +149,7 @@ export class AbortedTransactions {
     for (const entries of this.#entries.values()) byteLength += entries.byteLength;
     const active = this.#segments.active.baseOffset;
     for (const [baseOffset, entries] of this.#entries) {
-      if (byteLength <= KEPT_BYTES_MAX) return;
+      if (byteLength <= (this.#context.keptTransactionBytesMax ?? KEPT_BYTES_MAX)) return;
       if (baseOffset === active || baseOffset === kept || entries.byteLength !== entries.durableByteLength) continue;
       byteLength -= entries.byteLength;
       this.reread(baseOffset);

@@ -19,5 +19,7 @@ export interface LogContext {
   readonly maxUnflushedBytes: number;
   /** C7: after how many bytes the recovery point moves within a segment; 64 MiB unless given. */
   readonly recoveryPointIntervalBytes?: number;
+  /** How much each partition keeps in memory of the transaction indexes of sealed segments; 4 MiB unless given. */
+  readonly keptTransactionBytesMax?: number;
   readonly readOnly: boolean;
 }

@@ -42,6 +42,7 @@ export interface RigOptions {
   readonly config?: Partial<TopicConfig>;
   readonly maxUnflushedBytes?: number;
   readonly recoveryPointIntervalBytes?: number;
+  readonly keptTransactionBytesMax?: number;
   readonly cleanShutdown?: boolean;
   readonly frozen?: boolean;
   readonly readOnly?: boolean;
@@ -71,6 +72,7 @@ export function rig(driver: StorageDriver, options: RigOptions = {}): Rig {
     random: new SeededRandom(1),
     emit: (type, fields) => void events.push({ type, fields }),
     maxUnflushedBytes: options.maxUnflushedBytes ?? 8 * 1024 * 1024,
+    ...(options.keptTransactionBytesMax === undefined ? {} : { keptTransactionBytesMax: options.keptTransactionBytesMax }),
     ...(options.recoveryPointIntervalBytes === undefined ? {} : { recoveryPointIntervalBytes: options.recoveryPointIntervalBytes }),
     readOnly: options.readOnly ?? false,
   };
