@@ -15,6 +15,8 @@ const TOLD: ReadonlySet<string> = new Set([
   "offset.clamped",
   "book.rebuilt",
   "book.ignored",
+  "snapshot.ignored",
+  "txnindex.rebuilt",
   "lock.lost",
   "storage.failed",
 ]);

@@ -5,7 +5,7 @@ import { CommandLineError } from "./cli-error.ts";
 import { withWritable } from "./directory.ts";
 import type { CommandOptions, Io } from "./io.ts";
 import type { BytesRecord } from "./record-printer.ts";
-import type { ReadPlan } from "./topic-reading.ts";
+import { isolationOf, type ReadPlan } from "./topic-reading.ts";
 
 const POLL_RECORDS_MAX = 500;
 const POLL_MS = 100;
@@ -27,7 +27,8 @@ export async function readAsMember(
   await withWritable(options, io, async (log) => {
     await log.describeTopic(plan.topic);
     const autoOffsetReset = start.kind === "end" ? "latest" : "earliest";
-    const consumer = log.consumer<Uint8Array, Uint8Array>({ groupId, key: bytes, value: bytes, enableAutoCommit: false, autoOffsetReset });
+    const how = { enableAutoCommit: false, autoOffsetReset, isolationLevel: isolationOf(options) } as const;
+    const consumer = log.consumer<Uint8Array, Uint8Array>({ groupId, key: bytes, value: bytes, ...how });
     await consumer.subscribe([plan.topic]);
     let left = plan.countMax;
     while (left > 0 && !io.signal.aborted) {

@@ -12,6 +12,7 @@ const EVERYWHERE: readonly OptionRow[] = [
 
 const GROUPS: Readonly<Record<string, string>> = {
   topics: "list, create, describe, alter, adopt, delete",
+  quotas: "list, set",
   groups: "consumer groups: list, describe, reset, delete",
 };
 

@@ -1,4 +1,5 @@
 /** Reading a topic without a group: the log is opened to be read, again and again while it is followed, and nothing is changed. */
+import type { IsolationLevel } from "../api/broker.ts";
 import type { Consumer } from "../api/consumer.ts";
 import { bytes } from "../base/serde.ts";
 import { CommandLineError } from "./cli-error.ts";
@@ -7,6 +8,12 @@ import type { CommandOptions, Io } from "./io.ts";
 import type { BytesRecord } from "./record-printer.ts";
 import type { ReadBounds, StartPosition } from "./start-position.ts";
 import { waitForGrowth } from "./topic-growth.ts";
+import { textOf } from "./typed-values.ts";
+
+/** readCommitted unless asked: what a program reads as well. */
+export function isolationOf(options: CommandOptions): IsolationLevel | undefined {
+  return textOf(options, "isolation") as IsolationLevel | undefined;
+}
 
 type BytesConsumer = Consumer<Uint8Array, Uint8Array>;
 
@@ -35,7 +42,12 @@ export async function readTopic(plan: ReadPlan, options: CommandOptions, io: Io,
           "UNKNOWN_TOPIC_OR_PARTITION",
         );
       }
-      const consumer = log.consumer<Uint8Array, Uint8Array>({ key: bytes, value: bytes, signal: io.signal });
+      const consumer = log.consumer<Uint8Array, Uint8Array>({
+        key: bytes,
+        value: bytes,
+        isolationLevel: isolationOf(options),
+        signal: io.signal,
+      });
       const partitions = plan.partition === null ? Array.from({ length: count }, (_, partition) => partition) : [plan.partition];
       await consumer.assign(partitions.map((partition) => ({ topic: plan.topic, partition })));
       const isFirst = positions.size === 0;

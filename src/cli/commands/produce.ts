@@ -1,6 +1,7 @@
 /** `produce`: lines of standard input, or files, become records. */
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
+import type { CompressionType } from "../../api/bytes.ts";
 import type { Producer, ProducerRecord } from "../../api/producer.ts";
 import { bytes } from "../../base/serde.ts";
 import { CommandLineError } from "../cli-error.ts";
@@ -27,7 +28,8 @@ export const run: Run = async (args, options, io) => {
     throw new CommandLineError("-l: expected the files whose lines are to be sent, found none");
   return withWritable(options, io, async (log) => {
     await log.describeTopic(topic); // before a word of input is taken
-    const producer = log.producer({ key: bytes, value: bytes });
+    const compressionType = textOf(options, "compression") as CompressionType | undefined;
+    const producer = log.producer({ key: bytes, value: bytes, compressionType });
     const sink = new Sink(producer, options, io);
     let left = countMax;
     for await (const found of input(files, options, io, delimiter)) {
