@@ -159,10 +159,14 @@ export interface GroupBroker {
   leaveGroup(request: LeaveGroupRequest): Promise<void>;
   /** Resolves when written, or with `durable` when durable. A member's error rejects the whole; a partition's stands in the answer. */
   offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]>;
-  /** `partitions` null: all that the group has committed. */
+  /**
+   * `partitions` null: all that the group has committed. `requireStable`: rejects with `UNSTABLE_OFFSET_COMMIT` while an open
+   * transaction has offsets of these partitions; whoever began at the old ones would read again what it is about to commit.
+   */
   offsetFetch(request: {
     readonly groupId: string;
     readonly partitions: readonly TopicPartition[] | null;
+    readonly requireStable?: boolean | undefined;
   }): Promise<readonly CommittedOffset[]>;
   listGroups(): Promise<readonly string[]>;
   describeGroup(groupId: string): Promise<GroupSnapshot>;

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   FENCED_INSTANCE_ID: [82, false, "Another member has taken this static member's place."],
   GROUP_SUBSCRIBED_TO_TOPIC: [86, false, "A member of the group is subscribed to the topic."],
   INVALID_RECORD: [87, false, "The batch or a record in it breaks a rule of the format or of the topic."],
+  UNSTABLE_OFFSET_COMMIT: [88, true, "An open transaction may still commit other offsets for the partition."],
   PRODUCER_FENCED: [90, false, "A newer producer with this transactional id has begun."],
   TRANSACTION_ABORTABLE: [120, false, "Something the transaction needs was lost; it can only be aborted and begun anew."],
   // ours: the caller

@@ -96,7 +96,8 @@ export class Positions {
     const { groupId } = this.#options;
     if (groupId === null || states.length === 0) return;
     const partitions = states.map(({ topic, partition }) => ({ topic, partition }));
-    const committed = await this.#broker.offsetFetch({ groupId, partitions });
+    const requireStable = this.#options.isolationLevel === "readCommitted";
+    const committed = await this.#broker.offsetFetch({ groupId, partitions, requireStable });
     const byKey = new Map(committed.map((each) => [partitionKey(each), each.nextOffset]));
     for (const state of states) {
       const nextOffset = byKey.get(partitionKey(state)) ?? null;

@@ -34,6 +34,9 @@ export interface Ending {
   left(): void;
 }
 
+/** How soon it is asked again for offsets that an open transaction may still change. */
+const UNSTABLE_RETRY_MS = 50;
+
 export class Reader {
   readonly turn: Turn;
   /** Set by whatever the fast path does not look at: a rebalance, a stop, a signal, the end. Cleared by looking at all of them. */
@@ -129,7 +132,13 @@ export class Reader {
         if (session.isTry) return false;
         await this.#wait();
       } else if (!this.#assignment.hasPositions) {
-        await this.#positions.resolve(this.#assignment.states).catch((error) => this.#outlive(error));
+        const isStable = await this.#positions.resolve(this.#assignment.states).then(
+          () => true,
+          (error: unknown) => this.#isStableBehind(error),
+        );
+        if (isStable) continue;
+        if (session.isTry) return false;
+        if (!this.interrupted) await this.#wakeup.waitAtMost(UNSTABLE_RETRY_MS);
       } else if (!session.knowsEnds(this.#assignment)) {
         await session.learnEnds(this.#assignment, this.#positions).catch((error) => this.#outlive(error));
       } else {
@@ -253,6 +262,13 @@ export class Reader {
     if (epoch !== state.epoch || state.revoked) return;
     if (error instanceof OffsetError && error.code === "OFFSET_OUT_OF_RANGE") await this.#positions.reset(state, error);
     else await this.#outlive(error);
+  }
+
+  /** A transaction that is about to commit offsets of ours: where to begin is known when it has ended. Every other error is met elsewhere. */
+  async #isStableBehind(error: unknown): Promise<boolean> {
+    if (error instanceof OdradekError && error.code === "UNSTABLE_OFFSET_COMMIT") return false;
+    await this.#outlive(error);
+    return true;
   }
 
   /** A topic may be deleted under a group: its partitions go with the next rebalance. Every other error is the caller's to see. */

@@ -27,6 +27,13 @@ export class Wakeup {
     });
   }
 
+  /** As `wait`, but no longer than so. */
+  async waitAtMost(ms: number): Promise<void> {
+    const timer = this.#clock.after(ms, () => this.wake());
+    await this.wait();
+    timer.cancel();
+  }
+
   wake(): void {
     const resolve = this.#resolve;
     this.#resolve = null;

@@ -209,6 +209,7 @@ export class Engine implements Broker {
   offsetFetch(request: {
     readonly groupId: string;
     readonly partitions: readonly TopicPartition[] | null;
+    readonly requireStable?: boolean | undefined;
   }): Promise<readonly CommittedOffset[]> {
     return this.#groups.offsetFetch(request);
   }

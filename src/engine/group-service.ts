@@ -105,8 +105,14 @@ export class GroupService {
   async offsetFetch(request: {
     readonly groupId: string;
     readonly partitions: readonly TopicPartition[] | null;
+    readonly requireStable?: boolean | undefined;
   }): Promise<readonly CommittedOffset[]> {
     this.#refuseUnread(groupPartition(request.groupId));
+    const unstable = request.requireStable === true ? this.#store.pendingOf(request.groupId, request.partitions) : null;
+    if (unstable !== null) {
+      const message = `group "${request.groupId}": a transaction that is still open has offsets of ${unstable.topic}-${unstable.partition}; ask again when it has ended`;
+      throw new GroupError("UNSTABLE_OFFSET_COMMIT", message);
+    }
     return this.#store.fetch(request.groupId, request.partitions);
   }
 

@@ -155,6 +155,13 @@ export class OffsetStore {
     await this.#writer.write(groupPartition(groupId), changes, false, transaction);
   }
 
+  /** One of these partitions (null: of all) for which an open transaction has an offset of the group; null: there is none. */
+  pendingOf(groupId: string, partitions: readonly TopicPartition[] | null): TopicPartition | null {
+    const partitionOf50 = groupPartition(groupId);
+    if (partitions === null) return this.#pending.ofGroup(partitionOf50, groupId)[0] ?? null;
+    return partitions.find(({ topic, partition }) => this.#pending.has(partitionOf50, offsetId(groupId, topic, partition))) ?? null;
+  }
+
   /** A marker of this producer stands in that partition: what pended there counts, or never was. */
   transactionEnded(partitionOf50: number, producerId: bigint, committed: boolean): void {
     const ended = this.#pending.end(partitionOf50, producerId, committed);
