@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 
 const CASTAGNOLI = 0x82f63b78;
 const table = new Uint32Array(256).map((_, byte) => {
@@ -48,24 +49,25 @@ class Cursor {
 }
 
 /**
- * The records of `directory` in order: `{ offset, key, value }`, each null or a Buffer. Ends at the first batch that is not whole
- * in the newest segment (what a kill leaves); anywhere else that is an error. Offsets must be contiguous within and across files.
+ * The records of `directory` in order: `{ offset, key, value, producerId, isTransactional }`, key and value null or a Buffer, and the
+ * markers of ended transactions among them: `{ offset, producerId, commits }`. Ends at the first batch that is not whole in the newest
+ * segment (what a kill leaves); anywhere else that is an error. Offsets must be contiguous within and across files, unless the
+ * partition is `compacted`: then they must rise.
  */
-export function readPartitionFiles(directory) {
-  const names = readdirSync(directory)
-    .filter((name) => /^\d{20}\.log$/.test(name))
-    .sort();
+export function readPartitionFiles(directory, { compacted = false } = {}) {
+  const names = segmentNames(directory, compacted);
   const records = [];
+  const markers = [];
   let next = null;
   let torn = null;
   for (const [index, name] of names.entries()) {
     const file = readFileSync(join(directory, name));
     const base = Number(name.slice(0, 20));
-    if (next !== null && base !== next) throw new Error(`${name}: the segment before it ends at ${next}`);
+    if (next !== null && (compacted ? base < next : base !== next)) throw new Error(`${name}: the segment before it ends at ${next}`);
     next = base;
     let at = 0;
     while (at < file.length) {
-      const problem = batchAt(file, at, next, records);
+      const problem = batchAt(file, at, next, { records, markers, compacted });
       if (typeof problem === "string") {
         if (index < names.length - 1) throw new Error(`${name}:${at}: ${problem}`);
         torn = `${name}:${at}: ${problem}`;
@@ -75,11 +77,36 @@ export function readPartitionFiles(directory) {
       next = problem.nextOffset;
     }
   }
-  return { records, nextOffset: next ?? 0, torn };
+  return { records, markers, nextOffset: next ?? 0, torn };
+}
+
+/**
+ * The files that count, in order. Compaction leaves `.swap` files where it was killed: one that stands beside no `.cleaned` is
+ * whole, and takes the place of every segment that begins in its offsets.
+ */
+function segmentNames(directory, compacted) {
+  const all = readdirSync(directory);
+  const logs = all.filter((name) => /^\d{20}\.log$/.test(name)).sort();
+  if (!compacted) return logs;
+  const cleaned =
+    all
+      .filter((name) => name.endsWith(".cleaned"))
+      .sort()[0]
+      ?.slice(0, 20) ?? "9";
+  const swaps = all.filter((name) => /^\d{20}\.log\.swap$/.test(name) && name.slice(0, 20) < cleaned);
+  const replaced = new Set();
+  for (const swap of swaps) {
+    const file = readFileSync(join(directory, swap));
+    let end = Number(swap.slice(0, 20));
+    for (let at = 0; at < file.length; at += 12 + file.readInt32BE(at + 8))
+      end = Number(file.readBigInt64BE(at)) + file.readInt32BE(at + 23) + 1;
+    for (const name of logs) if (name.slice(0, 20) >= swap.slice(0, 20) && Number(name.slice(0, 20)) < end) replaced.add(name);
+  }
+  return [...logs.filter((name) => !replaced.has(name)), ...swaps].sort();
 }
 
 /** Takes the batch's records in, or says why not. */
-function batchAt(file, at, expectedOffset, into) {
+function batchAt(file, at, expectedOffset, { records, markers, compacted }) {
   if (file.length - at < 61) return "fewer bytes than a header";
   const length = file.readInt32BE(at + 8);
   if (length < 49) return `a length of ${length}`;
@@ -90,35 +117,73 @@ function batchAt(file, at, expectedOffset, into) {
   const computed = crc32c(batch.subarray(21));
   if (stored !== computed) return `checksum ${computed.toString(16)}, stored ${stored.toString(16)}`;
   const baseOffset = Number(batch.readBigInt64BE(0));
-  if (baseOffset !== expectedOffset) throw new Error(`at ${at}: base offset ${baseOffset}, expected ${expectedOffset}`);
+  if (compacted ? baseOffset < expectedOffset : baseOffset !== expectedOffset)
+    throw new Error(`at ${at}: base offset ${baseOffset}, expected ${expectedOffset}`);
   const attributes = batch.readInt16BE(21);
-  if ((attributes & 7) !== 0) throw new Error(`at ${at}: compressed, which nobody here writes`);
+  const codec = attributes & 7;
+  if (codec > 1) throw new Error(`at ${at}: codec ${codec}, which nobody here writes`);
+  const isTransactional = (attributes & 16) !== 0;
+  const producerId = batch.readBigInt64BE(43);
   const lastDelta = batch.readInt32BE(23);
   const count = batch.readInt32BE(57);
-  if (count !== lastDelta + 1) throw new Error(`at ${at}: ${count} records, last offset delta ${lastDelta}`);
-  const cursor = new Cursor(batch, 61);
-  for (let delta = 0; delta < count; delta += 1) {
+  if (compacted ? count > lastDelta + 1 : count !== lastDelta + 1)
+    throw new Error(`at ${at}: ${count} records, last offset delta ${lastDelta}`);
+  const body = codec === 1 ? gunzipSync(batch.subarray(61)) : batch.subarray(61);
+  const cursor = new Cursor(body, 0);
+  let lastSeen = -1;
+  for (let index = 0; index < count; index += 1) {
     const end = cursor.varint() + cursor.at;
     cursor.at += 1; // attributes
     cursor.varint(); // timestamp delta
     const offsetDelta = cursor.varint();
-    if (offsetDelta !== delta) throw new Error(`at ${at}: record ${delta} has offset delta ${offsetDelta}`);
+    if (compacted ? offsetDelta <= lastSeen || offsetDelta > lastDelta : offsetDelta !== index)
+      throw new Error(`at ${at}: record ${index} has offset delta ${offsetDelta}`);
+    lastSeen = offsetDelta;
     const key = cursor.field();
     const value = cursor.field();
     for (let headers = cursor.varint(); headers > 0; headers -= 1) {
       cursor.field();
       cursor.field();
     }
-    if (cursor.at !== end) throw new Error(`at ${at}: record ${delta} ends at ${cursor.at}, not at ${end}`);
-    into.push({ offset: baseOffset + delta, key, value });
+    if (cursor.at !== end) throw new Error(`at ${at}: record ${index} ends at ${cursor.at}, not at ${end}`);
+    const offset = baseOffset + offsetDelta;
+    if ((attributes & 32) !== 0) markers.push({ offset, producerId, commits: key.readInt16BE(2) === 1 });
+    else records.push({ offset, key, value, producerId, isTransactional });
   }
-  if (cursor.at !== batch.length) throw new Error(`at ${at}: ${batch.length - cursor.at} bytes behind the last record`);
-  return { byteLength: batch.length, nextOffset: baseOffset + count };
+  if (cursor.at !== body.length) throw new Error(`at ${at}: ${body.length - cursor.at} bytes behind the last record`);
+  return { byteLength: batch.length, nextOffset: baseOffset + lastDelta + 1 };
+}
+
+/** By producer id, whether its transaction is decided and not yet marked everywhere: the `__transaction_state` partitions of a data directory. */
+export function preparedTransactions(dataDirectory) {
+  const newest = new Map();
+  for (const name of readdirSync(dataDirectory).filter((each) => each.startsWith("__transaction_state-"))) {
+    for (const { key, value } of readPartitionFiles(join(dataDirectory, name), { compacted: true }).records)
+      newest.set(key.toString("hex"), value);
+  }
+  const prepared = new Map();
+  for (const value of newest.values()) {
+    if (value === null) continue;
+    // version ┼ producer id ┼ epoch ┼ timeout ┼ state
+    const state = value[16];
+    if (state === 2 || state === 3) prepared.set(value.readBigInt64BE(2), state === 2);
+  }
+  return prepared;
+}
+
+/** Of what `readPartitionFiles` found: what a reader of committed records is told once everything decided is marked. */
+export function committedRecords({ records, markers }, prepared) {
+  return records.filter(({ offset, producerId, isTransactional }) => {
+    if (!isTransactional) return true;
+    const end = markers.find((marker) => marker.producerId === producerId && marker.offset > offset);
+    return end?.commits ?? prepared.get(producerId) ?? false;
+  });
 }
 
 /** The newest committed offset of each group and partition in a `__consumer_offsets` partition: "group/topic/partition" to offset. */
 export function committedOffsets(records) {
   const committed = new Map();
+  // In the order in which they were appended: what a transaction brought counts from there, as in Kafka.
   for (const { key, value } of records) {
     if (key === null || key.readInt16BE(0) > 1) continue;
     let at = 2;
