@@ -39,11 +39,11 @@ async function stroll(log: PartitionLog, from: number, seed: number): Promise<Ke
 describe("a reader in the middle of segments that are replaced", () => {
   it("finds rising offsets, nothing that was not written, and every record that stays", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(), fc.array(fc.nat(30), { minLength: 1, maxLength: 5 }), async (seed, starts) => {
+      fc.asyncProperty(fc.nat(), fc.array(fc.nat(29), { minLength: 1, maxLength: 5 }), async (seed, starts) => {
         const { log } = await created(slowStorage(seed), { ...KEYED, config: { ...KEYED.config, segmentBytes: 300 } });
         const history: KeyedRecord[] = [];
         const append = async (key: string, value: string): Promise<void> => {
-          const offset = await put(log, [[key, value]]);
+          const offset = await put(log, [[key, value]], NOW_MS + history.length);
           history[offset] = { offset, key, value };
         };
         for (let index = 0; index < 30; index += 1) await append(`k${index % 4}`, `v${index}`);
@@ -51,7 +51,7 @@ describe("a reader in the middle of segments that are replaced", () => {
         const roll = log.watermarks.logEndOffset - 1;
         history[roll] = { offset: roll, key: "roll", value: "x".repeat(300 - 90) };
         const during = Promise.all(starts.map((from, index) => stroll(log, from, seed + index)));
-        const times = Promise.all(starts.map(() => log.offsetForTime(NOW_MS)));
+        const times = Promise.all(starts.map((from) => log.offsetForTime(NOW_MS + from)));
         const [walks, found, result] = await Promise.all([during, times, compactAll(log)]);
         expect(result.recordsAfter).toBeLessThan(result.recordsBefore);
         const left = await readKeyed(log);
@@ -64,7 +64,9 @@ describe("a reader in the middle of segments that are replaced", () => {
           const missed = left.filter(({ offset }) => offset >= from && offset < roll && !offsets.includes(offset));
           expect(missed, "what stays was there all the time").toEqual([]);
         }
-        for (const each of found) expect(each?.timestamp).toBe(NOW_MS);
+        // The last records of the keys stay, so that there is always one as late.
+        for (const [index, each] of found.entries())
+          expect(each?.timestamp).toBeGreaterThanOrEqual(NOW_MS + Math.min(29, starts[index] ?? 0));
         await log.close(true);
       }),
       { numRuns: 40 },

@@ -146,54 +146,58 @@ describe("compaction of a partition", () => {
    * What was lost: the log's end. A roll had made an empty active segment, the cleaner dropped the last batch before it, and
    * when the power took the empty file along the log ended where its last surviving record did: offsets were handed out twice.
    */
-  it("never lets the log's end go back, even when the active segment is lost with the power", async () => {
-    const storage = memory();
-    const { log } = await created(storage, KEYED);
-    await put(log, [
-      ["a", "a0"],
-      ["b", "b0"],
-      ["c", "c0"],
-    ]);
-    await rollOver(log);
-    // Expired alone, so that all but an empty active segment stays.
-    await put(log, [
-      ["a", "a1"],
-      ["roll", "again"],
-    ]);
-    await rollOver(log);
-    await put(log, [["roll", "y".repeat(300)]]);
-    await rollOver(log);
-    await compactAll(log);
-    const { logEndOffset } = log.watermarks;
-    await log.close(false);
-    const names = (await storage.list("orders-0")).map(({ name }) => name);
-    const active = names
-      .filter((name) => name.endsWith(".log"))
-      .sort()
-      .at(-1) as string;
-    const state = rig(storage, KEYED);
-    // The state as a roll leaves it: durable up to the new segment, which holds nothing yet.
-    const { PartitionState } = await import("../../src/log/partition-state.ts");
-    const book = await PartitionState.load(state.context, "orders-0", { topic: "orders", partition: 0, topicId: state.spec.topicId });
-    const base = Number(active.slice(0, 20));
-    const facts = book.facts();
-    if (facts === null) throw new Error("no state was left");
-    await book.writeDurably({
-      ...facts,
-      recoveryPoint: base,
-      highWatermark: base,
-      durableSegmentBase: base,
-      durableEndPosition: 0,
-      durableEndOffset: base,
-    });
-    await book.close();
-    for (const name of names.filter((each) => each.startsWith(active.slice(0, 20)))) await storage.remove(`orders-0/${name}`);
-    const again = await opened(storage, KEYED);
-    expect(again.log.failure).toBeNull();
-    expect(again.log.watermarks.logEndOffset).toBe(logEndOffset - 1);
-    expect(again.log.watermarks.logEndOffset).toBe(base);
-    await again.log.close(true);
-  });
+  it.each(["compact", "delete"] as const)(
+    "never lets the log's end go back, even when the active segment is lost with the power (%s)",
+    async (policy) => {
+      const storage = memory();
+      const { log } = await created(storage, KEYED);
+      await put(log, [
+        ["a", "a0"],
+        ["b", "b0"],
+        ["c", "c0"],
+      ]);
+      await rollOver(log);
+      // Expired alone, so that all but an empty active segment stays.
+      await put(log, [
+        ["a", "a1"],
+        ["roll", "again"],
+      ]);
+      await rollOver(log);
+      await put(log, [["roll", "y".repeat(300)]]);
+      await rollOver(log);
+      await compactAll(log);
+      const { logEndOffset } = log.watermarks;
+      await log.close(false);
+      const names = (await storage.list("orders-0")).map(({ name }) => name);
+      const active = names
+        .filter((name) => name.endsWith(".log"))
+        .sort()
+        .at(-1) as string;
+      const state = rig(storage, KEYED);
+      // The state as a roll leaves it: durable up to the new segment, which holds nothing yet.
+      const { PartitionState } = await import("../../src/log/partition-state.ts");
+      const book = await PartitionState.load(state.context, "orders-0", { topic: "orders", partition: 0, topicId: state.spec.topicId });
+      const base = Number(active.slice(0, 20));
+      const facts = book.facts();
+      if (facts === null) throw new Error("no state was left");
+      await book.writeDurably({
+        ...facts,
+        recoveryPoint: base,
+        highWatermark: base,
+        durableSegmentBase: base,
+        durableEndPosition: 0,
+        durableEndOffset: base,
+      });
+      await book.close();
+      for (const name of names.filter((each) => each.startsWith(active.slice(0, 20)))) await storage.remove(`orders-0/${name}`);
+      // Of a topic whose policy is another by now, too: the gaps are no damage.
+      const again = await opened(storage, { config: { ...KEYED.config, cleanupPolicy: policy } });
+      expect(again.log.failure).toBeNull();
+      expect(again.log.watermarks.logEndOffset).toBe(logEndOffset - 1);
+      expect(again.log.watermarks.logEndOffset).toBe(base);
+      await again.log.close(true);
+    },
+  );
 
   it("goes over the log as often as the map is full", async () => {
     const { log } = await created(memory(), KEYED);
@@ -365,6 +369,24 @@ describe("a segment that is not what was written", () => {
     expect(log.compactionProblem).toBeNull();
     expect((await compactAll(log)).recordsAfter).toBeLessThan(before.length);
     await log.close(true);
+  });
+});
+
+describe("a compacted segment that has changed since", () => {
+  it("is not compacted again: in its gaps only the seal can tell an offset that was flipped", async () => {
+    const storage = memory();
+    const { log } = await created(storage, KEYED);
+    await twoKeys(log);
+    await compactAll(log);
+    await log.close(true);
+    // The lowest byte of the first base offset: still rising, still below the next one.
+    await flip(storage, LOG, 7);
+    const again = await opened(storage, { ...KEYED, cleanShutdown: true });
+    await expect(compactAll(again.log)).rejects.toMatchObject({
+      name: "CorruptionError",
+      message: expect.stringMatching(/not what was sealed/),
+    });
+    await again.log.close(true);
   });
 });
 
