@@ -35,6 +35,67 @@ function expectSame(actual: Uint8Array | "corrupt", expected: Uint8Array | "corr
   else expect(Buffer.compare(actual, expected), what).toBe(0);
 }
 
+interface Sequence {
+  readonly literals: Uint8Array;
+  /** Above what is there already by so much, when positive: one that reaches too far back. */
+  readonly beyond: number;
+  readonly distance: number;
+  readonly length: number;
+}
+
+/** What a compressor of no scruples may write: distances up to the first byte, and sometimes past it. */
+const anySequences: fc.Arbitrary<Sequence[]> = fc.array(
+  fc.record({
+    literals: fc.uint8Array({ maxLength: 40 }),
+    beyond: fc.constantFrom(-1, -1, -1, 0, 0, 1),
+    distance: fc.nat(300),
+    length: fc.oneof(fc.integer({ min: 4, max: 40 }), fc.integer({ min: 4, max: 700 })),
+  }),
+  { maxLength: 12 },
+);
+
+/** `beyond` -1: the distance as it is, if there is as much. */
+const distanceOf = ({ beyond, distance }: Sequence, have: number): number => (beyond >= 0 ? have + beyond : distance % (have + 1));
+
+function lz4Length(rest: number): number[] {
+  return rest < 15 ? [] : [...new Array<number>(Math.floor((rest - 15) / 255)).fill(255), (rest - 15) % 255];
+}
+
+/** `have`: how many bytes stand before the block that it may reach into. */
+function lz4Block(sequences: readonly Sequence[], have = 0): Uint8Array {
+  const out: number[] = [];
+  let written = have;
+  for (const sequence of sequences) {
+    const { literals, length } = sequence;
+    written += literals.length;
+    const distance = distanceOf(sequence, Math.min(written, 65_535));
+    out.push((Math.min(15, literals.length) << 4) | Math.min(15, length - 4), ...lz4Length(literals.length), ...literals);
+    out.push(distance & 0xff, distance >> 8, ...lz4Length(length - 4));
+    written += length;
+  }
+  return Uint8Array.of(...out, 0x50, 1, 2, 3, 4, 5);
+}
+
+function snappyBlock(sequences: readonly Sequence[]): Uint8Array {
+  const out: number[] = [];
+  let written = 0;
+  for (const sequence of sequences) {
+    const { literals } = sequence;
+    const length = 4 + (sequence.length % 60);
+    written += literals.length;
+    if (literals.length > 0) out.push((literals.length - 1) << 2, ...literals);
+    const distance = distanceOf(sequence, written);
+    if (length < 12 && distance < 2048) out.push(((distance >> 8) << 5) | ((length - 4) << 2) | 1, distance & 0xff);
+    else if (length % 2 === 0) out.push(((length - 1) << 2) | 2, distance & 0xff, (distance >> 8) & 0xff);
+    else out.push(((length - 1) << 2) | 3, distance & 0xff, (distance >> 8) & 0xff, 0, 0);
+    written += length;
+  }
+  const bytes: number[] = [];
+  let left = written;
+  for (; left >= 0x80; left = Math.floor(left / 128)) bytes.push((left % 128) | 0x80);
+  return Uint8Array.of(...bytes, left, ...out);
+}
+
 /** Writes frames with every flag, out of blocks of our own making: literals alone, or stored. */
 function frameOf(
   content: Uint8Array,
@@ -236,6 +297,41 @@ describe.each(BUILDS)("lz4 (%s)", (build) => {
     );
   });
 
+  it("reaches back to the first byte and no further", async () => {
+    const { lz4 } = await coreOf(build);
+    fc.assert(
+      fc.property(anySequences, (sequences) => {
+        const block = lz4Block(sequences);
+        const out: number[] = [];
+        const expected = twinOutcome(() => {
+          twinReadLz4Block(block, out, 0, 65536);
+          return Uint8Array.from(out);
+        });
+        const frame = frameOf(new Uint8Array(0), {}, [block]);
+        expectSame(
+          outcome(() => lz4.decompress(frame, MAX)),
+          expected,
+        );
+      }),
+      { numRuns: build === "release" ? 1500 : 200 },
+    );
+  });
+
+  it("keeps what linked blocks reach back to, however many windows they fill", async () => {
+    const { lz4 } = await coreOf(build);
+    const blocks: Uint8Array[] = [];
+    let have = 0;
+    for (let i = 0; i < 40; i++) {
+      const sequences = Array.from({ length: 10 }, (_, k) => ({ literals: noise(20, i * 16 + k), beyond: 0, distance: 0, length: 6_000 }));
+      blocks.push(lz4Block(sequences, have));
+      have += 10 * 6_020 + 5;
+    }
+    const frame = frameOf(new Uint8Array(0), { linked: true }, blocks);
+    const expected = twinReadLz4Frame(frame);
+    expect(expected.length).toBe(have);
+    expectSame(lz4.decompress(frame, MAX), expected);
+  });
+
   it("refuses what stands behind its end, a dictionary, and flags that stand for nothing", async () => {
     const { lz4 } = await coreOf(build);
     const frame = lz4.compress(text.encode("hello hello hello"));
@@ -313,6 +409,20 @@ describe.each(BUILDS)("snappy (%s)", (build) => {
         );
       }),
       { numRuns: build === "release" ? 3000 : 300 },
+    );
+  });
+
+  it("reaches back to the first byte and no further", async () => {
+    const { snappy } = await coreOf(build);
+    fc.assert(
+      fc.property(anySequences, (sequences) => {
+        const block = snappyBlock(sequences);
+        expectSame(
+          outcome(() => snappy.decompress(block, MAX)),
+          twinOutcome(() => twinReadSnappyBlock(block)),
+        );
+      }),
+      { numRuns: build === "release" ? 1500 : 200 },
     );
   });
 
