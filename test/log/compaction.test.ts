@@ -163,7 +163,9 @@ describe("compaction of a partition", () => {
         ["roll", "again"],
       ]);
       await rollOver(log);
-      await put(log, [["roll", "y".repeat(300)]]);
+      // Of the segment that then is the last one, its first batch goes.
+      await put(log, [["b", "b1"]]);
+      await put(log, [["b", "b2"]]);
       await rollOver(log);
       await compactAll(log);
       const { logEndOffset } = log.watermarks;
