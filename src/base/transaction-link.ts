@@ -23,10 +23,10 @@ export interface TransactionLink {
   /** After a commit: these offsets count as committed, so that neither commit nor close says less. */
   committed(offsets: readonly NextOffset[]): void;
   /**
-   * After an abort: every assigned partition goes back to what its group has committed, or to where the consumer began with it. What
-   * is being read goes on there.
+   * After an abort: every assigned partition goes back to its last seek or reset since its last commit, else to what its group has
+   * committed. What is being read goes on there. `inDoubt`: offsets that may have been committed all the same; the group tells.
    */
-  rewind(): void;
+  rewind(inDoubt?: readonly NextOffset[]): void;
 }
 
 /** null: not a consumer of this library. */

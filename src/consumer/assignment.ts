@@ -1,5 +1,5 @@
 /** The partitions that a consumer reads now, and where it stands in each. */
-import type { TopicPartition } from "../api/bytes.ts";
+import type { NextOffset, TopicPartition } from "../api/bytes.ts";
 import { UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import { PartitionState, partitionKey } from "./partition-state.ts";
@@ -28,11 +28,15 @@ export class Assignment {
     if (state.position === null) this.#hasPositions = false;
   }
 
-  /** Every partition back to where it stood before anything was delivered that is not committed. */
-  rewind(): void {
+  /** Every partition back to where it stood before anything was delivered that is not committed. `inDoubt`: that may be committed. */
+  rewind(inDoubt: readonly NextOffset[]): void {
+    for (const { topic, partition, nextOffset } of inDoubt) {
+      const state = this.find({ topic, partition });
+      if (state !== undefined) state.inDoubt = nextOffset;
+    }
     for (const state of this.#list) {
       state.target = null;
-      state.moveTo(state.rewindTo);
+      state.moveTo(state.inDoubt === null ? state.rewindTo : null);
       if (state.position === null) this.#hasPositions = false;
     }
   }

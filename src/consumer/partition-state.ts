@@ -30,6 +30,8 @@ export class PartitionState implements TopicPartition {
   startedAt: number | null = null;
   /** Where an aborted transaction leads back to: the last seek or reset since the last commit; null: to what the group has committed. */
   rewindTo: number | null = null;
+  /** An offset of which nobody can say whether it was committed: where the group has it, that is where a rewind leads. */
+  inDoubt: number | null = null;
   /** An explicit commit may run ahead of what was moved past; what follows by itself never falls behind it. */
   committedFloor = 0;
 

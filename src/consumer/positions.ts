@@ -101,8 +101,15 @@ export class Positions {
     const byKey = new Map(committed.map((each) => [partitionKey(each), each.nextOffset]));
     for (const state of states) {
       const nextOffset = byKey.get(partitionKey(state)) ?? null;
+      const { inDoubt, rewindTo } = state;
+      state.inDoubt = null;
+      if (inDoubt !== null && nextOffset !== inDoubt && rewindTo !== null) {
+        moveTo(state, rewindTo);
+        continue;
+      }
       if (nextOffset === null) continue;
       state.committed = nextOffset;
+      state.rewindTo = null;
       moveTo(state, nextOffset);
     }
   }

@@ -48,8 +48,8 @@ export class TransactionOffsets implements TransactionLink {
     this.#committer.learn(offsets);
   }
 
-  rewind(): void {
-    this.#assignment.rewind();
+  rewind(inDoubt: readonly NextOffset[] = []): void {
+    this.#assignment.rewind(inDoubt);
     this.#onMoved();
   }
 

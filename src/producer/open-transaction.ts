@@ -19,6 +19,7 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
   #whenSettled: (() => void) | null = null;
   #failure: { readonly error: unknown } | null = null;
   #refusal: Error | null = null;
+  #neverBegan: Error | null = null;
   #hasEnded = false;
 
   constructor(sends: Sends<K, V>) {
@@ -45,8 +46,7 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
   }
 
   commitOffsets(consumer: Consumer<unknown, unknown>, upTo?: Delivered): void {
-    const refusal = this.#refusalOf("tx.commitOffsets()");
-    if (refusal !== null) throw refusal;
+    if (this.#refusal !== null) throw this.#refusal;
     const link = transactionLinkOf(consumer);
     if (link === null) {
       throw new UsageError(
@@ -69,6 +69,12 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
     return this.#refusal !== null;
   }
 
+  /** It cannot be: its sends are refused with this. The body still runs, since it alone can say which consumers must go back. */
+  fail(error: Error): void {
+    this.#failure = { error };
+    this.#neverBegan = error;
+  }
+
   /** Resolves when every send has settled, well or badly. */
   settled(): Promise<void> {
     if (this.#pendingCount === 0) return Promise.resolve();
@@ -79,6 +85,7 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
 
   #refusalOf(call: string): Error | null {
     if (this.#refusal !== null) return this.#refusal;
+    if (this.#neverBegan !== null) return this.#neverBegan;
     if (this.#failure === null) return null;
     const { error } = this.#failure;
     const what = error instanceof Error ? error.message : String(error);

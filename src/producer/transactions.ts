@@ -8,6 +8,7 @@ import type { Idempotence } from "./idempotence.ts";
 import { OpenTransaction, type Sends } from "./open-transaction.ts";
 import type { ProducerBroker } from "./producer-broker.ts";
 import { TransactionGate } from "./transaction-gate.ts";
+import { UsualLinks } from "./usual-links.ts";
 
 export class Transactions<K, V> {
   readonly gate: TransactionGate;
@@ -17,8 +18,9 @@ export class Transactions<K, V> {
   #current: OpenTransaction<K, V> | null = null;
   /** What becomes of the current one, once that is being decided. Never rejects. */
   #ending: Promise<void> | null = null;
+  readonly #usual = new UsualLinks();
   /** Consumers whose offsets an end that failed may have committed. */
-  readonly #inDoubt = new Set<TransactionLink>();
+  readonly #inDoubt = new Map<TransactionLink, OffsetClaim>();
   /** A newer producer has this one's transactionalId. */
   #fenced: ProducerStateError | null = null;
 
@@ -44,7 +46,7 @@ export class Transactions<K, V> {
     this.#ending = null;
     try {
       this.gate.clear();
-      if (!this.#idempotence.isReady) await this.#begin();
+      if (!this.#idempotence.isReady) await this.#begin(tx);
       let value: T;
       try {
         if (tx.isOver) throw closed();
@@ -57,6 +59,7 @@ export class Transactions<K, V> {
       await this.#end(tx, () => this.#commit(tx, flush));
       return value;
     } finally {
+      this.#usual.learn(tx.claims);
       this.#current = null;
     }
   }
@@ -73,13 +76,15 @@ export class Transactions<K, V> {
     await this.#ending;
   }
 
-  async #begin(): Promise<void> {
+  /** Before the body: what it reads is then not changed any more by a producer that had this transactionalId before. */
+  async #begin(tx: OpenTransaction<K, V>): Promise<void> {
     try {
       await this.#idempotence.ask();
+      this.#settleDoubt();
     } catch (error) {
-      throw this.#noticed(error);
+      this.#noticed(error);
+      tx.fail(error as Error);
     }
-    this.#settleDoubt();
   }
 
   /** Whoever ends it is the only one. */
@@ -123,8 +128,8 @@ export class Transactions<K, V> {
           () => true,
           () => false,
         ));
-      if (!isSettled) for (const link of tx.claims.keys()) this.#inDoubt.add(link);
-      rewind(tx.claims.keys());
+      if (!isSettled) for (const [link, claim] of tx.claims) this.#inDoubt.set(link, claim);
+      rewindInDoubt(tx.claims);
       throw error;
     }
     counted(tx);
@@ -133,7 +138,7 @@ export class Transactions<K, V> {
   /** What consumers delivered while nobody knew whether the offsets before it were committed may have been delivered already. */
   #settleDoubt(): void {
     if (this.#inDoubt.size === 0) return;
-    rewind(this.#inDoubt);
+    rewindInDoubt(this.#inDoubt);
     this.#inDoubt.clear();
     throw new ProducerStateError(
       "TRANSACTION_ABORTABLE",
@@ -173,7 +178,7 @@ export class Transactions<K, V> {
       this.#idempotence.renew();
       attach(error, this.#noticed(suppressed));
     }
-    rewind(tx.claims.keys());
+    for (const link of this.#usual.linksOf(tx.claims)) link.rewind();
   }
 
   async #settle(tx: OpenTransaction<K, V>, flush: () => Promise<void>): Promise<void> {
@@ -209,8 +214,9 @@ function counted({ claims }: { readonly claims: ReadonlyMap<TransactionLink, Off
   for (const [link, { offsets }] of claims) link.committed(offsets);
 }
 
-function rewind(links: Iterable<TransactionLink>): void {
-  for (const link of links) link.rewind();
+/** Nobody can say whether its offsets are committed, or nobody could: the groups are asked. */
+function rewindInDoubt(claims: ReadonlyMap<TransactionLink, OffsetClaim>): void {
+  for (const [link, { offsets }] of claims) link.rewind(offsets);
 }
 
 /** Beside an error that is being told, another one. */

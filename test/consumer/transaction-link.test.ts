@@ -150,6 +150,27 @@ describe("a rewind", () => {
     expect(await valuesToEnd(reader)).toEqual(["5"]);
   });
 
+  it("where the end of the transaction was not told leads to its offsets if the group has them, else back as after an abort", async () => {
+    const { broker, consumer } = await bed();
+    broker.appendSingles(orders, 6);
+    const reader = consumer(byHand);
+    await reader.assign([orders]);
+    await reader.poll({ maxRecords: 2 });
+    // Nothing was committed, and it began at 0.
+    link(reader).rewind(link(reader).claim().offsets);
+    expect((await reader.poll({ maxRecords: 2 })).map(({ offset }) => offset)).toEqual([0, 1]);
+    const { offsets } = link(reader).claim();
+    broker.committed.set("g", new Map([["orders-0", 2]]));
+    link(reader).rewind(offsets);
+    expect((await reader.poll({ maxRecords: 1 })).map(({ offset }) => offset)).toEqual([2]);
+    link(reader).rewind();
+    expect((await reader.poll({ maxRecords: 1 })).map(({ offset }) => offset)).toEqual([2]);
+    reader.seek(orders, 4);
+    await reader.poll({ maxRecords: 1 });
+    link(reader).rewind(link(reader).claim().offsets);
+    expect((await reader.poll({ maxRecords: 1 })).map(({ offset }) => offset)).toEqual([4]);
+  });
+
   it("leads back to the last seek, where there was one since", async () => {
     const { broker, consumer } = await bed();
     broker.appendSingles(orders, 6);

@@ -42,8 +42,8 @@ class FakeConsumer implements TransactionLink {
     this.told.push(offsets);
   }
 
-  rewind(): void {
-    this.told.push("rewind");
+  rewind(inDoubt?: readonly NextOffset[]): void {
+    this.told.push(inDoubt === undefined ? "rewind" : "rewind in doubt");
   }
 }
 
@@ -273,7 +273,7 @@ describe("a producer that was fenced", () => {
       });
       await refusal(done);
       expect((await refusal(sender.transaction(async () => {}))).code, fencing).toBe("PRODUCER_FENCED");
-      expect(consumer.told, fencing).toEqual(["rewind"]);
+      expect(consumer.told, fencing).toEqual([fencing === "commit" ? "rewind in doubt" : "rewind"]);
     }
   });
 });
@@ -379,6 +379,31 @@ describe("offsets of consumers", () => {
     expect(broker.committedValues(topic, 0)).toEqual([]);
   });
 
+  it("that a body threw before it could name go back too, where all transactions before it named the same consumers", async () => {
+    const { sender } = transactional();
+    const [one, two] = [new FakeConsumer("g"), new FakeConsumer("h")];
+    const commit = (...consumers: FakeConsumer[]): Promise<void> =>
+      sender.transaction(async (tx) => {
+        for (const consumer of consumers) tx.commitOffsets(consumer as never);
+      });
+    const fail = async (): Promise<void> => {
+      const done = sender.transaction(async () => {
+        throw new Error("too early");
+      });
+      await expect(done).rejects.toThrow("too early");
+    };
+    await fail();
+    await commit(one);
+    await fail();
+    expect(one.told).toEqual([one.offsets, "rewind"]);
+    await commit(two);
+    await fail();
+    await commit(one);
+    await fail();
+    // Whose turn it was nobody can say.
+    expect([one.told.length, two.told.length]).toEqual([3, 1]);
+  });
+
   it("of what is no consumer of ours are a UsageError", async () => {
     const { sender } = transactional();
     for (const wrong of [undefined, null, {}, "c", sender]) {
@@ -402,7 +427,7 @@ describe("an end that fails", () => {
     expect((await refusal(done)).message).toBe("decided; a marker is still to be written");
     // Asked for at once: what was decided is complete before the consumer asks what its group has committed.
     expect(broker.calls.slice(-2)).toEqual(["commit", "init t"]);
-    expect(consumer.told).toEqual(["rewind"]);
+    expect(consumer.told).toEqual(["rewind in doubt"]);
     broker.onCalled = () => {};
     await sender.transaction((tx) => tx.send({ topic, partition: 0, value: "b" }));
     expect(broker.committedValues(topic, 0)).toEqual(["a", "b"]);
@@ -442,15 +467,15 @@ describe("an end that fails", () => {
     await sender.transaction(async () => {});
     broker.onCall = doubt;
     expect((await refusal(transact())).message).toBe("nobody knows");
-    expect(consumer.told).toEqual(["rewind"]);
+    expect(consumer.told.splice(0)).toEqual(["rewind in doubt"]);
     expect((await refusal(transact())).message).toBe("nobody knows");
-    expect(consumer.told).toEqual(["rewind"]);
+    expect(consumer.told.splice(0)).toEqual(["rewind"]);
     broker.onCall = () => {};
     broker.onCalled = () => {};
     expect((await refusal(transact())).code).toBe("TRANSACTION_ABORTABLE");
-    expect(consumer.told).toEqual(["rewind", "rewind"]);
+    expect(consumer.told.splice(0)).toEqual(["rewind in doubt", "rewind"]);
     await transact();
-    expect(consumer.told).toHaveLength(3);
+    expect(consumer.told).toEqual([consumer.offsets]);
     expect(broker.committedValues(topic, 0)).toEqual(["a", "a"]);
   });
 
@@ -471,10 +496,17 @@ describe("an end that fails", () => {
     expect(broker.committedValues(topic, 0)).toEqual(["b"]);
   });
 
-  it("when beginning is told, and the next begins", async () => {
+  it("when beginning is told; the body runs all the same, so that it can say which consumers go back", async () => {
     const { broker, sender } = transactional();
+    const consumer = new FakeConsumer();
     broker.onCall = () => Promise.reject(new StorageError("STORAGE_FULL", "no room"));
-    expect((await refusal(sender.transaction(async () => {}))).code).toBe("STORAGE_FULL");
+    const done = sender.transaction(async (tx) => {
+      expect((await refusal(tx.send({ topic, value: "a" }))).code).toBe("STORAGE_FULL");
+      void tx.sendBatch([{ topic, value: "a" }]);
+      tx.commitOffsets(consumer as never);
+    });
+    expect((await refusal(done)).code).toBe("STORAGE_FULL");
+    expect(consumer.told).toEqual(["rewind"]);
     broker.onCall = () => {};
     await sender.transaction(async () => {});
     expect(broker.calls).toEqual(["init t", "init t"]);
