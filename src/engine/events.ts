@@ -25,6 +25,10 @@ const LEVELS: Readonly<Record<string, keyof Logger>> = {
   "directory.suspicious": "warn",
   "listener.failed": "warn",
   "maintenance.failed": "error",
+  "transaction.timedOut": "warn",
+  "transaction.late": "warn",
+  "transaction.inDoubt": "error",
+  "transaction.unknown": "warn",
   "compaction.failed": "error",
   "quota.throttled": "info",
 };

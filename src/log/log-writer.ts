@@ -60,7 +60,7 @@ export class LogWriter {
     });
     this.#flusher = new Flusher<WrittenMark>(
       {
-        written: () => this.#written(),
+        written: () => this.writtenEnd,
         sync: (mark) => this.#sync(mark),
         onDurable: (mark) => this.#onDurable(mark),
         onFailure: (error) => this.fail(error),
@@ -83,8 +83,9 @@ export class LogWriter {
   }
 
   /** The end of what is written, durable or not. */
-  get writtenEnd(): LogPosition {
-    return this.#written();
+  get writtenEnd(): WrittenMark {
+    const { active } = this.#log.segments;
+    return { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: this.#byteTotal };
   }
 
   get durableEnd(): LogPosition {
@@ -351,11 +352,6 @@ export class LogWriter {
     if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };
     if (this.#visible.offset === next.baseOffset) this.#visible = { segment: next, position: 0, offset: next.baseOffset };
     this.settling.seal(old, next, snapshot);
-  }
-
-  #written(): WrittenMark {
-    const { active } = this.#log.segments;
-    return { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: this.#byteTotal };
   }
 
   /** Earlier segments too: an acknowledgement here says that they are durable. */
