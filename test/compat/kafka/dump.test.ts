@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../../scripts/run.mjs";
 import { bytes, open } from "../../../src/index.ts";
 import { type GeneratedDirectory, type GeneratedTopic, generateDirectory } from "./generated-log.ts";
-import { type DumpedRecord, dumpedRecords } from "./kafka-dump.ts";
+import { type DumpedRecord, dumpedBatches, dumpedRecords } from "./kafka-dump.ts";
+import { writableCodecs } from "./odradek-clients.ts";
 import { filesEndingIn, logFiles } from "./partition-files.ts";
 import { SeededRandom } from "./random.ts";
 import { keep, type RawRecord, recordHash } from "./record-hash.ts";
@@ -76,12 +77,20 @@ describe(`kafka-dump-log on ${logCount} logs that Odradek wrote (ODRADEK_SEED=${
     }
   });
 
-  it("prints each record as sent, and finds every offset index and time index right", async () => {
+  it("prints each record as sent, of whatever codec and producer, and finds every offset index and time index right", async () => {
+    const codecs = new Set<string>();
+    const isIdempotent = new Set<boolean>();
     for (const { folder, records } of logs()) {
       const dump = await reader.dump(filesEndingIn(folder, [".log", ".index", ".timeindex"]), ["--print-data-log", "--deep-iteration"]);
       expectNoComplaint(dump);
       expect(dumpedRecords(dump.printed), folder).toEqual(records.map(asDumped));
+      for (const { compressionType, producerId } of dumpedBatches(dump.printed)) {
+        codecs.add(compressionType);
+        isIdempotent.add(producerId !== "-1");
+      }
     }
+    expect([...codecs].sort()).toEqual([...writableCodecs, "none"].sort());
+    expect(isIdempotent.size).toBe(2);
   });
 
   it("finds every index sane, as a broker asks at its start", async () => {

@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import type { HeaderInput, Odradek, Options, Producer, ProducerRecord, TopicConfig } from "../../../src/index.ts";
 import { bytes, open } from "../../../src/index.ts";
+import { writableCodecs } from "./odradek-clients.ts";
 import type { SeededRandom } from "./random.ts";
 import type { RawRecord } from "./record-hash.ts";
 
@@ -21,12 +22,16 @@ export interface GeneratedDirectory {
 }
 
 function topicConfig(random: SeededRandom): Options<TopicConfig> {
+  const segmentBytes = random.pick([4000, 10_000, 100_000, 1_073_741_824]);
+  // A batch that just fits as it was sent may be too large in the topic's own codec, and is then refused, as by a broker.
+  const isRoomy = segmentBytes >= 100_000;
   return {
-    segmentBytes: random.pick([4000, 10_000, 100_000, 1_073_741_824]),
+    segmentBytes,
     indexIntervalBytes: random.pick([0, 100, 500, 4096]),
     segmentIndexBytes: random.pick([120, 1200, 10_485_760]),
     messageTimestampType: random.oneIn(5) ? "LogAppendTime" : "CreateTime",
     cleanupPolicy: "delete",
+    compressionType: isRoomy && random.oneIn(3) ? random.pick([...writableCodecs, "uncompressed" as const]) : "producer",
     retentionMs: Number.POSITIVE_INFINITY,
     durability: random.oneIn(4) ? "sync" : "os",
   };
@@ -92,6 +97,8 @@ async function write(random: SeededRandom, log: Odradek, topics: readonly Genera
     lingerMs: random.pick([0, 0, 2]),
     batchSize: random.pick([0, 300, 16384]),
     acks: "all" as const,
+    compressionType: random.pick(["none" as const, "none" as const, ...writableCodecs]),
+    enableIdempotence: !random.oneIn(3),
   });
   for (const topic of topics) {
     for (let step = 4 + random.below(6); step > 0; step--) {
