@@ -50,7 +50,11 @@ export async function trySeal(
   try {
     const expectation = { nextOffset: segment.baseOffset, order: segment.contiguous ? "exact" : "rising", epochFor } as const;
     let maxTimestamp = -1;
+    let hasGaps = false;
+    let nextOffset = segment.baseOffset;
     const end = await scanBatches(core, files.log, [0, segment.byteLength], expectation, (batch) => {
+      hasGaps ||= batch.baseOffset !== nextOffset;
+      nextOffset = batch.lastOffset + 1;
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     });
     if (end.position !== segment.byteLength) return end;
@@ -74,7 +78,7 @@ export async function trySeal(
       baseOffset: segment.baseOffset,
       nextOffset: end.nextOffset,
       maxTimestamp,
-      hasGaps: !segment.contiguous,
+      hasGaps,
       logByteLength: segment.byteLength,
       logChecksums,
       txnIndexByteLength,
