@@ -40,6 +40,11 @@ export class ProducerIds {
     return producerId;
   }
 
+  /** Resolves when no block is being reserved, whatever came of it. */
+  async settled(): Promise<void> {
+    await this.#reserving?.catch(() => {});
+  }
+
   async #reserve(): Promise<void> {
     this.noteLogs();
     try {

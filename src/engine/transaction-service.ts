@@ -110,8 +110,8 @@ export class TransactionService {
       if (todo === "repeated") return null;
       return commit ? await this.#ending.commit(transaction) : await this.#ending.abort(transaction, "by its producer");
     });
-    this.#retryLater();
     if (outcome !== null) {
+      if (isPrepared(this.#coordinator.find(request.transactionalId)?.metadata.state ?? "Empty")) this.#retryLater();
       await this.#stable(outcome);
       refuseLate(outcome, request);
     }
@@ -169,6 +169,7 @@ export class TransactionService {
     this.#isClosed = true;
     this.#retryTimer?.cancel();
     await this.#turns.settled();
+    await this.#ids.settled();
     if (!mayWrite) return;
     const open = this.#coordinator.all().filter(({ metadata, isEnding }) => metadata.state === "Ongoing" && !isEnding);
     // What cannot be ended now is at the next open.

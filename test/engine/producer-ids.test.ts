@@ -88,6 +88,26 @@ function contents(directory: string): Record<string, string> {
   return found;
 }
 
+describe("a close", () => {
+  it("waits for a block that is being reserved: nothing is written when the lock is free", async () => {
+    const latency = async (): Promise<void> => {
+      for (let turns = 0; turns < 50; turns += 1) await null;
+    };
+    const life = await openEngine(crashStorage({ latency }));
+    let answer = "none";
+    fresh(life).then(
+      () => {
+        answer = "an id";
+      },
+      (error: { code: string }) => {
+        answer = error.code;
+      },
+    );
+    await life.engine.close();
+    expect(answer).toBe("an id");
+  });
+});
+
 describe("a broker's directory", () => {
   const data = fileURLToPath(new URL("../fixtures/broker/data", import.meta.url));
 
