@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { memory, nodeStorage } from "../../src/index.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { type Life, openEngine, watched } from "../simulation/engine-rig.ts";
@@ -90,10 +91,20 @@ function contents(directory: string): Record<string, string> {
 
 describe("a close", () => {
   it("waits for a block that is being reserved: nothing is written when the lock is free", async () => {
-    const latency = async (): Promise<void> => {
-      for (let turns = 0; turns < 50; turns += 1) await null;
-    };
-    const life = await openEngine(crashStorage({ latency }));
+    const disk = memory();
+    const slow: StorageDriver = new Proxy(disk, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (key === "replace") {
+          return async (from: string, to: string): Promise<void> => {
+            if (to.endsWith("odradek.json")) await new Promise((resolve) => setTimeout(resolve, 30));
+            await target.replace(from, to);
+          };
+        }
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const life = await openEngine(slow);
     let answer = "none";
     fresh(life).then(
       () => {
