@@ -1,4 +1,5 @@
 /** What a batch was given in the log, now or when its producer sent it first. */
+import type { OpenedLog } from "./opened-log.ts";
 import { hasProducer, type ProducerTable } from "./producer-table.ts";
 
 export interface Appended {
@@ -19,4 +20,11 @@ export function repeated(batch: Uint8Array, producers: ProducerTable, isLogAppen
   if (first === null) return null;
   const { baseOffset, lastOffset, timestamp } = first;
   return { baseOffset, lastOffset, logAppendTime: isLogAppendTime ? timestamp : -1, byteLength: 0, isDuplicate: true };
+}
+
+/** Of a batch that was just written to the active segment, all of it. */
+export function noteProducer(log: OpenedLog, batch: Uint8Array, baseOffset: number, lastOffset: number, maxTimestamp: number): void {
+  if (!hasProducer(batch)) return;
+  const aborted = log.producers.admit(batch, 0, baseOffset, lastOffset, maxTimestamp);
+  if (aborted !== null) log.abortedTransactions.add(log.segments.active, aborted);
 }

@@ -6,11 +6,10 @@ import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-ba
 import { errnoOf } from "../storage/errno.ts";
 import { retriable } from "./append-failure.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
-import { type Appended, repeated } from "./appended.ts";
+import { type Appended, noteProducer, repeated } from "./appended.ts";
 import { flushIsDue } from "./flush-policy.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
-import { hasProducer } from "./producer-table.ts";
 import { rollReason } from "./roll-policy.ts";
 import { Segment } from "./segment.ts";
 import { Settling } from "./settling.ts";
@@ -224,10 +223,7 @@ export class LogWriter {
       return this.#undo(active, error);
     }
     active.admit(files, batch.length, lastOffset, maxTimestamp, config.indexIntervalBytes);
-    if (hasProducer(batch)) {
-      const aborted = this.#log.producers.admit(batch, 0, baseOffset, lastOffset, maxTimestamp);
-      if (aborted !== null) this.#log.abortedTransactions.add(active, aborted);
-    }
+    noteProducer(this.#log, batch, baseOffset, lastOffset, maxTimestamp);
     if (this.#byteTotal === this.#durable.byteTotal) this.#unflushedSinceMs = context.clock.monotonic();
     this.#byteTotal += batch.length;
     if (config.durability === "os") this.#show({ segment: active, position: active.byteLength, offset: lastOffset + 1 });
