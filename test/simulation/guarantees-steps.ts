@@ -17,6 +17,7 @@ const TRANSACTIONAL = ["t0", "t1"] as const;
 /** Of the event loop: after so many a commit is taken to wait for another transaction, and after so many something is taken to hang. */
 const TURNS_BLOCKED = 20;
 const TURNS_MAX = 20_000;
+const TURNS_DEAD = 500;
 
 export interface Place {
   readonly topic: string;
@@ -115,7 +116,8 @@ export class GuaranteesRun {
 
   /** On a machine that is dead: what can still be answered is; a commit that waits for another transaction's end never will be. */
   async lastWords(): Promise<void> {
-    for (let turns = 0; turns < TURNS_BLOCKED && this.#waiting.size > 0; turns += 1) await settled();
+    // Long enough that nothing of it goes on in the next life, and draws from its chance.
+    for (let turns = 0; turns < TURNS_DEAD && this.#waiting.size > 0; turns += 1) await settled();
   }
 
   /** A commit is answered when readers may see it, so it waits for transactions that were open before it: these are ended when nothing else moves. */

@@ -313,7 +313,7 @@ export class GuaranteesWorld {
     if (offset !== null && offset < marks.logStartOffset) return true;
     if (!GUARANTEE_TOPICS[name.split("/")[0] as string]?.cleanupPolicy?.startsWith("compact")) return false;
     if (this.#passesSince(record).length === 0) return false;
-    if (this.stateOf(record) === "aborted") return true;
+    if (this.stateOf(record) === "aborted" || this.#mayHaveTimedOut(record)) return true;
     if (record.value === null && this.#horizonMayHavePassed(record)) return true;
     for (const other of kept.sent.values()) {
       if (other.id === record.id || other.key !== record.key) continue;
@@ -324,6 +324,11 @@ export class GuaranteesWorld {
       if (otherOffset !== null && (offset === null || otherOffset > offset)) return true;
     }
     return false;
+  }
+
+  #mayHaveTimedOut({ transaction }: KeptRecord): boolean {
+    const facts = transaction === null ? undefined : this.transactions.get(transaction);
+    return facts?.state === "open" && this.mayBeExpired(facts);
   }
 
   #horizonMayHavePassed(record: KeptRecord): boolean {
