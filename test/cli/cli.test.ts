@@ -422,7 +422,7 @@ describe("a command line that is wrong", () => {
     ["consume u -e", 1, "UNKNOWN_TOPIC_OR_PARTITION"],
     ["produce t -p 9", 1, "expected a partition"],
     ["produce t -H novalue", 2, "name=value"],
-    ["produce t -z gzip", 2, "Allowed choices are none"],
+    ["produce t -z brotli", 2, "Allowed choices are none, gzip, snappy, lz4, zstd"],
     ["produce t nofile.txt", 1, "ENOENT"],
     ["topics create ../x", 2, "INVALID_TOPIC_EXCEPTION"],
     ["topics create CON", 2, "INVALID_TOPIC_EXCEPTION"],
