@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 import { modulesFolder } from "./emit.mjs";
 
 const entries = ["index", "index.browser", "index.workerd", "index.edge", "testing/index", "cli"];
@@ -18,13 +18,15 @@ const entries = ["index", "index.browser", "index.workerd", "index.edge", "testi
 export async function bundle(root) {
   const from = join(root, modulesFolder);
   const dist = join(root, "dist");
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: entries.map((name) => ({ in: join(from, `${name}.js`), out: name })),
     outdir: dist,
     chunkNames: "[name]-[hash]",
     bundle: true,
     splitting: true,
     write: false,
+    metafile: true,
+    absWorkingDir: root,
     format: "esm",
     platform: "neutral",
     target: "es2022",
@@ -43,11 +45,22 @@ export async function bundle(root) {
   if (lost.length > 0) return { files: [], problems: `the bundles import what is not there: ${[...new Set(lost)].join(", ")}` };
   // Chunks before the entries that name them: whoever loads dist at this moment finds it whole.
   const isEntry = ({ path }) => entries.includes(relative(dist, path).replace(/\.js$/, ""));
+  const ofCli = new Set(onlyOfCli(metafile).map((name) => join(root, name)));
   for (const { path, text } of [...outputFiles].sort((left, right) => Number(isEntry(left)) - Number(isEntry(right)))) {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    writeFileSync(
+      path,
+      ofCli.has(path) ? transformSync(text, { format: "esm", target: "es2022", charset: "utf8", minify: true }).code : text,
+    );
   }
   return { files, problems: "" };
+}
+
+/** What the command line alone loads: nobody reads a stack trace of it, and short names there leave room for what others import. */
+function onlyOfCli({ outputs }) {
+  return Object.entries(outputs)
+    .filter(([, { inputs }]) => Object.keys(inputs).every((name) => /(^|\/)cli(\/|\.js$)/.test(name)))
+    .map(([name]) => name);
 }
 
 /** Other people's work ships as it was bundled, each with its licence beside it: see build-vendor.mjs. */
