@@ -157,7 +157,9 @@ class Walk {
     const { context, facts, epochs, readOnly, spec } = this.#input;
     const { files } = segment;
     const isExact = facts !== null && segment.contiguous;
-    if (isLater && (isExact ? segment.baseOffset !== this.acceptedOffset : segment.baseOffset < this.acceptedOffset)) {
+    // Whoever compacts keeps the batch before the active segment: offsets that are missing there were lost with the power.
+    const isTornRoll = facts !== null && segment === this.#input.segments.at(-1) && segment.byteLength === 0;
+    if (isLater && (isExact || isTornRoll ? segment.baseOffset !== this.acceptedOffset : segment.baseOffset < this.acceptedOffset)) {
       const detail = `expected a segment that begins at offset ${this.acceptedOffset}, found ${segment.baseOffset}`;
       return { position: 0, nextOffset: this.acceptedOffset, reason: "order", detail };
     }

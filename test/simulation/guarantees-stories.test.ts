@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { ProducerIdentity } from "../../src/api/broker.ts";
 import { crashStorage } from "../../src/testing/crash-storage.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { NOW_MS } from "./engine-rig.ts";
 import { DELETE_RETENTION_MS, GUARANTEE_TOPICS, openSubject, readFromStart, type Subject, sendRecords } from "./guarantees-rig.ts";
 
@@ -55,6 +56,47 @@ class Story {
     return Object.fromEntries(records.filter(({ key }) => key !== "roll").map(({ key, value }) => [key, value]));
   }
 }
+
+describe("a compacted topic whose power went in the middle of a roll", () => {
+  it("ends where its last batch does, not where an empty segment begins", async () => {
+    // The new segment's name had come to the disk, the last batch of the one before had not. Gaps are legal where compaction may have
+    // been, so nothing was cut: the log ended at the new name, and a reader before it was given nothing and never got there.
+    const disk = crashStorage();
+    const subject = await openSubject(disk, 1, NOW_MS);
+    await subject.broker.createTopic({ topic: "quick", partitions: 1, config: GUARANTEE_TOPICS["quick"] ?? {} });
+    const at = { topic: "quick", partition: 0 };
+    const send = (id: number): Promise<number> =>
+      sendRecords(subject, at, [{ id, key: `${id}`, value: "v".repeat(120), timestamp: NOW_MS }]);
+    const logAt = (offset: number): string => `quick-0/${`${offset}`.padStart(20, "0")}.log`;
+    await send(1);
+    const stateBefore = disk.peek("quick-0/odradek.state") as Uint8Array;
+    const lengths = [disk.peek(logAt(0))?.length as number];
+    let rolledAt = 0;
+    for (let offset = 1; rolledAt === 0; offset += 1) {
+      await send(offset + 1);
+      lengths.push(disk.peek(logAt(0))?.length as number);
+      if (disk.peek(logAt(offset)) !== null) rolledAt = offset;
+    }
+    // Of the batches before the roll the last did not come to the disk, and of the new segment the name alone.
+    const next = disk.crash(new SeededRandom(1), { kind: "process" });
+    const change = async (name: string, bytes: Uint8Array | null, byteLength: number): Promise<void> => {
+      const file = await next.open(name, { create: "no" });
+      file.truncate(byteLength);
+      if (bytes !== null) file.writeAt(bytes, 0);
+      await file.sync();
+      await file.close();
+    };
+    await change(logAt(0), null, lengths[rolledAt - 2] as number);
+    await change(logAt(rolledAt), null, 0);
+    await change("quick-0/odradek.state", stateBefore, 0);
+    const again = await openSubject(next, 2, NOW_MS);
+    const { marks, records } = await readFromStart(again, "quick", 0, "readCommitted");
+    expect(records).toHaveLength(rolledAt - 1);
+    expect(marks.logEndOffset).toBe(rolledAt - 1);
+    expect(await sendRecords(again, at, [{ id: 99, key: "99", value: "v", timestamp: NOW_MS }])).toBe(rolledAt - 1);
+    await again.broker.close();
+  });
+});
 
 describe("compaction of a producer's transactions", () => {
   it("takes the records of a committed one for committed when an earlier one was aborted before the dirty part", async () => {

@@ -397,9 +397,10 @@ export class GuaranteesWorld {
 
   /** Not there after an open: compacted away, which is remembered, or lost, and then it must not come again. */
   #forget(name: string, record: KeptRecord, kept: KeptPartition, logStart: number): void {
-    if (record.offset === null || this.#mayBeLost(record)) {
-      // It was not answered, and may still be sent again.
-      if (record.offset === null && this.#isPending(name, record.id)) return;
+    if (this.#isPending(name, record.id)) {
+      // Its sender was not answered, and may send it again, gone or not.
+      if (this.#mayBeLost(record)) record.offset = null;
+    } else if (record.offset === null || this.#mayBeLost(record)) {
       kept.sent.delete(record.id);
       // Its sender begins anew: whatever follows in its sequence is no longer what the broker expects.
       for (const client of this.clients.values()) {

@@ -370,7 +370,7 @@ export class LyingBroker {
   }
 
   #marks(partition: PartitionDisk): Watermarks {
-    const lastStableOffset = Math.min(partition.end, ...partition.open.values());
+    const lastStableOffset = Math.max(partition.start, Math.min(partition.end, ...partition.open.values()));
     return { logStartOffset: partition.start, lastStableOffset, highWatermark: partition.end, logEndOffset: partition.end };
   }
 
