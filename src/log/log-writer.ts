@@ -1,17 +1,17 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
 import type { Durability } from "../api/bytes.ts";
-import type { Timer } from "../base/clock.ts";
 import { OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
 import { errnoOf } from "../storage/errno.ts";
 import { retriable } from "./append-failure.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
 import { type Appended, noteProducer, repeated } from "./appended.ts";
-import { flushIsDue } from "./flush-policy.ts";
+import { FlushRequests } from "./flush-requests.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { rollReason } from "./roll-policy.ts";
 import { Segment } from "./segment.ts";
+import { syncSegments } from "./segment-sync.ts";
 import { Settling } from "./settling.ts";
 
 interface WrittenMark extends LogPosition {
@@ -26,12 +26,11 @@ export class LogWriter {
   readonly #log: OpenedLog;
   readonly #notify: () => void;
   readonly #flusher: Flusher<WrittenMark>;
+  readonly #flushRequests: FlushRequests;
   readonly #queue: AppendQueue<Appended> = new AppendQueue();
   #durable: WrittenMark;
   #visible: LogPosition;
   #byteTotal = 0;
-  #unflushedSinceMs = 0;
-  #flushTimer: Timer | null = null;
   #epoch: number;
   /** A roll, an epoch or a cut is under way: whoever comes waits. */
   #busy: Promise<void> | null = null;
@@ -60,12 +59,18 @@ export class LogWriter {
     this.#flusher = new Flusher<WrittenMark>(
       {
         written: () => this.writtenEnd,
-        sync: (mark) => this.#sync(mark),
+        sync: (mark) => syncSegments(log, this.#durable.segment, mark.segment),
         onDurable: (mark) => this.#onDurable(mark),
         onFailure: (error) => this.fail(error),
       },
       active.nextOffset,
     );
+    this.#flushRequests = new FlushRequests({
+      clock: log.context.clock,
+      config: log.spec.config,
+      unflushed: () => ({ byteLength: this.#byteTotal - this.#durable.byteTotal, recordCount: this.logEndOffset - this.#durable.offset }),
+      request: () => this.#flusher.request(),
+    });
   }
 
   get failure(): OdradekError | null {
@@ -113,9 +118,8 @@ export class LogWriter {
 
   /** The topic's settings have changed: what is written and not flushed goes by the new ones from now on. */
   settingsChanged(): void {
-    this.#flushTimer?.cancel();
-    this.#flushTimer = null;
-    if (this.#failure === null && this.#byteTotal > this.#durable.byteTotal) this.#requestFlush();
+    this.#flushRequests.cancel();
+    if (this.#failure === null && this.#byteTotal > this.#durable.byteTotal) this.#flushRequests.consider();
   }
 
   /** Makes everything written so far durable, whatever the topic's level. */
@@ -147,7 +151,7 @@ export class LogWriter {
   /** Whoever still waits is told `error`; nothing is written from now on. */
   stop(error: OdradekError): void {
     this.#failure ??= error;
-    this.#flushTimer?.cancel();
+    this.#flushRequests.cancel();
     this.#flusher.fail(error);
     this.#queue.rejectAll(error);
   }
@@ -224,28 +228,11 @@ export class LogWriter {
     }
     active.admit(files, batch.length, lastOffset, maxTimestamp, config.indexIntervalBytes);
     noteProducer(this.#log, batch, baseOffset, lastOffset, maxTimestamp);
-    if (this.#byteTotal === this.#durable.byteTotal) this.#unflushedSinceMs = context.clock.monotonic();
+    if (this.#byteTotal === this.#durable.byteTotal) this.#flushRequests.beginAge();
     this.#byteTotal += batch.length;
     if (config.durability === "os") this.#show({ segment: active, position: active.byteLength, offset: lastOffset + 1 });
-    this.#requestFlush();
+    this.#flushRequests.consider();
     return { baseOffset, lastOffset, logAppendTime, byteLength: batch.length, isDuplicate: false };
-  }
-
-  #requestFlush(): void {
-    const { context, spec } = this.#log;
-    const unflushed = {
-      byteLength: this.#byteTotal - this.#durable.byteTotal,
-      recordCount: this.logEndOffset - this.#durable.offset,
-      ageMs: context.clock.monotonic() - this.#unflushedSinceMs,
-    };
-    const config = spec.config();
-    if (flushIsDue(unflushed, config)) this.#flusher.request();
-    else if (this.#flushTimer === null && config.flushMs !== Number.POSITIVE_INFINITY) {
-      this.#flushTimer = context.clock.after(config.flushMs - unflushed.ageMs, () => {
-        this.#flushTimer = null;
-        if (this.#failure === null) this.#flusher.request();
-      });
-    }
   }
 
   /** Cuts what part of a batch was written. A full disk is routine: the partition lives if the cut is durable. */
@@ -350,29 +337,13 @@ export class LogWriter {
     this.settling.seal(old, next, snapshot);
   }
 
-  /** Earlier segments too: an acknowledgement here says that they are durable. */
-  async #sync(mark: WrittenMark): Promise<void> {
-    const { context, segments, spec } = this.#log;
-    const syncs: (Promise<void> | undefined)[] = [];
-    const covered = segments.from(this.#durable.segment).filter((segment) => segment.baseOffset <= mark.segment.baseOffset);
-    const newlyMade = covered.filter((segment) => segment.directoryUnflushed);
-    for (const segment of covered) {
-      if (!segment.unflushed) continue;
-      segment.unflushed = false;
-      syncs.push(segment.files?.log.sync());
-    }
-    if (newlyMade.length > 0) syncs.push(context.storage.syncDirectory(spec.directory));
-    await all(syncs);
-    for (const segment of newlyMade) segment.directoryUnflushed = false;
-  }
-
   #onDurable(mark: WrittenMark): void {
     // The mark may name a segment that was rolled meanwhile and ends there.
     const { active } = this.#log.segments;
     const moved = mark.segment !== active && mark.offset === active.baseOffset ? { ...mark, segment: active, position: 0 } : mark;
     const flushedByteLength = mark.byteTotal - this.#durable.byteTotal;
     this.#durable = moved;
-    this.#unflushedSinceMs = this.#log.context.clock.monotonic();
+    this.#flushRequests.beginAge();
     this.settling.noteDurable(flushedByteLength);
     if (moved.offset > this.#visible.offset || (moved.offset === this.#visible.offset && moved.segment !== this.#visible.segment))
       this.#show(moved);
@@ -389,10 +360,4 @@ export class LogWriter {
     const { topic, partition } = this.#log.spec;
     this.#log.context.emit(type, { partition: { topic, partition }, ...fields });
   }
-}
-
-/** Waits for all of them, then throws the first failure: no flush is left in flight behind an error. */
-async function all(works: readonly (Promise<void> | undefined)[]): Promise<void> {
-  const results = await Promise.allSettled(works);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
 }

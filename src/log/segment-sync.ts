@@ -1,0 +1,24 @@
+/** Makes segments durable: what was written to their logs, and the names of those that are new. */
+import type { OpenedLog } from "./opened-log.ts";
+import type { Segment } from "./segment.ts";
+
+/** Both and all between them: an acknowledgement in the last one says that the earlier ones are durable. */
+export async function syncSegments({ context, segments, spec }: OpenedLog, first: Segment, last: Segment): Promise<void> {
+  const syncs: (Promise<void> | undefined)[] = [];
+  const covered = segments.from(first).filter((segment) => segment.baseOffset <= last.baseOffset);
+  const newlyMade = covered.filter((segment) => segment.directoryUnflushed);
+  for (const segment of covered) {
+    if (!segment.unflushed) continue;
+    segment.unflushed = false;
+    syncs.push(segment.files?.log.sync());
+  }
+  if (newlyMade.length > 0) syncs.push(context.storage.syncDirectory(spec.directory));
+  await all(syncs);
+  for (const segment of newlyMade) segment.directoryUnflushed = false;
+}
+
+/** Waits for all of them, then throws the first failure: no flush is left in flight behind an error. */
+async function all(works: readonly (Promise<void> | undefined)[]): Promise<void> {
+  const results = await Promise.allSettled(works);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
