@@ -20,7 +20,7 @@ interface WrittenMark extends LogPosition {
 }
 
 /** What stands between a batch and the file. */
-type Obstacle = "epoch" | "roll" | "room";
+type Obstacle = "epoch" | "durability" | "roll" | "room";
 
 export class LogWriter {
   readonly #log: OpenedLog;
@@ -190,6 +190,7 @@ export class LogWriter {
     const { context, spec, segments, nextEpoch } = this.#log;
     if (nextEpoch !== null) return "epoch";
     const config = spec.config();
+    if (config.durability !== this.#log.writtenAs) return "durability";
     const { active } = segments;
     const unflushedBytes = this.#byteTotal - this.#durable.byteTotal;
     if (unflushedBytes > 0 && unflushedBytes + batch.length > context.maxUnflushedBytes && config.durability === "sync") return "room";
@@ -287,7 +288,7 @@ export class LogWriter {
         const obstacle = this.#obstacle(next.batch, next.verdict);
         if (obstacle !== null) {
           if (obstacle === "room") this.#flusher.request();
-          else this.#begin(obstacle === "epoch" ? this.#beginEpoch() : this.#roll());
+          else this.#begin(this.#clear(obstacle));
           return;
         }
         this.#queue.take();
@@ -300,6 +301,25 @@ export class LogWriter {
         const isTheirs = error instanceof UsageError || error instanceof ProducerStateError;
         next.reject(isTheirs ? error : retriable(error, this.#log.spec.directory));
       }
+    }
+  }
+
+  #clear(obstacle: Exclude<Obstacle, "room">): Promise<void> {
+    if (obstacle === "epoch") return this.#beginEpoch();
+    return obstacle === "durability" ? this.#beginDurability() : this.#roll();
+  }
+
+  /** The state says it before a batch is written under it: a torn end is judged by it, whatever the settings are by then. */
+  async #beginDurability(): Promise<void> {
+    await this.flush();
+    const before = this.#log.writtenAs;
+    this.#log.writtenAs = this.#log.spec.config().durability;
+    try {
+      await this.settling.save();
+    } catch (error) {
+      this.#log.writtenAs = before;
+      if (errnoOf(error) === "EIO") this.fail(error);
+      throw error;
     }
   }
 

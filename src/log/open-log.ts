@@ -53,7 +53,8 @@ async function createFiles(context: LogContext, spec: PartitionSpec, state: Part
   const snapshots = new ProducerSnapshots(context, spec, []);
   const books = booksOf({ context, spec, snapshots }, segments, new ProducerTable(directory), new Map());
   const log = { context, spec, ...books, epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
-  const opened: OpenedLog = { ...log, withoutProducers: true, txnIndex: null, endProblem: null, unreadableFrom: null };
+  const writtenAs = spec.config().durability;
+  const opened: OpenedLog = { ...log, writtenAs, withoutProducers: true, txnIndex: null, endProblem: null, unreadableFrom: null };
   await state.writeDurably(durableFacts(opened, { segment: active, position: 0, offset: 0 }, 0));
   await storage.syncDirectory(directory);
   await storage.syncDirectory("");
@@ -109,7 +110,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       const books = booksOf(source, segments, producers, entries);
       const log = { context, spec, ...books, epochs, state, logStartOffset, recoveryPoint: active.nextOffset, nextEpoch };
       const txnIndex = books.abortedTransactions.durable(active.baseOffset, active.nextOffset);
-      return { ...log, withoutProducers: producers.size === 0, txnIndex, endProblem: null, unreadableFrom: null };
+      const writtenAs = facts?.writtenAs ?? "sync";
+      return { ...log, writtenAs, withoutProducers: producers.size === 0, txnIndex, endProblem: null, unreadableFrom: null };
     }
     const recovered = await recover({ context, spec, segments, facts, epochs, snapshots, names: files.names, readOnly });
     const behind =
@@ -125,7 +127,9 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     const { recoveryPoint, nextEpoch, endProblem, unreadableFrom } = recovered;
     const ends = { logStartOffset, recoveryPoint, nextEpoch, endProblem, unreadableFrom };
     const txnIndex = books.abortedTransactions.durable(active.baseOffset, active.nextOffset);
-    const log: OpenedLog = { context, spec, ...books, epochs, state, ...ends, withoutProducers: books.producers.size === 0, txnIndex };
+    const withoutProducers = books.producers.size === 0;
+    const writtenAs = spec.config().durability;
+    const log: OpenedLog = { context, spec, ...books, epochs, state, ...ends, withoutProducers, txnIndex, writtenAs };
     if (!readOnly && recovered.endProblem === null) {
       await state.writeDurably(
         durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset),

@@ -1,4 +1,5 @@
 /** What opening a partition yields and its writer, reader and retention share: the segments, the books, and what was found. */
+import type { TopicConfig } from "../api/topic.ts";
 import type { OdradekError } from "../base/errors.ts";
 import type { AbortedTransactions } from "./aborted-transactions.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
@@ -28,6 +29,8 @@ export interface OpenedLog {
   withoutProducers: boolean;
   /** What is durable of the transaction index of the segment that holds the recovery point. */
   txnIndex: DurableTransactionIndex | null;
+  /** The durability that what is not flushed is written under, and that is durable in the state before the first batch of it. */
+  writtenAs: TopicConfig["durability"];
   /** The epoch to begin before the first append; null: the latest goes on. */
   nextEpoch: number | null;
   /** Why nothing may be appended: the end of the log is not certain. Reads go on. */

@@ -253,7 +253,8 @@ async function judge(
     return damage(segment.logName, bytes, [end.nextOffset, durable.offset - 1], `${what}; offsets up to ${durable.offset} were durable`);
   }
   const config = spec.config();
-  if (config.durability === "os" && facts !== null) return null;
+  // The settings may be others by now; states of before do not say how it was written.
+  if (facts !== null && (facts.writtenAs === "os" || config.durability === "os")) return null;
   // One batch may be larger than the window that bounds what is unflushed.
   const windowByteLength = Math.max(context.maxUnflushedBytes, config.maxMessageBytes);
   let beyond = end.position + windowByteLength;

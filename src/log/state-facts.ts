@@ -14,5 +14,6 @@ export function durableFacts(log: OpenedLog, durable: LogPosition, highWatermark
     activeSegment: null,
     withoutProducers: log.withoutProducers,
     txnIndex: log.txnIndex,
+    writtenAs: log.writtenAs,
   };
 }

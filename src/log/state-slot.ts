@@ -1,5 +1,6 @@
 /** One slot of `odradek.state` as bytes: its facts, its generation, its checksum, and the block checksums that belong to it. */
 import type { Bytes } from "../api/bytes.ts";
+import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
 import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
@@ -21,6 +22,8 @@ export interface PartitionStateFacts {
   readonly withoutProducers: boolean;
   /** What is durable of the `.txnindex` of the segment that holds the recovery point; null: there is none, or nothing in it. */
   readonly txnIndex: DurableTransactionIndex | null;
+  /** How what stands behind the durable end was written: as much as it likes of "os" may be torn, a window's worth of "sync". */
+  readonly writtenAs: TopicConfig["durability"];
 }
 
 /** What of a segment's `.txnindex` needs no walk to be believed. */
@@ -105,6 +108,7 @@ const CLEANLY_CLOSED = 1;
 const HAS_ACTIVE_SEGMENT = 2;
 const WITHOUT_PRODUCERS = 4;
 const HAS_TXN_INDEX = 8;
+const WRITTEN_AS_OS = 16;
 
 export function slotAt(index: number): number {
   return index * PAGE_BYTE_LENGTH;
@@ -147,7 +151,8 @@ export function encodeSlot(slot: Pick<StateSlot, "generation" | "topicId" | "par
   writeInt64(view, DURABLE_OFFSET_AT, facts.durableEndOffset);
   const { activeSegment: active, txnIndex } = facts;
   const flags = (facts.cleanlyClosed ? CLEANLY_CLOSED : 0) | (active === null ? 0 : HAS_ACTIVE_SEGMENT);
-  view.setUint32(FLAGS_AT, flags | (facts.withoutProducers ? WITHOUT_PRODUCERS : 0) | (txnIndex === null ? 0 : HAS_TXN_INDEX));
+  const end = (txnIndex === null ? 0 : HAS_TXN_INDEX) | (facts.writtenAs === "os" ? WRITTEN_AS_OS : 0);
+  view.setUint32(FLAGS_AT, flags | (facts.withoutProducers ? WITHOUT_PRODUCERS : 0) | end);
   if (txnIndex !== null) {
     writeInt64(view, DURABLE_TXN_BASE_AT, txnIndex.baseOffset);
     view.setUint32(DURABLE_TXN_LENGTH_AT, txnIndex.byteLength);
@@ -194,6 +199,7 @@ export function decodeSlot(bytes: Uint8Array, core: Core): StateSlot | string | 
       activeSegment: active,
       withoutProducers: (flags & WITHOUT_PRODUCERS) !== 0,
       txnIndex: (flags & HAS_TXN_INDEX) === 0 ? null : txnIndexOf(view),
+      writtenAs: (flags & WRITTEN_AS_OS) === 0 ? "sync" : "os",
     },
     blockByteLength: active === null ? 0 : blockCount(active.logByteLength) * CHECKSUM_BYTE_LENGTH,
     blockChecksum: view.getUint32(BLOCKS_CRC_AT),

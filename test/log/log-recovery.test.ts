@@ -128,6 +128,51 @@ describe("recovery (C9)", () => {
     await again.log.close(false);
   });
 
+  // A topic may be "os" by a default of the engine alone. Opened without that default, what a loss of power had torn of it was
+  // taken for damage of a "sync" topic, and nothing could be appended until someone repaired it.
+  it.each(["as os from its creation", "as os since a clean reopening", "as os since its settings changed"])(
+    "judges a torn end by the durability it was written under, not by the one it is opened with: %s",
+    async (how) => {
+      const storage = memory();
+      const osConfig: RigOptions = { ...OPTIONS, config: { ...OPTIONS.config, durability: "os" } };
+      const first = await created(storage, how === "as os from its creation" ? osConfig : OPTIONS);
+      let { log } = first;
+      if (how === "as os since a clean reopening") {
+        await log.close(true);
+        ({ log } = await opened(storage, { ...osConfig, cleanShutdown: true }));
+      } else if (how === "as os since its settings changed") {
+        Object.assign(first.config, osConfig.config);
+        log.settingsChanged();
+      }
+      for (let index = 0; index < 40; index += 1) await append(log, [{ value: `value ${index}`.padEnd(50, "x"), timestamp: NOW_MS }]);
+      const batchByteLength = log.byteLength / 40;
+      await change(storage, LOG, (file) => file.writeAt(new Uint8Array([0xff]), batchByteLength * 5 + 70));
+      const again = await opened(storage, OPTIONS);
+      expect(again.log.failure).toBeNull();
+      expect(again.log.watermarks.logEndOffset).toBe(5);
+      await send(again.log, "goes on");
+      await again.log.close(false);
+    },
+  );
+
+  it("judges the end of a topic that became sync again as strictly as any: what was flushed under os is durable first", async () => {
+    const storage = memory();
+    const { log, config } = await created(storage, { ...OPTIONS, config: { ...OPTIONS.config, durability: "os" } });
+    for (let index = 0; index < 10; index += 1) await append(log, [{ value: `value ${index}`.padEnd(50, "x"), timestamp: NOW_MS }]);
+    const state = await bytesOf(storage, "orders-0/odradek.state");
+    Object.assign(config, { durability: "sync" });
+    log.settingsChanged();
+    await send(log, "sync");
+    expect(log.watermarks.highWatermark).toBe(11);
+    expect(await bytesOf(storage, "orders-0/odradek.state")).not.toEqual(state);
+    const batchByteLength = Math.floor(log.byteLength / 11);
+    await change(storage, LOG, (file) => file.writeAt(new Uint8Array([0xff]), batchByteLength * 5 + 70));
+    const again = await opened(storage, OPTIONS);
+    expect(again.events.filter((event) => event.type === "recovery.cut")).toEqual([]);
+    expect(again.log.watermarks.logEndOffset).toBe(11);
+    await again.log.close(false);
+  });
+
   it("never brings back a batch of an older epoch that a shorter append left behind (zombie tails)", async () => {
     const storage = await died();
     const whole = await bytesOf(storage, LOG);

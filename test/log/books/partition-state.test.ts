@@ -34,6 +34,7 @@ function facts(step: number, clean = false): PartitionStateFacts {
       : null,
     withoutProducers: step % 3 === 0,
     txnIndex: step % 4 === 0 ? null : { baseOffset: step * 19, byteLength: step * 34, checksum: 0xffff_fff0 - step },
+    writtenAs: step % 5 === 0 ? "os" : "sync",
   };
 }
 
@@ -58,6 +59,7 @@ describe("the partition state", () => {
       txnIndex: fc.option(
         fc.record({ baseOffset: fc.maxSafeNat(), byteLength: fc.nat(), checksum: fc.integer({ min: 0, max: 0xffff_ffff }) }),
       ),
+      writtenAs: fc.constantFrom("os" as const, "sync" as const),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(any, fc.boolean()), { minLength: 1, maxLength: 8 }), async (writes) => {
