@@ -24,7 +24,17 @@ import {
   RECORD_COUNT_AT,
 } from "../record/layout";
 import { attributesAt, keyAt, keyLength, offsetDeltaAt, readRecord, recordEnd, timestampDelta, valueLength } from "../record/record";
-import { offsetOf, putOffset } from "./offset-map";
+import {
+  addWaiting,
+  forgetWaiting,
+  offsetOfWaiting,
+  putWaiting,
+  touchWaiting,
+  WAITING_MAX,
+  waitingCount,
+  waitingOffset,
+  waitingTag,
+} from "./offset-map";
 
 const enum Outcome {
   UNCHANGED = 0,
@@ -46,25 +56,49 @@ const LATEST_OFFSET_SLOT = 3;
 const LOST: u8 = 1;
 const KEPT: u8 = 0;
 
+/** Beside the place of a record's attributes, which has 32 bits. */
+const TOMBSTONE_TAG: u64 = 1 << 32;
+const COPIED_HERE_MAX: usize = 1024;
+
 /** Puts the keys of records from `startOffset` on into the map. Answers 1 when all are in, 0 when the map is full; the latest offset put is in the mailbox. */
 export function mapRecords(at: usize, byteLength: i32, startOffset: i64): i32 {
   const recordCount = openBatch(at, byteLength);
   if (recordCount < 0) return recordCount;
-  let latest: i64 = -1;
+  latestPut = -1;
+  forgetWaiting();
   let isFull = false;
+  let latestUnkeyed: i64 = -1;
   for (let i = 0; i < recordCount; i++) {
     if (!nextRecord()) return Status.MALFORMED;
     const offset = recordOffset();
     if (offset < startOffset) continue;
-    if (keyLength >= 0 && !putOffset(keyAt, keyLength, offset)) {
-      isFull = true;
-      break;
+    if (keyLength < 0) {
+      latestUnkeyed = offset;
+      continue;
     }
-    latest = offset;
+    addWaiting(keyAt, keyLength, offset, 0);
+    if (waitingCount < WAITING_MAX) continue;
+    isFull = !putAllWaiting();
+    if (isFull) break;
   }
   if (!isFull && !isAtEnd()) return Status.MALFORMED;
-  answerNumber(LATEST_OFFSET_SLOT, <f64>latest);
+  if (!isFull) isFull = !putAllWaiting();
+  answerNumber(LATEST_OFFSET_SLOT, <f64>(isFull ? latestPut : max(latestPut, latestUnkeyed)));
   return isFull ? 0 : 1;
+}
+
+let latestPut: i64 = -1;
+
+/** False: the map is full; the rest waits no more. */
+function putAllWaiting(): bool {
+  touchWaiting();
+  const count = waitingCount;
+  forgetWaiting();
+  for (let i = 0; i < count; i++) {
+    if (!putWaiting(i)) return false;
+    latestPut = waitingOffset(i);
+  }
+  return true;
 }
 
 /** Filters the batch at `at`; what is left of it, if it must be written anew, goes to `into`. Answers the outcome. */
@@ -87,23 +121,23 @@ export function filterRecords(
   const baseTimestamp = loadI64(at + BASE_TIMESTAMP_AT);
   const keepsTombstones = !hasHorizon || now < baseTimestamp;
 
-  let keptCount = 0;
-  let keptTombstone = false;
+  keptCount = 0;
+  keptTombstone = false;
+  forgetWaiting();
   for (let i = 0; i < recordCount; i++) {
     if (!nextRecord()) return Status.MALFORMED;
-    let stays: bool;
-    if (flags & DISCARD_RECORDS) stays = false;
-    else if (isControl) stays = true;
-    else {
-      const offset = recordOffset();
-      stays =
-        offset > latestOffset || (keyLength >= 0 && (valueLength >= 0 || keepsTombstones) && offset >= offsetOf(keyAt, keyLength));
+    let stays = false;
+    if (!(flags & DISCARD_RECORDS)) {
+      stays = isControl || recordOffset() > latestOffset;
+      if (!stays && keyLength >= 0 && (valueLength >= 0 || keepsTombstones)) {
+        addWaiting(keyAt, keyLength, recordOffset(), <u64>attributesAt | (valueLength < 0 ? TOMBSTONE_TAG : 0));
+        if (waitingCount == WAITING_MAX) judgeAllWaiting();
+        continue;
+      }
     }
-    store<u8>(attributesAt, stays ? KEPT : LOST);
-    if (!stays) continue;
-    keptCount++;
-    if (valueLength < 0) keptTombstone = true;
+    mark(attributesAt, stays, valueLength < 0);
   }
+  judgeAllWaiting();
   if (!isAtEnd()) return Status.MALFORMED;
 
   answer32(RECORD_COUNT_SLOT, keptCount);
@@ -121,6 +155,42 @@ export function filterRecords(
   const getsHorizon = (keptTombstone || (flags & EMPTY_MARKER) != 0) && !hasHorizon;
   if (keptCount == recordCount && !getsHorizon) return Outcome.UNCHANGED;
   return rewrite(at, at + <usize>byteLength, into, intoByteLength, keptCount, attributes | (getsHorizon ? DELETE_HORIZON : 0), getsHorizon ? newDeleteHorizon : baseTimestamp);
+}
+
+/** Of the batch that is being filtered. */
+let keptCount = 0;
+let keptTombstone = false;
+
+// @ts-ignore: decorator
+@inline
+function mark(attributes: usize, stays: bool, isTombstone: bool): void {
+  store<u8>(attributes, stays ? KEPT : LOST);
+  if (stays) {
+    keptCount++;
+    if (isTombstone) keptTombstone = true;
+  }
+}
+
+function judgeAllWaiting(): void {
+  touchWaiting();
+  for (let i = 0; i < waitingCount; i++) {
+    const tag = waitingTag(i);
+    mark(<usize>(tag & ~TOMBSTONE_TAG), waitingOffset(i) >= offsetOfWaiting(i), (tag & TOMBSTONE_TAG) != 0);
+  }
+  forgetWaiting();
+}
+
+/** As `memory.copy`, which asks the runtime each time: for a record that takes longer than its bytes. The two do not overlap. */
+// @ts-ignore: decorator
+@inline
+function copyRecord(to: usize, from: usize, byteLength: usize): void {
+  if (byteLength < 16 || byteLength > COPIED_HERE_MAX) {
+    memory.copy(to, from, byteLength);
+  } else {
+    const last = byteLength - 16;
+    for (let at: usize = 0; at < last; at += 16) v128.store(to + at, v128.load(from + at));
+    v128.store(to + last, v128.load(from + last));
+  }
 }
 
 /** Pass two: the marked records without the lost ones, their timestamps counted from the new base. */
@@ -153,7 +223,7 @@ function rewrite(at: usize, end: usize, into: usize, intoByteLength: i32, keptCo
     out = writeVarlong(out, length);
     store<u8>(out++, 0);
     out = writeVarlong(out, delta);
-    memory.copy(out, offsetDeltaAt, rest);
+    copyRecord(out, offsetDeltaAt, rest);
     out += rest;
   }
   const byteLength = <i32>(out - into);

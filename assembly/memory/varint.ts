@@ -22,6 +22,25 @@ export function readVarint(at: usize, end: usize): i32 {
   return 0;
 }
 
+/** The same, with lengths of one and two bytes, nearly all there are, read where it is called. */
+// @ts-ignore: decorator
+@inline
+export function readShortVarint(at: usize, end: usize): i32 {
+  let value: i32;
+  if (at + 2 <= end && load<u8>(at) < 0x80) {
+    const raw = <u32>load<u8>(at);
+    varintEnd = at + 1;
+    value = <i32>((raw >> 1) ^ (0 - (raw & 1)));
+  } else if (at + 2 <= end && load<u8>(at, 1) < 0x80) {
+    const raw = (<u32>load<u8>(at) & 0x7f) | (<u32>load<u8>(at, 1) << 7);
+    varintEnd = at + 2;
+    value = <i32>((raw >> 1) ^ (0 - (raw & 1)));
+  } else {
+    value = readVarint(at, end);
+  }
+  return value;
+}
+
 export function readVarlong(at: usize, end: usize): i64 {
   let raw: u64 = 0;
   for (let shift: u64 = 0; shift < 70; shift += 7) {

@@ -1,5 +1,5 @@
 /** Where the fields of one whole record lie, for code that looks at keys and values. */
-import { readVarint, readVarlong, varintEnd } from "../memory/varint";
+import { readShortVarint, readVarlong, varintEnd } from "../memory/varint";
 import { RECORD_BYTE_LENGTH_MIN } from "./layout";
 
 // The record read last. A function has one result; these are read right after `readRecord`.
@@ -19,19 +19,19 @@ export let valueLength: i32 = -1;
 
 /** Reads the record at `at` in a batch that ends at `end`. False: its bytes do not add up. Headers are left to the record's length. */
 export function readRecord(at: usize, end: usize): bool {
-  const length = readVarint(at, end);
+  const length = readShortVarint(at, end);
   attributesAt = varintEnd;
   if (attributesAt == 0 || length < RECORD_BYTE_LENGTH_MIN - 1 || length > <i32>(end - attributesAt)) return false;
   recordEnd = attributesAt + <usize>length;
   timestampDelta = readVarlong(attributesAt + 1, recordEnd);
   offsetDeltaAt = varintEnd;
   if (offsetDeltaAt == 0) return false;
-  offsetDelta = readVarint(offsetDeltaAt, recordEnd);
+  offsetDelta = readShortVarint(offsetDeltaAt, recordEnd);
   if (varintEnd == 0) return false;
-  keyLength = readVarint(varintEnd, recordEnd);
+  keyLength = readShortVarint(varintEnd, recordEnd);
   keyAt = varintEnd;
   if (keyAt == 0 || keyLength < -1 || keyLength > <i32>(recordEnd - keyAt)) return false;
-  valueLength = readVarint(keyLength > 0 ? keyAt + <usize>keyLength : keyAt, recordEnd);
+  valueLength = readShortVarint(keyLength > 0 ? keyAt + <usize>keyLength : keyAt, recordEnd);
   valueAt = varintEnd;
   return valueAt != 0 && valueLength >= -1 && valueLength <= <i32>(recordEnd - valueAt);
 }

@@ -63,6 +63,8 @@ const PASSING_ERRNOS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"
 const DEDUPE_BUFFER_BYTE_LENGTH_MIN = 256 * 1024;
 /** Room for a key in every six bytes: compressed ones fit too, as a rule. */
 const DEDUPE_BYTES_PER_DIRTY_BYTE = 4;
+/** No offset has more than one key; of the 24 bytes of a slot a tenth is kept free, and a third makes the ways in it short. A small map is near, a large one is not. */
+const DEDUPE_BYTES_PER_DIRTY_OFFSET = 32;
 const HASH_SECRET_BYTE_LENGTH = 16;
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -205,9 +207,13 @@ export class Compaction {
     }
   }
 
-  #newCompactor({ cleanableBytes }: CompactionNeed, { dedupeBufferByteLength }: CompactionOptions): Compactor {
+  #newCompactor(
+    { cleanableBytes, firstDirtyOffset, firstUncleanableOffset }: CompactionNeed,
+    { dedupeBufferByteLength }: CompactionOptions,
+  ): Compactor {
     const { core, random } = this.#host.log.context;
-    const wanted = Math.max(DEDUPE_BUFFER_BYTE_LENGTH_MIN, cleanableBytes * DEDUPE_BYTES_PER_DIRTY_BYTE);
+    const byOffsets = (firstUncleanableOffset - firstDirtyOffset) * DEDUPE_BYTES_PER_DIRTY_OFFSET;
+    const wanted = Math.max(DEDUPE_BUFFER_BYTE_LENGTH_MIN, Math.min(cleanableBytes * DEDUPE_BYTES_PER_DIRTY_BYTE, byOffsets));
     return core.compactor({
       dedupeBufferByteLength: Math.min(dedupeBufferByteLength, wanted, INT32_MAX),
       hashSecret: random.bytes(HASH_SECRET_BYTE_LENGTH),
