@@ -6,6 +6,8 @@ import { Throttle } from "./throttle.ts";
 
 /** Kafka's log.cleaner.backoff.ms: how long it sleeps when nothing was due. */
 export const CLEANER_BACKOFF_MS = 15_000;
+/** While a disk stays full, each try waits twice as long as the one before it, up to this: it is told of no oftener. */
+const RETRY_MS_MAX = 300_000;
 const DEDUPE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 export interface CleanerOptions {
@@ -24,6 +26,8 @@ export class Cleaner {
   /** The engine closes. */
   readonly #closed: AbortSignal;
   #current: { readonly topic: string; readonly stop: AbortController } | null = null;
+  /** Of partitions that could not be compacted: when they are tried again, by the monotonic clock. */
+  readonly #heldOff: WeakMap<PartitionLog, { readonly delayMs: number; readonly untilMs: number }> = new WeakMap();
   #passes = 0;
   #bytesReclaimed = 0;
   #recordsRemoved = 0;
@@ -41,7 +45,7 @@ export class Cleaner {
     this.#closed = closed;
   }
 
-  /** Passes over what is due, the filthiest first, until nothing is. What fails is told of, and tried again at the next hour. */
+  /** Passes over what is due, the filthiest first, until nothing is. What fails is told of, and tried again at a later hour. */
   async run(): Promise<void> {
     const failed = new Set<PartitionLog>();
     while (!this.#closed.aborted) {
@@ -82,13 +86,19 @@ export class Cleaner {
   async #filthiest(except: ReadonlySet<PartitionLog>): Promise<PartitionLog | null> {
     let filthiest: { readonly log: PartitionLog; readonly ratio: number } | null = null;
     for (const log of this.#compacted()) {
-      if (except.has(log)) continue;
+      if (except.has(log) || this.#house.context.clock.monotonic() < (this.#heldOff.get(log)?.untilMs ?? 0)) continue;
       // Told by the log itself.
-      const need = await log.compactionNeed(this.#house.context.clock.now()).catch(() => null);
+      const need = await log.compactionNeed(this.#house.context.clock.now()).catch(() => this.#holdOff(log));
       if (need === null || !isDue(need, log.spec.config()) || need.ratio <= (filthiest?.ratio ?? 0)) continue;
       filthiest = { log, ratio: need.ratio };
     }
     return filthiest?.log ?? null;
+  }
+
+  #holdOff(log: PartitionLog): null {
+    const delayMs = Math.min(RETRY_MS_MAX, (this.#heldOff.get(log)?.delayMs ?? CLEANER_BACKOFF_MS / 2) * 2);
+    this.#heldOff.set(log, { delayMs, untilMs: this.#house.context.clock.monotonic() + delayMs });
+    return null;
   }
 
   /** Answers false when the partition could not be compacted: it has told why, and the others go on. */
@@ -106,6 +116,7 @@ export class Cleaner {
         signal: stop.signal,
         throttle: (byteLength) => this.#throttle.take(byteLength, stop.signal),
       });
+      this.#heldOff.delete(log);
       if (result.rounds === 0) return false;
       this.#passes += 1;
       this.#bytesReclaimed += Math.max(0, result.bytesBefore - result.bytesAfter);
@@ -117,6 +128,7 @@ export class Cleaner {
       return true;
     } catch {
       // Told by the log; and a topic that is deleted, or an engine that closes, is no news.
+      if (!stop.signal.aborted) this.#holdOff(log);
       return false;
     } finally {
       this.#current = null;

@@ -145,6 +145,29 @@ describe("the cleaner", () => {
     await engine.close();
   });
 
+  // While a disk stayed full this was told every 15 seconds, for each partition.
+  it("tries what failed again at ever longer intervals, on demand at once, and is back at its hours when it has worked", async () => {
+    const storage = faultyStorage(memory());
+    const { engine, clock, events } = await live(storage);
+    await engine.createTopic({ topic: "t", partitions: 1, config: SMALL });
+    await fill(engine, "t");
+    storage.fail({ name: /cleaned/, errno: "ENOSPC", times: Number.POSITIVE_INFINITY });
+    const failedCount = (): number => events.filter(({ type }) => type === "compaction.failed").length;
+    for (let elapsedMs = 0; elapsedMs < 3_600_000; elapsedMs += CLEANER_BACKOFF_MS) await clock.advance(CLEANER_BACKOFF_MS);
+    expect(failedCount()).toBeGreaterThan(10);
+    expect(failedCount()).toBeLessThan(20);
+    const before = failedCount();
+    await engine.maintain();
+    expect(failedCount()).toBe(before + 1);
+    storage.mend();
+    for (let elapsedMs = 0; elapsedMs <= 300_000; elapsedMs += CLEANER_BACKOFF_MS) await clock.advance(CLEANER_BACKOFF_MS);
+    expect(compacted(events)).toEqual(["t"]);
+    await fill(engine, "t");
+    await clock.advance(CLEANER_BACKOFF_MS);
+    expect(compacted(events)).toEqual(["t", "t"]);
+    await engine.close();
+  });
+
   it("takes no more bytes a second than it may, and a close does not wait for it", async () => {
     const { engine, clock, events } = await live(memory(), { logCleanerIoMaxBytesPerSecond: 1000 });
     await engine.createTopic({ topic: "t", partitions: 1, config: SMALL });
