@@ -52,7 +52,10 @@ async function simulate(seed: number): Promise<Outcome> {
       await run.createTopics();
       for (let steps = random.integer(10, 80); steps > 0 && callsLeft > 0; steps -= 1) {
         stepCount += 1;
-        if (stepCount === disturbedFrom) current.failSyncs(random.pick([/./, /\.log$/]), random.pick(["ext4", "btrfs", "xfs"] as const));
+        if (stepCount === disturbedFrom) {
+          current.failSyncs(random.pick([/./, /\.log$/]), random.pick(["ext4", "btrfs", "xfs"] as const));
+          run.isDisturbed = true;
+        }
         const step = randomGuaranteeStep(random);
         if (step.kind === diesIn && random.chance(0.3))
           callsLeft = Math.min(callsLeft, random.integer(1, diesIn === "maintain" ? 120 : 30));

@@ -101,6 +101,8 @@ export class GuaranteesRun {
   readonly #passing: Set<PassMoment> = new Set();
   /** What was refused, by whomever. */
   readonly errors: unknown[] = [];
+  /** A flush has failed: a transaction in doubt may hold others up until its partition is opened anew. */
+  isDisturbed = false;
 
   constructor(world: GuaranteesWorld, subject: Subject, reopen: () => Promise<Subject>) {
     this.world = world;
@@ -111,7 +113,10 @@ export class GuaranteesRun {
 
   /** Everything begun is answered. */
   async settled(): Promise<void> {
-    while (this.#waiting.size > 0) await this.#until(Promise.all(this.#waiting));
+    while (this.#waiting.size > 0) {
+      await this.#until(Promise.all(this.#waiting));
+      if (this.isDisturbed) return;
+    }
   }
 
   /** On a machine that is dead: what can still be answered is; a commit that waits for another transaction's end never will be. */
@@ -130,6 +135,7 @@ export class GuaranteesRun {
     for (let turns = 1; !isOver; turns += 1) {
       await settled();
       if (isOver) return;
+      if (this.isDisturbed && turns > TURNS_DEAD) return;
       if (turns > TURNS_MAX) throw new BrokenPromise(`what was begun has not ended after ${TURNS_MAX} turns of the event loop`);
       const clients = [...this.#clients.values()];
       if (turns % TURNS_BLOCKED === 0 && clients.some((client) => client.isEnding)) {

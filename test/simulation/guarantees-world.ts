@@ -287,7 +287,7 @@ export class GuaranteesWorld {
     if (sent.offset < marks.logStartOffset) {
       const latest = Math.max(...this.#passesSince(sent).map(({ toMs }) => toMs));
       const isAged = GUARANTEE_TOPICS[name.split("/")[0] as string]?.retentionMs !== undefined && sent.timestamp < latest - RETENTION_MS;
-      if (sent.offset >= kept.deletionAsked && !isAged)
+      if (sent.offset >= kept.deletionAsked && !isAged && !this.#mayBeCompacted(name, sent, look))
         wrong(`record ${sent.id} at ${sent.offset} is below the log start ${marks.logStartOffset}`);
       return;
     }
@@ -308,9 +308,13 @@ export class GuaranteesWorld {
   }
 
   /** After a newer committed record of its key, a horizon, an abort: compaction may have taken it. */
-  #mayBeGone(name: string, record: KeptRecord, { kept, all, committed, marks }: Look): boolean {
+  #mayBeGone(name: string, record: KeptRecord, look: Look): boolean {
+    const offset = look.all.get(record.id)?.offset ?? record.offset;
+    return (offset !== null && offset < look.marks.logStartOffset) || this.#mayBeCompacted(name, record, look);
+  }
+
+  #mayBeCompacted(name: string, record: KeptRecord, { kept, all, committed }: Look): boolean {
     const offset = all.get(record.id)?.offset ?? record.offset;
-    if (offset !== null && offset < marks.logStartOffset) return true;
     if (!GUARANTEE_TOPICS[name.split("/")[0] as string]?.cleanupPolicy?.startsWith("compact")) return false;
     if (this.#passesSince(record).length === 0) return false;
     if (this.stateOf(record) === "aborted" || this.#mayHaveTimedOut(record)) return true;
