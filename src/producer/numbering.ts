@@ -22,7 +22,10 @@ export class Numbering {
     return this.#under === identity;
   }
 
-  /** Under an identity, the very object, that was not seen before, sequences begin anew. */
+  /**
+   * Where the next batch of a partition begins; `first` where none was numbered under this identity. Identities are told apart
+   * as objects, since the same id and epoch may be given out anew: with another object all partitions begin anew.
+   */
   baseSequence(identity: ProducerIdentity, partition: number, first: number): number {
     if (this.#under !== identity) {
       this.#under = identity;
