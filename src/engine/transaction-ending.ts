@@ -83,7 +83,7 @@ export class TransactionEnding {
     const outcome = await this.#markers.end({ producerId, producerEpoch, coordinatorEpoch, commit }, partitions, scope);
     const [late] = outcome.late;
     if (late !== undefined)
-      this.#isLate(
+      this.#tellLate(
         transaction,
         `${commit ? "committed" : "aborted"}; markers of ${named(outcome.late)} still to be written: ${late.error.message}`,
         late.error,
@@ -104,7 +104,7 @@ export class TransactionEnding {
       this.#coordinator.apply(transaction, next);
       this.#settle(transaction.id, commit ? durable() : Promise.resolve());
     } catch (error) {
-      this.#isLate(
+      this.#tellLate(
         transaction,
         `${commit ? "committed" : "aborted"}; that all markers are written could not be noted: ${String(error)}`,
         error,
@@ -128,7 +128,8 @@ export class TransactionEnding {
     this.#settling.delete(transactionalId);
   }
 
-  #isLate(transaction: Transaction, trouble: string, error: unknown): void {
+  /** Once for each trouble, however often its end is tried again. */
+  #tellLate(transaction: Transaction, trouble: string, error: unknown): void {
     if (transaction.trouble !== trouble) this.#emit("transaction.late", transaction, { error });
     transaction.trouble = trouble;
   }

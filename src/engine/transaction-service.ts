@@ -112,7 +112,7 @@ export class TransactionService {
     });
     if (outcome !== null) {
       if (isPrepared(this.#coordinator.find(request.transactionalId)?.metadata.state ?? "Empty")) this.#retryLater();
-      await this.#stable(outcome);
+      await this.#untilStable(outcome);
       refuseLate(outcome, request);
     }
     return { producerId, producerEpoch };
@@ -223,7 +223,8 @@ export class TransactionService {
     this.#coordinator.apply(transaction, next);
   }
 
-  async #stable({ written }: MarkersOutcome): Promise<void> {
+  /** Until readers of committed records are past every marker that is written. */
+  async #untilStable({ written }: MarkersOutcome): Promise<void> {
     // Of a log that fails or goes meanwhile nobody reads any further; the outcome stands.
     await Promise.allSettled(written.map(({ log, offset }) => log.stableBeyond(offset)));
   }

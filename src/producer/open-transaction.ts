@@ -18,8 +18,11 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
   #pendingCount = 0;
   #whenSettled: (() => void) | null = null;
   #failure: { readonly error: unknown } | null = null;
+  /** What every call is told once the body is over. */
   #refusal: Error | null = null;
+  /** What sends are told of a transaction that could not begin. */
   #neverBegan: Error | null = null;
+  /** Whoever runs the body has been told its outcome: a send refused from now on is told to nobody else. */
   #hasEnded = false;
 
   constructor(sends: Sends<K, V>) {
