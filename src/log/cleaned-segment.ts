@@ -129,9 +129,9 @@ export class CleanedSegment {
     if (this.#maxTimestampOffset >= 0) this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
     this.#offsetIndex.finish();
     this.#timeIndex.finish();
-    await this.#log.sync();
-    await this.#offsetIndex.sync();
-    await this.#timeIndex.sync();
+    // At once: one wait instead of three. All have come back before an error is told, for what goes on would meet a file that is closed.
+    const synced = await Promise.allSettled([this.#log.sync(), this.#offsetIndex.sync(), this.#timeIndex.sync()]);
+    for (const result of synced) if (result.status === "rejected") throw result.reason;
     const checksums = this.#sums.checksums();
     const transactions = encodeTransactionIndex(this.#aborted);
     const txnSums = new BlockChecksums(core);
