@@ -1,5 +1,6 @@
 /** How the tests run: every file under test/ that ends in .test.ts. The bytes they need are built before (scripts/test.mjs). */
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./scripts/longest-first.mjs";
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     exclude: ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"],
     pool: "forks",
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 90_000,
     hookTimeout: 120_000,
     passWithNoTests: false,
