@@ -3,6 +3,7 @@ import type { StorageFile } from "../api/storage-driver.ts";
 import { CorruptionError, type OdradekError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
 import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
+import { segmentFileName } from "./file-names.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogContext } from "./log-context.ts";
 import { removeSegmentFiles } from "./partition-files.ts";
@@ -48,10 +49,7 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   const firstBase = (segments[0] as Segment).baseOffset;
   const recoveryPoint = Math.max(firstBase, facts?.recoveryPoint ?? spec.checkpoint.recoveryPoint ?? 0);
   const durable = durableEnd(input, recoveryPoint);
-  const start = Math.max(
-    0,
-    segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint),
-  );
+  const start = firstWalked(input, recoveryPoint);
   const producers = await ProducerRecovery.begin(input, { ...input, start, recoveryPoint }, facts);
   const walk = new Walk(input, recoveryPoint, durable, producers);
   let bad: BadBatch | null = null;
@@ -80,6 +78,20 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
   const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
   return { ...found, ...known, endProblem, unreadableFrom };
+}
+
+/**
+ * The segment that holds the recovery point. A point at a segment's very beginning may have come there while the one before was the
+ * last, and a crash kept that one from its seal: it is walked as well, is sealed, and its transaction index held against the state.
+ */
+function firstWalked({ segments, facts, names }: RecoveryInput, recoveryPoint: number): number {
+  const holding = Math.max(
+    0,
+    segments.findLastIndex((segment) => segment.baseOffset <= recoveryPoint),
+  );
+  const before = segments[holding - 1];
+  if (before === undefined || facts === null || segments[holding]?.baseOffset !== recoveryPoint) return holding;
+  return names.has(segmentFileName(before.baseOffset, "seal")) ? holding : holding - 1;
 }
 
 /** A segment that was compacted has gaps, whatever the topic's policy is by now: its seal remembers. */

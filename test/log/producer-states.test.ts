@@ -285,4 +285,21 @@ describe("the producers of a partition", () => {
       interruptAfterTimeLimit: 100_000,
     });
   }, 200_000);
+
+  it("keeps aborted transactions when the segment that a recovery point has just left was not sealed, and its index is gone", async () => {
+    // The point had come to the segment's very end, the next one was made, and the process died before the seal: recovery began behind
+    // it, nothing told that a .txnindex had been there, and an aborted record passed for a committed one.
+    const send = { kind: "send", producer: 0, sequence: "next", back: 0, recordCount: 1, transactional: true } as const;
+    const abort = { kind: "end", producer: 0, commit: false, coordinatorEpoch: 0, bump: false } as const;
+    const crash = { kind: "crash", harm: { file: 0, bit: null }, seed: 0, death: "process" } as const;
+    const before: Step[] = [
+      { ...send, epoch: "same" },
+      abort,
+      { ...send, epoch: "next", sequence: "again", back: 1 },
+      abort,
+      { ...send, epoch: "same" },
+    ];
+    // How long each flush takes decides whether the point moves in between.
+    for (let seed = 0; seed < 8; seed += 1) await run([...before, { kind: "roll" }, crash, { ...send, epoch: "next" }], seed);
+  });
 });
