@@ -38,7 +38,7 @@ describe("the face against an array", () => {
       // A counterexample is shrunk for so long at most: the smallest found by then is told, with its seed and path.
       {
         seed,
-        numRuns: Number(programs ?? 900),
+        numRuns: Number(programs ?? 820),
         endOnFailure: programs !== undefined,
         interruptAfterTimeLimit: 540_000,
         markInterruptAsFailure: true,
