@@ -50,6 +50,7 @@ export async function openEngine(storage: StorageDriver, seed: number | string =
     maxUnflushedBytes: 500,
     topicDefaults: SMALL,
     onEvent: (event) => void events.push(event),
+    logCleanerDedupeBufferSize: rig.dedupeBufferByteLength,
   });
   return { engine, clock, events };
 }

@@ -1,9 +1,9 @@
 /** A producer with an identity, as its own process would drive it: sequences, repetitions, transactions, and what it may not do any more. */
 import { OdradekError } from "../../src/base/errors.ts";
 import { BrokenPromise } from "./engine-world.ts";
+import type { Client, KeptTransaction, SequencedBatch } from "./guarantees-facts.ts";
 import { type Identity, type SentRecord, sendRecords, TRANSACTION_TIMEOUT_MS } from "./guarantees-rig.ts";
 import type { GuaranteesRun, Place, Puts } from "./guarantees-steps.ts";
-import type { Client, KeptTransaction, SequencedBatch } from "./guarantees-world.ts";
 
 /** As many as a broker remembers. */
 const BATCHES_REMEMBERED = 5;

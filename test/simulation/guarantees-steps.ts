@@ -4,9 +4,10 @@ import { settled } from "../../src/testing/manual-clock.ts";
 import type { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { BrokenPromise } from "./engine-world.ts";
 import { ClientRun } from "./guarantees-client.ts";
+import type { KeptRecord, PassMoment } from "./guarantees-facts.ts";
 import { SlowReader } from "./guarantees-reader.ts";
 import { GUARANTEE_TOPICS, PARTITION_COUNT, type SentRecord, type Subject, sendRecords } from "./guarantees-rig.ts";
-import type { GuaranteesWorld, KeptRecord, PassMoment } from "./guarantees-world.ts";
+import type { GuaranteesWorld } from "./guarantees-world.ts";
 
 const TOPICS = Object.keys(GUARANTEE_TOPICS);
 const KEYS = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"] as const;
