@@ -6,6 +6,7 @@ import { contextFor, verifyDirectory } from "../../../src/cli/verification.ts";
 import { type Odradek, type OdradekEvent, open } from "../../../src/index.ts";
 import { Broker } from "./broker.ts";
 import { cleaned } from "./cleaner-wait.ts";
+import { printedByConsole } from "./console-consumer.ts";
 import { recordFixture } from "./fixture-recorder.ts";
 import { recordLine } from "./history.ts";
 import { type Isolation, KafkaClients, type ReadPartition } from "./kafka-clients.ts";
@@ -209,6 +210,28 @@ describe(`compressed, compacted and transactional logs between a broker and Odra
     expect(idOf("their-first")).toBeLessThanOrEqual(largestProducerId);
     expect(idOf("fresh")).toBeGreaterThan(largestProducerId);
     await clients.close();
+  });
+
+  it("are printed alike by Kafka's console consumer, compressed, compacted and transactional", async () => {
+    const [compacted] = ours.topics.filter((topic) => ours.isCompacted(topic));
+    for (const [topic, isolation] of [
+      [ours.packed, "read_committed"],
+      [ours.accounts, "read_uncommitted"],
+      [ours.accounts, "read_committed"],
+      [compacted as string, "read_committed"],
+    ] as const) {
+      const printed = await printedByConsole(broker.bootstrap, topic, isolation);
+      const prefix = `${isolation} ${topic}-`;
+      let count = 0;
+      for (const [name, lines] of handedOver.ours) {
+        if (!name.startsWith(prefix)) continue;
+        // Headers, the last of a line, are for the other consumer.
+        const expected = lines.map((line) => line.split(" ").slice(0, 4).join(" "));
+        expect(printed.get(Number(name.slice(prefix.length))) ?? [], name).toEqual(expected);
+        count += expected.length;
+      }
+      expect(count, prefix).toBeGreaterThan(0);
+    }
   });
 
   it("are written on by Kafka's idempotent and transactional producers, and cleaned by its cleaner", async () => {
