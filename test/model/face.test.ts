@@ -23,7 +23,7 @@ const ranOf: Record<string, number> = {};
 describe("the face against an array", () => {
   afterAll(() => console.log(`face model: ${ran} commands (seed ${seed}): ${JSON.stringify(ranOf)}`));
 
-  it(`answers as an array does, in at least ${COMMANDS_MIN} commands`, { timeout: 600_000 }, async () => {
+  it(`answers as an array does, in at least ${COMMANDS_MIN} commands`, { timeout: 1_000_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(commands, { minLength: 150, maxLength: 400, size: "max" }), async (program) => {
         const run = new FaceRun();
@@ -40,7 +40,7 @@ describe("the face against an array", () => {
         seed,
         numRuns: Number(programs ?? 820),
         endOnFailure: programs !== undefined,
-        interruptAfterTimeLimit: 540_000,
+        interruptAfterTimeLimit: 900_000,
         markInterruptAsFailure: true,
       },
     );
