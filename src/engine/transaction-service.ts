@@ -106,8 +106,8 @@ export class TransactionService {
     this.#refuse("endTransaction", request.transactionalId);
     const { producerId, producerEpoch, commit } = request;
     const outcome = await this.#turns.take(request.transactionalId, async () => {
-      const { transaction, todo } = this.#coordinator.checkEnd(request, commit);
-      if (todo === "repeated") return null;
+      const { transaction, hasEnded } = this.#coordinator.checkEnd(request, commit);
+      if (hasEnded) return null;
       return commit ? await this.#ending.commit(transaction) : await this.#ending.abort(transaction, "by its producer");
     });
     if (outcome !== null) {

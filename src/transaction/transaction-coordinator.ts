@@ -100,19 +100,19 @@ export class TransactionCoordinator {
   }
 
   /**
-   * For `endTransaction`: what is to be done. "end": it is open, and may end so. "repeated": it has, this is the same call again.
+   * For `endTransaction`: the transaction, which is open and may end so; or `hasEnded`: it has, and this is the same call again.
    * Throws Kafka's errors for every other state.
    */
-  checkEnd(identity: TransactionIdentity, commit: boolean): { readonly transaction: Transaction; readonly todo: "end" | "repeated" } {
+  checkEnd(identity: TransactionIdentity, commit: boolean): { readonly transaction: Transaction; readonly hasEnded: boolean } {
     const transaction = this.require(identity);
     const { state } = transaction.metadata;
     const wanted = commit ? "it cannot be committed" : "it cannot be aborted";
-    if (state === (commit ? "CompleteCommit" : "CompleteAbort")) return { transaction, todo: "repeated" };
+    if (state === (commit ? "CompleteCommit" : "CompleteAbort")) return { transaction, hasEnded: true };
     if (state === (commit ? "PrepareAbort" : "PrepareCommit")) throw wrongState(transaction, wanted);
     if (isPrepared(state) || state === "PrepareEpochFence" || transaction.isEnding) throw stillFinishing(transaction);
     if (state !== "Ongoing") throw wrongState(transaction, wanted);
     if (commit && transaction.doom !== null) throw onlyAbortable(transaction, transaction.doom);
-    return { transaction, todo: "end" };
+    return { transaction, hasEnded: false };
   }
 
   /** Throws unless a transactional batch of this producer belongs to the transaction it has open. */

@@ -32,7 +32,7 @@ describe("bufferMemory", () => {
     }
     await Promise.all([...sent, batch, last]);
     expect(broker.values(topic).map((text) => text?.slice(0, 5))).toStrictEqual([
-      ...Array.from({ length: 10 }, (_, i) => `${i}xxxx`),
+      ...Array.from({ length: 10 }, (_, i) => `${i}fill`),
       "batch",
       "last",
     ]);

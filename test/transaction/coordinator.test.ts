@@ -123,9 +123,9 @@ async function take(step: Step, model: Model, { clock, coordinator }: Real): Pro
     case "end": {
       const expected = wrongCode() || END[model.state][step.commit ? "commit" : "abort"];
       const found = codeOf(() => {
-        const { transaction, todo } = coordinator.checkEnd(identity, step.commit);
-        expect(todo).toBe(model.state === "Ongoing" ? "end" : "repeated");
-        if (todo === "end") coordinator.apply(transaction, prepared(transaction.metadata, step.commit, clock.now()));
+        const { transaction, hasEnded } = coordinator.checkEnd(identity, step.commit);
+        expect(hasEnded).toBe(model.state !== "Ongoing");
+        if (!hasEnded) coordinator.apply(transaction, prepared(transaction.metadata, step.commit, clock.now()));
       });
       if (expected === "" && model.state === "Ongoing") {
         model.state = step.commit ? "PrepareCommit" : "PrepareAbort";
@@ -237,7 +237,7 @@ describe("a transactional id", () => {
     transaction.isEnding = false;
     transaction.doom = "orders-0 was lost";
     expect(codeOf(() => void coordinator.checkEnd(identity, true))).toBe("TRANSACTION_ABORTABLE");
-    expect(coordinator.checkEnd(identity, false).todo).toBe("end");
+    expect(coordinator.checkEnd(identity, false).hasEnded).toBe(false);
     expect(codeOf(() => void coordinator.requireOpen(identity, at(1)))).toBe("INVALID_TXN_STATE");
     expect(coordinator.requireOpen(identity, at(0))).toBe(transaction);
   });
