@@ -19,7 +19,7 @@ describe("bufferMemory", () => {
       inFlight -= batch.byteLength;
     };
     const sender = producer({ bufferMemory: 400, batchSize: 0 });
-    const value = "x".repeat(100);
+    const value = "-".repeat(100);
     const settledOrder: number[] = [];
     const sent = Array.from({ length: 10 }, (_, i) => sender.send({ topic, value: `${i}${value}` }).then(() => settledOrder.push(i)));
     await settled();
@@ -32,7 +32,7 @@ describe("bufferMemory", () => {
     }
     await Promise.all([...sent, batch, last]);
     expect(broker.values(topic).map((text) => text?.slice(0, 5))).toStrictEqual([
-      ...Array.from({ length: 10 }, (_, i) => `${i}fill`),
+      ...Array.from({ length: 10 }, (_, i) => `${i}----`),
       "batch",
       "last",
     ]);
