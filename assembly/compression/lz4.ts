@@ -3,32 +3,21 @@
  *
  *   ├ token: literals (4 bits), match (4 bits) ┼ more of the literals' length ┼ literals ┼ distance, little-endian ┼ more of the match's length ┤ ...
  *
- * The last sequence ends behind its literals. The compressor is greedy, with one table of positions: the first match found is taken.
+ * The last sequence ends behind its literals.
  */
-import { LZ_TABLE_AT } from "../memory/arena";
 import { Fault, must } from "../panic/fault";
 import { Status } from "../panic/status";
 import { alikeLength, copyApart, copyRepeat, mustHaveRoom } from "./copying";
+import { beginSearch, findMatch, MATCH_MIN, matchBefore, matchFollows } from "./match-search";
 
 /** A position in the block fits into the table's 16 bits. */
 export const LZ4_BLOCK_BYTE_LENGTH_MAX: i32 = 65536;
 const COMPRESSED_BYTE_LENGTH_MAX: i32 = 1 << 23;
-const TABLE_BITS: u32 = 13;
-const TABLE_BYTE_LENGTH: i32 = 2 << TABLE_BITS;
-const MULTIPLIER: u32 = 2654435761;
-const MATCH_MIN: i32 = 4;
 /** The format's own: the last five bytes are literals, and no match begins in the last twelve. */
 const LAST_LITERALS: usize = 5;
 const LAST_MATCH: usize = 12;
-/** After 64 places without a match every second one is looked at, and so on. */
 const PATIENCE: u32 = 6;
 const NIBBLE_MAX: i32 = 15;
-
-// @ts-ignore: decorator
-@inline
-function slotOf(word: u32): usize {
-  return LZ_TABLE_AT + (<usize>((word * MULTIPLIER) >> (32 - TABLE_BITS)) << 1);
-}
 
 /** How many bytes a block may need at worst. */
 // @ts-ignore: decorator
@@ -73,56 +62,44 @@ export function lz4CompressBlock(at: usize, byteLength: i32, into: usize): i32 {
   if (<usize>byteLength > LAST_MATCH) {
     const matchEnd = end - LAST_LITERALS;
     const searchEnd = end - LAST_MATCH;
-    // Position 0 in every slot: whether it is alike is looked at like any other.
-    memory.fill(LZ_TABLE_AT, 0, TABLE_BYTE_LENGTH);
-    let place = at + 1;
-    while (place <= searchEnd) {
-      let before: usize;
-      let word = load<u32>(place);
-      let looked: u32 = 1 << PATIENCE;
-      while (true) {
-        const slot = slotOf(word);
-        before = at + <usize>load<u16>(slot);
-        store<u16>(slot, <u16>(place - at));
-        if (load<u32>(before) == word) break;
-        place += <usize>(looked++ >> PATIENCE);
-        if (place > searchEnd) break;
-        word = load<u32>(place);
-      }
-      if (place > searchEnd) break;
-      while (place > anchor && before > at && load<u8>(place - 1) == load<u8>(before - 1)) {
-        place--;
-        before--;
-      }
+    beginSearch();
+    for (let place = findMatch(at + 1, anchor, at, searchEnd, PATIENCE); place <= searchEnd; ) {
       let token = out;
       out = putLiterals(out, anchor, <i32>(place - anchor));
       while (true) {
-        store<u16>(out, <u16>(place - before));
+        store<u16>(out, <u16>(place - matchBefore));
         out += 2;
-        const length = alikeLength(place + MATCH_MIN, before + MATCH_MIN, matchEnd);
+        const length = alikeLength(place + MATCH_MIN, matchBefore + MATCH_MIN, matchEnd);
         place += <usize>(length + MATCH_MIN);
         if (length >= NIBBLE_MAX) {
           store<u8>(token, load<u8>(token) | <u8>NIBBLE_MAX);
           out = putLength(out, length - NIBBLE_MAX);
         } else store<u8>(token, load<u8>(token) | <u8>length);
         anchor = place;
-        if (place > searchEnd) break;
-        store<u16>(slotOf(load<u32>(place - 2)), <u16>(place - 2 - at));
-        word = load<u32>(place);
-        const slot = slotOf(word);
-        before = at + <usize>load<u16>(slot);
-        store<u16>(slot, <u16>(place - at));
-        if (load<u32>(before) != word) break;
+        if (place > searchEnd || !matchFollows(place, at, 2)) break;
         token = out++;
         store<u8>(token, 0);
       }
-      place++;
+      place = findMatch(place + 1, anchor, at, searchEnd, PATIENCE);
     }
   }
   out = putLiterals(out, anchor, <i32>(end - anchor));
   const compressed = <i32>(out - into);
   must(compressed <= boundOf(byteLength), Fault.OUTPUT_FULL);
   return compressed;
+}
+
+/** What of a length did not fit into the token: bytes of 255, of which there are as many as go into it, and one of less. -1: it has no end. */
+// @ts-ignore: decorator
+@inline
+function lengthBehind(at: usize, end: usize): i32 {
+  let length = 0;
+  while (at < end) {
+    const more = <i32>load<u8>(at++);
+    length += more;
+    if (more != 255) return length;
+  }
+  return -1;
 }
 
 /**
@@ -143,12 +120,10 @@ export function lz4DecompressBlock(at: usize, byteLength: i32, into: usize, into
     const token = <i32>load<u8>(at++);
     let length = token >> 4;
     if (length == NIBBLE_MAX) {
-      let more: i32;
-      do {
-        if (at >= end) return Status.MALFORMED;
-        more = <i32>load<u8>(at++);
-        length += more;
-      } while (more == 255);
+      const more = lengthBehind(at, end);
+      if (more < 0) return Status.MALFORMED;
+      length += more;
+      at += <usize>(more / 255 + 1);
     }
     if (<usize>length > end - at) return Status.MALFORMED;
     if (<usize>length > outEnd - out) return Status.TOO_LONG;
@@ -163,12 +138,10 @@ export function lz4DecompressBlock(at: usize, byteLength: i32, into: usize, into
     if (distance == 0 || distance > out - first) return Status.MALFORMED;
     length = token & NIBBLE_MAX;
     if (length == NIBBLE_MAX) {
-      let more: i32;
-      do {
-        if (at >= end) return Status.MALFORMED;
-        more = <i32>load<u8>(at++);
-        length += more;
-      } while (more == 255);
+      const more = lengthBehind(at, end);
+      if (more < 0) return Status.MALFORMED;
+      length += more;
+      at += <usize>(more / 255 + 1);
     }
     length += MATCH_MIN;
     if (<usize>length > outEnd - out) return Status.TOO_LONG;

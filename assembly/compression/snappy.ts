@@ -2,20 +2,14 @@
  * Snappy blocks. Source of the format: format_description.txt of the Snappy project.
  *
  *   ├ uncompressed length, varint ┼ tag: kind (2 bits), length ... ┼ literals, or a distance ┤ ...
- *
- * The compressor is greedy, as that of LZ4 is; the two differ in what they write of a match.
  */
-import { LZ_TABLE_AT } from "../memory/arena";
 import { Fault, must } from "../panic/fault";
 import { Status } from "../panic/status";
 import { alikeLength, copyApart, copyRepeat, mustHaveRoom } from "./copying";
+import { beginSearch, findMatch, MATCH_MIN, matchBefore, matchFollows } from "./match-search";
 
 /** What the table is made for; a position in the block fits into its 16 bits. */
 export const SNAPPY_BLOCK_BYTE_LENGTH_MAX: i32 = 32768;
-const TABLE_BITS: u32 = 13;
-const TABLE_BYTE_LENGTH: i32 = 2 << TABLE_BITS;
-const MULTIPLIER: u32 = 0x1e35a7bd;
-const MATCH_MIN: i32 = 4;
 /** No match begins so near the end: what is read of it then needs no look at where the block ends. */
 const LAST_MATCH: usize = 15;
 const PATIENCE: u32 = 5;
@@ -23,12 +17,6 @@ const PATIENCE: u32 = 5;
 const LITERAL: i32 = 0;
 const NEAR: i32 = 1;
 const FAR: i32 = 2;
-
-// @ts-ignore: decorator
-@inline
-function slotOf(word: u32): usize {
-  return LZ_TABLE_AT + (<usize>((word * MULTIPLIER) >> (32 - TABLE_BITS)) << 1);
-}
 
 // @ts-ignore: decorator
 @inline
@@ -99,41 +87,16 @@ export function snappyCompressBlock(at: usize, byteLength: i32, into: usize): i3
   let anchor = at;
   if (<usize>byteLength > LAST_MATCH) {
     const searchEnd = end - LAST_MATCH;
-    memory.fill(LZ_TABLE_AT, 0, TABLE_BYTE_LENGTH);
-    let place = at + 1;
-    while (place <= searchEnd) {
-      let before: usize;
-      let word = load<u32>(place);
-      let looked: u32 = 1 << PATIENCE;
-      while (true) {
-        const slot = slotOf(word);
-        before = at + <usize>load<u16>(slot);
-        store<u16>(slot, <u16>(place - at));
-        if (load<u32>(before) == word) break;
-        place += <usize>(looked++ >> PATIENCE);
-        if (place > searchEnd) break;
-        word = load<u32>(place);
-      }
-      if (place > searchEnd) break;
-      while (place > anchor && before > at && load<u8>(place - 1) == load<u8>(before - 1)) {
-        place--;
-        before--;
-      }
+    beginSearch();
+    for (let place = findMatch(at + 1, anchor, at, searchEnd, PATIENCE); place <= searchEnd; ) {
       out = putLiterals(out, anchor, <i32>(place - anchor));
-      while (true) {
-        const length = MATCH_MIN + alikeLength(place + MATCH_MIN, before + MATCH_MIN, end);
-        out = putMatch(out, place - before, length);
+      do {
+        const length = MATCH_MIN + alikeLength(place + MATCH_MIN, matchBefore + MATCH_MIN, end);
+        out = putMatch(out, place - matchBefore, length);
         place += <usize>length;
         anchor = place;
-        if (place > searchEnd) break;
-        store<u16>(slotOf(load<u32>(place - 1)), <u16>(place - 1 - at));
-        word = load<u32>(place);
-        const slot = slotOf(word);
-        before = at + <usize>load<u16>(slot);
-        store<u16>(slot, <u16>(place - at));
-        if (load<u32>(before) != word) break;
-      }
-      place++;
+      } while (place <= searchEnd && matchFollows(place, at, 1));
+      place = findMatch(place + 1, anchor, at, searchEnd, PATIENCE);
     }
   }
   out = putLiterals(out, anchor, <i32>(end - anchor));

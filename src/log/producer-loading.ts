@@ -5,7 +5,7 @@ import { beginReplay, type ReplaySource, replayThrough } from "./producer-replay
 import type { ProducerTable } from "./producer-table.ts";
 import type { Segment } from "./segment.ts";
 import { TransactionEntries } from "./transaction-entries.ts";
-import { rebuildTransactionEntries, tryRead, writeTransactionEntries } from "./transaction-index-file.ts";
+import { readOrRemake } from "./transaction-index-file.ts";
 
 /** Where the log ends nothing is read of a partition without producers. */
 export async function loadProducers(
@@ -30,25 +30,15 @@ export async function loadActiveTransactions(
   names: ReadonlySet<string>,
   facts: PartitionStateFacts | null,
 ): Promise<TransactionEntries> {
-  const { context, spec } = source;
   const active = segments.at(-1) as Segment;
   const name = segmentFileName(active.baseOffset, "txnindex");
   const byteLength = facts === null ? null : (facts.activeSegment?.txnIndexByteLength ?? 0);
   if (!names.has(name) && !active.isInSwap && (byteLength ?? 0) === 0) return new TransactionEntries();
-  const found = await tryRead(source, active);
-  const problem = typeof found === "string" ? found : difference(found, facts);
-  if (problem === null && typeof found !== "string") return new TransactionEntries(found ?? undefined);
-  const entries = await rebuildTransactionEntries(source, segments, active, problem ?? "");
-  if (context.readOnly || spec.frozen) return entries;
-  await writeTransactionEntries(context.storage, spec.directory, active.baseOffset, entries);
-  await context.storage.syncDirectory(spec.directory);
-  return entries;
-
-  function difference(bytes: Uint8Array | null, left: PartitionStateFacts | null): string | null {
+  return await readOrRemake(source, segments, active, (bytes) => {
     if (byteLength === null) return null;
     const length = bytes?.byteLength ?? 0;
     if (length !== byteLength) return `the clean close left ${byteLength} bytes, found ${bytes === null ? "no such file" : length}`;
-    const isAsLeft = bytes === null || context.core.crc32c(bytes) >>> 0 === (left?.activeSegment?.txnIndexChecksum ?? 0) >>> 0;
-    return isAsLeft ? null : "it is not what the clean close left";
-  }
+    const left = facts?.activeSegment?.txnIndexChecksum ?? 0;
+    return bytes === null || source.context.core.crc32c(bytes) >>> 0 === left >>> 0 ? null : "it is not what the clean close left";
+  });
 }

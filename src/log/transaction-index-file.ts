@@ -41,14 +41,20 @@ export async function writeTransactionEntries(
 }
 
 /** Of a sealed segment: held against its seal, if it has one to believe. */
-export async function loadTransactionEntries(
+export function loadTransactionEntries(source: ReplaySource, segments: readonly Segment[], segment: Segment): Promise<TransactionEntries> {
+  return readOrRemake(source, segments, segment, (bytes) => differenceFromSeal(source, segment, bytes));
+}
+
+/** `difference`: why the bytes (null: no file) are not what stood there, null where they are. Made again, the file is durable when this resolves. */
+export async function readOrRemake(
   source: ReplaySource,
   segments: readonly Segment[],
   segment: Segment,
+  difference: (bytes: Bytes | null) => Promise<string | null> | string | null,
 ): Promise<TransactionEntries> {
   const { context, spec } = source;
   const found = await tryRead(source, segment);
-  const why = typeof found === "string" ? found : await differenceFromSeal(source, segment, found);
+  const why = typeof found === "string" ? found : await difference(found);
   if (why === null && typeof found !== "string") return new TransactionEntries(found ?? undefined);
   const entries = await rebuildTransactionEntries(source, segments, segment, why ?? "");
   if (context.readOnly || spec.frozen) return entries;

@@ -1,29 +1,12 @@
 /** The command line over compressed, compacted and transactional topics, and quotas. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import * as zlib from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { bundleProgram, type Ended, lines, objects, type Program, type RunOptions, removeProgram, runProgram } from "./program.ts";
+import { describe, expect, it } from "vitest";
+import { CliBed } from "./bed.ts";
+import { type Ended, lines, objects, type RunOptions } from "./program.ts";
 
-let program: Program;
-let folder: string;
-let data: string;
-
-beforeAll(async () => {
-  program = await bundleProgram();
-  folder = mkdtempSync(join(tmpdir(), "odradek-cli-guarantees-"));
-});
-afterAll(() => {
-  removeProgram(program);
-  rmSync(folder, { recursive: true, force: true });
-});
-beforeEach(() => {
-  data = mkdtempSync(join(folder, "data-"));
-});
-
-const odradek = (args: string, options: RunOptions = {}): Promise<Ended> =>
-  runProgram(program, args.split(" "), { ...options, env: { ODRADEK_DIR: data } });
+const bed = new CliBed();
+const odradek = (args: string, options: RunOptions = {}): Promise<Ended> => bed.run(args, options);
 
 async function ok(args: string, options: RunOptions = {}): Promise<string> {
   const ended = await odradek(args, options);
@@ -75,7 +58,7 @@ describe("compacted topics", () => {
 describe("isolation", () => {
   it("prints what was committed, and with readUncommitted the rest as well", async () => {
     const seen = objects(readFileSync("test/fixtures/broker/seen.jsonl", "utf8"));
-    data = "test/fixtures/broker/data";
+    bed.data = "test/fixtures/broker/data";
     for (const [flag, isolation] of [
       ["", "read_committed"],
       [" --isolation readUncommitted", "read_uncommitted"],

@@ -1,34 +1,20 @@
 /** `verify` and `repair` of what a broker compressed, compacted and committed. */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { ATTRIBUTES_AT, CRC_AT, HEADER_BYTE_LENGTH, LENGTH_AT, LENGTH_OVERHEAD } from "../../src/base/record-batch.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { bytes, open } from "../../src/index.ts";
-import { bundleProgram, type Ended, objects, type Program, removeProgram, runProgram } from "./program.ts";
+import { CliBed } from "./bed.ts";
+import { type Ended, objects } from "./program.ts";
 
 const accounts = "their-accounts-0";
 const entryByteLength = 34;
-let program: Program;
-let folder: string;
-let data: string;
+const bed = new CliBed();
+beforeEach(() => cpSync("test/fixtures/broker/data", bed.data, { recursive: true }));
 
-beforeAll(async () => {
-  program = await bundleProgram();
-  folder = mkdtempSync(join(tmpdir(), "odradek-cli-verify-"));
-});
-afterAll(() => {
-  removeProgram(program);
-  rmSync(folder, { recursive: true, force: true });
-});
-beforeEach(() => {
-  data = mkdtempSync(join(folder, "data-"));
-  cpSync("test/fixtures/broker/data", data, { recursive: true });
-});
-
-const odradek = (args: string): Promise<Ended> => runProgram(program, args.split(" "), { env: { ODRADEK_DIR: data } });
+const odradek = (args: string): Promise<Ended> => bed.run(args);
 
 async function defects(): Promise<Record<string, unknown>[]> {
   const { code, stdout } = await odradek("verify --json");
@@ -38,21 +24,21 @@ async function defects(): Promise<Record<string, unknown>[]> {
 }
 
 function fileOf(partition: string, ending: string): string {
-  const name = readdirSync(join(data, partition)).find((each) => each.endsWith(ending));
-  return join(data, partition, name as string);
+  const name = readdirSync(join(bed.data, partition)).find((each) => each.endsWith(ending));
+  return join(bed.data, partition, name as string);
 }
 
 describe("verify of a directory of ours", () => {
   // `__transaction_state` has 50 partitions in the catalogue, and directories for those alone that have records: the others passed for lost.
   it("misses no partition of an internal topic that nothing was written to", async () => {
-    rmSync(data, { recursive: true });
-    const log = await open(data);
+    rmSync(bed.data, { recursive: true });
+    const log = await open(bed.data);
     await log.createTopic("orders");
     const producer = log.producer({ key: bytes, value: bytes, transactionalId: "t", compressionType: "lz4" });
     await producer.transaction((tx) => tx.send({ topic: "orders", value: new Uint8Array(9) }));
     await expect(producer.transaction(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
     await log.close();
-    expect(readdirSync(data).filter((name) => name.startsWith("__transaction_state-"))).toHaveLength(1);
+    expect(readdirSync(bed.data).filter((name) => name.startsWith("__transaction_state-"))).toHaveLength(1);
     expect(await defects()).toEqual([]);
   });
 });
@@ -96,7 +82,7 @@ describe("verify of a broker's directory", () => {
   });
 
   it("tells of a cleaner's checkpoint behind the end of its log, and repair sets it aside", async () => {
-    writeFileSync(join(data, "cleaner-offset-checkpoint"), "0\n1\ntheir-users 0 900\n");
+    writeFileSync(join(bed.data, "cleaner-offset-checkpoint"), "0\n1\ntheir-users 0 900\n");
     expect(await defects()).toMatchObject([{ kind: "offsets", file: "cleaner-offset-checkpoint" }]);
     expect((await odradek("repair --execute")).code).toBe(0);
     expect(await defects()).toEqual([]);
@@ -114,7 +100,8 @@ describe("verify of a broker's directory", () => {
     bad.writeInt32BE(bad.byteLength - LENGTH_OVERHEAD, LENGTH_AT);
     bad.writeInt32BE((await loadCore()).crc32c(bad.subarray(ATTRIBUTES_AT)) | 0, CRC_AT);
     writeFileSync(file, Buffer.concat([bad, log.subarray(firstByteLength)]));
-    for (const name of readdirSync(join(data, "their-packed-0"))) if (name.endsWith("index")) rmSync(join(data, "their-packed-0", name));
+    for (const name of readdirSync(join(bed.data, "their-packed-0")))
+      if (name.endsWith("index")) rmSync(join(bed.data, "their-packed-0", name));
     const payloads = (await defects()).filter((each) => each["kind"] === "payload");
     expect(payloads).toMatchObject([{ byteRange: [0, bad.byteLength], remedy: expect.stringContaining("seek to 7") as string }]);
     const dumped = objects((await odradek(`dump ${file} --json`)).stdout);

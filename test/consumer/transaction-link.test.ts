@@ -22,6 +22,15 @@ function refused(call: () => unknown): OdradekError {
   throw new Error("it was not refused");
 }
 
+/** One that is assigned the partition, which holds so many records, each in a batch of its own. */
+async function readerOf(recordCount: number) {
+  const { broker, consumer } = await bed();
+  broker.appendSingles(orders, recordCount);
+  const reader = consumer(byHand);
+  await reader.assign([orders]);
+  return { broker, reader };
+}
+
 describe("a claim", () => {
   it("covers everything delivered, the record or batch in hand included, and nothing that was not", async () => {
     const { broker, consumer } = await bed();
@@ -100,10 +109,7 @@ describe("a claim", () => {
 
 describe("a commit in a transaction", () => {
   it("counts for the consumer as its own", async () => {
-    const { broker, consumer } = await bed();
-    broker.appendSingles(orders, 5);
-    const reader = consumer(byHand);
-    await reader.assign([orders]);
+    const { broker, reader } = await readerOf(5);
     await reader.poll({ maxRecords: 3 });
     const { offsets } = link(reader).claim();
     broker.committed.set("g", new Map([["orders-0", 3]]));
@@ -135,10 +141,7 @@ describe("a rewind", () => {
   });
 
   it("leads back to what the group has committed, by whomever", async () => {
-    const { broker, consumer } = await bed();
-    broker.appendSingles(orders, 6);
-    const reader = consumer(byHand);
-    await reader.assign([orders]);
+    const { broker, reader } = await readerOf(6);
     await reader.poll({ maxRecords: 2 });
     await reader.commit();
     await reader.poll({ maxRecords: 2 });
@@ -151,10 +154,7 @@ describe("a rewind", () => {
   });
 
   it("where the end of the transaction was not told leads to its offsets if the group has them, else back as after an abort", async () => {
-    const { broker, consumer } = await bed();
-    broker.appendSingles(orders, 6);
-    const reader = consumer(byHand);
-    await reader.assign([orders]);
+    const { broker, reader } = await readerOf(6);
     await reader.poll({ maxRecords: 2 });
     // Nothing was committed, and it began at 0.
     link(reader).rewind(link(reader).claim().offsets);
@@ -172,10 +172,7 @@ describe("a rewind", () => {
   });
 
   it("leads back to the last seek, where there was one since", async () => {
-    const { broker, consumer } = await bed();
-    broker.appendSingles(orders, 6);
-    const reader = consumer(byHand);
-    await reader.assign([orders]);
+    const { reader } = await readerOf(6);
     await reader.poll({ maxRecords: 2 });
     await reader.commit();
     reader.seek(orders, 4);
@@ -193,10 +190,7 @@ describe("a rewind", () => {
   });
 
   it("goes on in the iteration under way, of records and of batches", async () => {
-    const { broker, consumer } = await bed();
-    broker.appendSingles(orders, 4);
-    const reader = consumer(byHand);
-    await reader.assign([orders]);
+    const { reader } = await readerOf(4);
     const seen: number[] = [];
     for await (const { offset } of reader.records({ until: "end" })) {
       seen.push(offset);

@@ -1,24 +1,11 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { groupPartition, javaHash } from "../../src/group/group-partition.ts";
 import { decodeGroupValue, encodeGroupValue } from "../../src/group/schemas/group-metadata-value.ts";
 import { decodeOffsetValue, encodeOffsetValue } from "../../src/group/schemas/offset-commit-value.ts";
 import { decodeKey, encodeGroupKey, encodeOffsetKey } from "../../src/group/schemas/record-key.ts";
+import { bytesOf, named, vectors } from "../fixtures/coordinator/vectors.ts";
 
-interface Vector {
-  readonly name: string;
-  readonly version: number;
-  readonly json: unknown;
-  readonly hexWithVersionPrefix: string;
-}
-
-const vectors = readFileSync(new URL("../fixtures/coordinator/coordinator-vectors.jsonl", import.meta.url), "utf8")
-  .trim()
-  .split("\n")
-  .map((line) => JSON.parse(line) as Vector);
-const named = (name: string) => vectors.filter((vector) => vector.name === name);
-const bytesOf = (vector: Vector): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(vector.hexWithVersionPrefix, "hex"));
 const fromBase64 = (value: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(value, "base64"));
 
 describe("records of __consumer_offsets", () => {

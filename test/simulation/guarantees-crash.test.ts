@@ -1,92 +1,62 @@
 /** Compacted topics, repeated batches and transactions on a machine that dies at any call of its storage, in recovery too. */
 import { describe, expect, it } from "vitest";
-import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
-import { settled } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { NOW_MS, SIM_SCALE, watched } from "./engine-rig.ts";
+import { NOW_MS, SIM_SCALE } from "./engine-rig.ts";
 import { BrokenPromise } from "./engine-world.ts";
 import { openSubject, type Subject } from "./guarantees-rig.ts";
 import { GuaranteesRun, randomGuaranteeStep } from "./guarantees-steps.ts";
 import { GuaranteesWorld } from "./guarantees-world.ts";
+import { eachSeed, type Life, type Lived, mortalLives } from "./mortal-lives.ts";
 
-const LIVES = 5;
-
-interface Outcome {
-  readonly trace: readonly string[];
-  readonly crashes: number;
-  readonly recoveryCrashes: number;
+interface Outcome extends Lived {
   readonly world: GuaranteesWorld;
 }
 
-/** A few lives of one disk, each a program that ends with the machine's death, or in order. */
 async function simulate(seed: number): Promise<Outcome> {
   const random = new SeededRandom(seed);
-  const trace: string[] = [];
-  let [crashes, recoveryCrashes] = [0, 0];
   const world = new GuaranteesWorld(NOW_MS);
-  const latencies = random.fork();
-  const latency = async (call: string): Promise<void> => {
-    for (let turns = Math.floor(latencies.next() * (call === "sync" ? 40 : 4)); turns > 0; turns -= 1) await null;
-  };
-  let disk: CrashStorage = crashStorage({ sectorByteLength: 64, latency });
-  for (let life = 0; life <= LIVES; life += 1) {
-    let callsLeft =
-      life === LIVES ? Number.POSITIVE_INFINITY : random.pick([random.integer(1, 30), random.integer(50, 600), random.integer(200, 1500)]);
-    const current = disk;
-    const storage = watched(current, (call) => {
-      trace.push(call);
-      callsLeft -= 1;
-      if (callsLeft === 0) current.halt();
-    });
-    const open = (): Promise<Subject> => openSubject(storage, random.integer(0, 1e9), world.nowMs);
-    // In some lives a flush fails too, and takes what it should have flushed with it.
-    const disturbedFrom = life < LIVES && random.chance(0.15) ? random.integer(1, 40) : Number.POSITIVE_INFINITY;
-    // Most lives end anywhere; some in the middle of what takes many steps.
-    const diesIn = life < LIVES ? random.pick([null, "txnEnd", "txnEnd", "maintain", "fence"] as const) : null;
-    let run: GuaranteesRun | null = null;
-    let stepCount = 0;
-    try {
-      const first = await open();
-      if (callsLeft > 0) await world.check(first, "just opened");
-      run = new GuaranteesRun(world, first, open);
-      await run.createTopics();
-      for (let steps = random.integer(10, 80); steps > 0 && callsLeft > 0; steps -= 1) {
-        stepCount += 1;
-        if (stepCount === disturbedFrom) {
-          current.failSyncs(random.pick([/./, /\.log$/]), random.pick(["ext4", "btrfs", "xfs"] as const));
-          run.isDisturbed = true;
-        }
-        const step = randomGuaranteeStep(random);
-        const isIdle = step.kind === "txnEnd" && (!step.commit || world.clients.get(step.client)?.transaction === null);
-        if (step.kind === diesIn && !isIdle && random.chance(0.7))
-          callsLeft = Math.min(callsLeft, random.integer(1, diesIn === "maintain" ? 120 : 25));
-        // Audits ask for a broker that was refused nothing.
-        if (stepCount < disturbedFrom || (step.kind !== "reopen" && step.kind !== "audit" && step.kind !== "zombie")) await run.step(step);
-        const broken = run.errors.find((error) => error instanceof BrokenPromise);
-        if (broken !== undefined) throw broken;
-      }
-      if (random.chance(0.5)) await run.settled();
-      if (life === LIVES) {
-        await thrive(run);
-        if (run.errors.length > 0) throw run.errors[0];
-        await run.subject.broker.close();
-        return { trace, crashes, recoveryCrashes, world };
-      }
-    } catch (error) {
-      // The dead machine refuses; a promise that is broken after its death was checked against a ghost.
-      if (callsLeft > 0) throw error;
-      if (run === null) recoveryCrashes += 1;
+  const lived = await mortalLives<GuaranteesRun>(random, {
+    lives: 5,
+    callsLeft: () => random.pick([random.integer(1, 30), random.integer(50, 600), random.integer(200, 1500)]),
+    disturbed: [0.15, 40],
+    losePower: () => world.losePower(),
+    afterDeath: (run) => run.lastWords(),
+    live: (life) => live(life, world),
+  });
+  return { ...lived, world };
+}
+
+async function live(life: Life<GuaranteesRun>, world: GuaranteesWorld): Promise<void> {
+  const { random } = life;
+  const open = (): Promise<Subject> => openSubject(life.storage, random.integer(0, 1e9), world.nowMs);
+  // Most lives end anywhere; some in the middle of what takes many steps.
+  const diesIn = life.isLast ? null : random.pick([null, "txnEnd", "txnEnd", "maintain", "fence"] as const);
+  const first = await open();
+  if (life.callsLeft > 0) await world.check(first, "just opened");
+  const run = new GuaranteesRun(world, first, open);
+  life.run = run;
+  await run.createTopics();
+  for (let steps = random.integer(10, 80); steps > 0 && life.callsLeft > 0; steps -= 1) {
+    life.stepCount += 1;
+    if (life.stepCount === life.disturbedFrom) {
+      life.disk.failSyncs(random.pick([/./, /\.log$/]), random.pick(["ext4", "btrfs", "xfs"] as const));
+      run.isDisturbed = true;
     }
-    const isDisturbed = stepCount >= disturbedFrom;
-    // A refusal that nobody waited for must not come from a machine that lives.
-    if (callsLeft > 0 && !isDisturbed && run !== null && run.errors.length > 0) throw run.errors[0];
-    crashes += 1;
-    const kind = random.pick(["process", "power", "power"] as const);
-    if (kind === "power" || isDisturbed) world.losePower();
-    disk = current.crash(random.fork(), { kind, tornSectors: random.chance(0.3) });
-    await run?.lastWords();
+    const step = randomGuaranteeStep(random);
+    const isIdle = step.kind === "txnEnd" && (!step.commit || world.clients.get(step.client)?.transaction === null);
+    if (step.kind === diesIn && !isIdle && random.chance(0.7))
+      life.callsLeft = Math.min(life.callsLeft, random.integer(1, diesIn === "maintain" ? 120 : 25));
+    // Audits ask for a broker that was refused nothing.
+    if (life.stepCount < life.disturbedFrom || (step.kind !== "reopen" && step.kind !== "audit" && step.kind !== "zombie"))
+      await run.step(step);
+    const broken = run.errors.find((error) => error instanceof BrokenPromise);
+    if (broken !== undefined) throw broken;
   }
-  throw new Error("not reached");
+  if (random.chance(0.5)) await run.settled();
+  if (!life.isLast) return;
+  await thrive(run);
+  if (run.errors.length > 0) throw run.errors[0];
+  await run.subject.broker.close();
 }
 
 /** After the faults: everything works, and what was cleaned twice with a horizon between holds no old value and no tombstone. */
@@ -117,26 +87,13 @@ async function thrive(run: GuaranteesRun): Promise<void> {
 
 describe("an engine with compaction and transactions whose machine dies at any call of its storage", () => {
   it("keeps the newest value of every key, all or nothing of every transaction, and every record once", async () => {
-    const seeds = Math.ceil(60 * SIM_SCALE);
-    const first = Number(process.env["ODRADEK_SEED"] ?? 1);
     const sums: Record<string, number> = { crashes: 0, recoveryCrashes: 0, calls: 0 };
-    const add = (name: string, count: number): void => {
-      sums[name] = (sums[name] ?? 0) + count;
-    };
-    for (let seed = first; seed < first + seeds; seed += 1) {
-      try {
-        const { crashes, recoveryCrashes, trace, world } = await simulate(seed);
-        add("crashes", crashes);
-        add("recoveryCrashes", recoveryCrashes);
-        add("calls", trace.length);
-        for (const [name, count] of Object.entries(world.sums)) add(name, count);
-      } catch (error) {
-        const what = error instanceof BrokenPromise ? "broken promise" : "refusal on a machine that lives";
-        throw new Error(`seed ${seed} (ODRADEK_SEED=${seed}): ${what}: ${String(error)}`, { cause: error });
-      }
-    }
-    await settled();
-    if (SIM_SCALE > 1) console.log(`guarantees-crash: seeds ${first} to ${first + seeds - 1}, ${JSON.stringify(sums)}`);
+    const seeds = await eachSeed(60, async (seed) => {
+      const { crashes, recoveryCrashes, trace, world } = await simulate(seed);
+      for (const [name, count] of Object.entries({ crashes, recoveryCrashes, calls: trace.length, ...world.sums }))
+        sums[name] = (sums[name] ?? 0) + count;
+    });
+    if (SIM_SCALE > 1) console.log(`guarantees-crash: ${seeds} seeds, ${JSON.stringify(sums)}`);
     // A simulation in which nothing is compacted, committed, repeated or interrupted shows nothing.
     for (const [name, floor] of Object.entries({
       recoveryCrashes: 0.3,

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { coordinatorPartition, javaHash } from "../../src/base/java-hash.ts";
@@ -6,20 +5,7 @@ import { decodeTransactionKey, encodeTransactionKey } from "../../src/transactio
 import { decodeTransactionValue, encodeTransactionValue } from "../../src/transaction/schemas/transaction-value.ts";
 import type { TransactionMetadata } from "../../src/transaction/transaction-metadata.ts";
 import { TRANSACTION_STATES } from "../../src/transaction/transaction-state.ts";
-
-interface Vector {
-  readonly name: string;
-  readonly version: number;
-  readonly json: Record<string, unknown>;
-  readonly hexWithVersionPrefix: string;
-}
-
-const vectors = readFileSync(new URL("../fixtures/coordinator/coordinator-vectors.jsonl", import.meta.url), "utf8")
-  .trim()
-  .split("\n")
-  .map((line) => JSON.parse(line) as Vector);
-const named = (name: string) => vectors.filter((vector) => vector.name === name);
-const bytesOf = (vector: Vector): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(vector.hexWithVersionPrefix, "hex"));
+import { bytesOf, named, type Vector } from "../fixtures/coordinator/vectors.ts";
 
 function metadataOf({ json }: Vector): TransactionMetadata {
   const partitions = (json["transactionPartitions"] as { topic: string; partitionIds: number[] }[]).flatMap(({ topic, partitionIds }) =>

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 
 import org.apache.kafka.clients.admin.Admin;
@@ -22,7 +21,6 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -67,19 +65,9 @@ public final class Client {
             TopicDescription description = null;
             while (description == null || description.partitions().stream().anyMatch(each -> each.leader() == null)) {
                 Thread.sleep(100);
-                description = describe(admin, topic);
+                description = Topics.describe(admin, topic);
             }
             return "{\"topicId\":" + Json.string(description.topicId().toString()) + "}";
-        }
-    }
-
-    /** null: the broker has not heard of its new topic yet. */
-    private static TopicDescription describe(Admin admin, String topic) throws Exception {
-        try {
-            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
-        } catch (ExecutionException problem) {
-            if (problem.getCause() instanceof UnknownTopicOrPartitionException) return null;
-            throw problem;
         }
     }
 

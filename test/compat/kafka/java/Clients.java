@@ -31,7 +31,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -90,16 +89,6 @@ public final class Clients {
         return PRODUCERS.get(question.get("producer").asText());
     }
 
-    /** null: the broker has not heard of its new topic yet. */
-    private static TopicDescription describe(Admin admin, String topic) throws Exception {
-        try {
-            return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
-        } catch (ExecutionException problem) {
-            if (problem.getCause() instanceof UnknownTopicOrPartitionException) return null;
-            throw problem;
-        }
-    }
-
     private static Map<String, Object> settings(JsonNode question) {
         Map<String, Object> settings = new HashMap<>();
         if (question.has("settings")) question.get("settings").properties().forEach(each -> settings.put(each.getKey(), each.getValue().asText()));
@@ -117,7 +106,7 @@ public final class Clients {
         TopicDescription description = null;
         while (description == null || description.partitions().stream().anyMatch(each -> each.leader() == null)) {
             Thread.sleep(50);
-            description = describe(admin, topic);
+            description = Topics.describe(admin, topic);
         }
         answer.put("topicId", description.topicId().toString());
     }
