@@ -1,5 +1,5 @@
 /** A transaction of a random program: some partitions, perhaps a group's offsets, and an end of the one kind or the other. */
-import { expect } from "vitest";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import type { CompressionType } from "../../src/api/index.ts";
 import { bytes, utf8 } from "../../src/base/serde.ts";
 import { CODECS, type Command, GROUPS, TOPICS } from "./face-commands.ts";
@@ -54,15 +54,18 @@ export async function transact(run: FaceRun, command: Transact, topic: string, p
       const answers = await tx.sendBatch(part.records.map((record) => ({ topic: part.topic, partition: part.partition, ...record })));
       const base = ends.get(part.model) as number;
       ends.set(part.model, base + answers.length);
-      expect(answers.map(({ offset }) => offset)).toEqual(part.records.map((_, index) => base + index));
+      deepStrictEqual(
+        answers.map(({ offset }) => offset),
+        part.records.map((_, index) => base + index),
+      );
     });
     await Promise.all(sent);
     if (consumer !== null) tx.commitOffsets(consumer);
     if (!command.commits) throw new ChangeOfMind();
     return "done";
   });
-  if (command.commits) expect(await running).toBe("done");
-  else await expect(running).rejects.toBeInstanceOf(ChangeOfMind);
+  if (command.commits) strictEqual(await running, "done");
+  else await rejects(running, ChangeOfMind);
   for (const part of parts) part.model.append(part.records, command.commits ? "record" : "aborted");
   for (const touched of ends.keys()) touched.mark();
   if (consumer !== null && group !== null) {
@@ -71,11 +74,11 @@ export async function transact(run: FaceRun, command: Transact, topic: string, p
     if (command.commits && (isAny || committed !== before)) {
       // Beyond what was delivered at most what nobody is ever given: marks, and what was taken back or compacted away.
       const read = model.partition(topic, partition);
-      expect(committed).toBeGreaterThanOrEqual(delivered);
+      ok(committed !== null && committed >= delivered, `committed ${committed}, delivered up to ${delivered}`);
       for (let offset = delivered; offset < (committed as number); offset += 1)
-        expect(read.at(offset) === null || read.mayBeGone(offset), `${offset} was not delivered`).toBe(true);
+        ok(read.at(offset) === null || read.mayBeGone(offset), `${offset} was not delivered`);
       model.commit(group, topic, partition, committed as number);
-    } else expect(committed).toBe(before);
+    } else strictEqual(committed, before);
   }
   await consumer?.close();
   await producer.close();
