@@ -35,8 +35,12 @@ export interface Fault {
   readonly errno?: string;
   /** Instead of a refusal, or before it: a read or write of so many bytes fewer than asked (never fewer than 0). */
   readonly shortBy?: number;
+  /** The same, said from the other side: at most so many bytes are read or written. */
+  readonly atMost?: number;
   /** The call has done its work when it fails. */
   readonly afterEffect?: boolean;
+  /** Called with the file's or directory's name when a call meets it, before anything else: for a disk below that has its own way to fail. */
+  readonly onMeet?: (name: string) => void;
   /** The machine stops: this call and every later one is refused with ESHUTDOWN. */
   readonly halt?: boolean;
 }
@@ -48,9 +52,12 @@ export interface FaultyStorageOptions {
   readonly latencyMs?: (call: StorageCall, name: string) => number;
 }
 
-interface PlannedFault {
+/** A fault as it goes. */
+export interface PlannedFault {
   readonly fault: Fault;
-  matchCount: number;
+  /** How many calls could have met it so far, and how many did. */
+  readonly matchCount: number;
+  readonly metCount: number;
 }
 
 export function faultyStorage(driver: StorageDriver, options: FaultyStorageOptions = {}): FaultyStorage {
@@ -65,8 +72,9 @@ export class FaultyStorage implements StorageDriver {
   readonly #driver: StorageDriver;
   readonly #options: FaultyStorageOptions;
   readonly #counts = new Map<StorageCall, number>();
-  #planned: PlannedFault[] = [];
+  #planned: Writable<PlannedFault>[] = [];
   #halted = false;
+  #openFileCount = 0;
 
   constructor(driver: StorageDriver, options: FaultyStorageOptions = {}) {
     this.#driver = driver;
@@ -79,11 +87,13 @@ export class FaultyStorage implements StorageDriver {
   }
 
   /** Plans a fault; it counts calls from now on. */
-  fail(fault: Fault): void {
-    if (fault.errno === undefined && fault.shortBy === undefined && fault.halt !== true) {
-      throw new TypeError("FaultyStorage.fail: expected an errno, shortBy or halt, found none: such a fault does nothing");
+  fail(fault: Fault): PlannedFault {
+    if (fault.errno === undefined && fault.shortBy === undefined && fault.atMost === undefined && fault.halt !== true) {
+      throw new TypeError("FaultyStorage.fail: expected an errno, shortBy, atMost or halt, found none: such a fault does nothing");
     }
-    this.#planned.push({ fault, matchCount: 0 });
+    const planned = { fault, matchCount: 0, metCount: 0 };
+    this.#planned.push(planned);
+    return planned;
   }
 
   /** Forgets every planned fault. A halt stays. */
@@ -99,8 +109,25 @@ export class FaultyStorage implements StorageDriver {
     return sum;
   }
 
+  /** Files that are open now: what is not given back after a failure is lost to the process. */
+  get openFileCount(): number {
+    return this.#openFileCount;
+  }
+
   async open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile> {
-    return new FaultyFile(this, name, await this.later("open", name, () => this.#driver.open(name, options)));
+    let opened: StorageFile | null = null;
+    try {
+      const file = await this.later("open", name, async () => {
+        opened = await this.#driver.open(name, options);
+        return opened;
+      });
+      this.#openFileCount += 1;
+      return new FaultyFile(this, name, file, () => (this.#openFileCount -= 1));
+    } catch (error) {
+      // Made, perhaps, but nobody was given a handle of it.
+      await (opened as StorageFile | null)?.close();
+      throw error;
+    }
   }
 
   list(directory: string): Promise<StorageEntry[]> {
@@ -149,11 +176,12 @@ export class FaultyStorage implements StorageDriver {
     return answer;
   }
 
-  /** @internal A synchronous call; `body` is given how many bytes to leave out. */
-  now<T>(call: StorageCall, name: string, body: (shortBy: number) => T): T {
+  /** @internal A synchronous call; `body` is given the fault, for how many bytes to leave out. */
+  now<T>(call: StorageCall, name: string, body: (fault: Fault | null) => T): T {
     const fault = this.#meet(call, name);
-    const works = fault?.errno === undefined || fault.afterEffect === true || fault.shortBy !== undefined;
-    const answer = works ? body(fault?.shortBy ?? 0) : null;
+    const isShort = fault?.shortBy !== undefined || fault?.atMost !== undefined;
+    const works = fault?.errno === undefined || fault.afterEffect === true || isShort;
+    const answer = works ? body(fault) : null;
     if (fault?.errno !== undefined) throw errnoError(fault.errno, call, name);
     return answer as T;
   }
@@ -171,16 +199,19 @@ export class FaultyStorage implements StorageDriver {
   #meet(call: StorageCall, name: string): Fault | null {
     this.#counts.set(call, this.count(call) + 1);
     if (this.#halted) throw errnoError("ESHUTDOWN", call, name);
-    let met: Fault | null = null;
+    let met: Writable<PlannedFault> | null = null;
     for (const planned of this.#planned) {
       const { fault } = planned;
       if (fault.call !== undefined && (typeof fault.call === "string" ? fault.call !== call : !fault.call.includes(call))) continue;
       if (fault.name !== undefined && !fault.name.test(name)) continue;
       const number = ++planned.matchCount;
       const first = fault.nth ?? 1;
-      if (number >= first && number < first + (fault.times ?? 1)) met ??= fault;
+      if (number >= first && number < first + (fault.times ?? 1)) met ??= planned;
     }
-    if (met?.halt !== true) return met;
+    if (met === null) return null;
+    met.metCount += 1;
+    met.fault.onMeet?.(name);
+    if (met.fault.halt !== true) return met.fault;
     this.#halted = true;
     throw errnoError("ESHUTDOWN", call, name);
   }
@@ -190,19 +221,21 @@ class FaultyFile implements StorageFile {
   readonly #storage: FaultyStorage;
   readonly #name: string;
   readonly #file: StorageFile;
+  #onClose: (() => void) | null;
 
-  constructor(storage: FaultyStorage, name: string, file: StorageFile) {
+  constructor(storage: FaultyStorage, name: string, file: StorageFile, onClose: () => void) {
     this.#storage = storage;
     this.#name = name;
     this.#file = file;
+    this.#onClose = onClose;
   }
 
   readAt(into: Uint8Array, position: number): number {
-    return this.#storage.now("readAt", this.#name, (shortBy) => this.#file.readAt(shortened(into, shortBy), position));
+    return this.#storage.now("readAt", this.#name, (fault) => this.#file.readAt(shortened(into, fault), position));
   }
 
   writeAt(bytes: Uint8Array, position: number): number {
-    return this.#storage.now("writeAt", this.#name, (shortBy) => this.#file.writeAt(shortened(bytes, shortBy), position));
+    return this.#storage.now("writeAt", this.#name, (fault) => this.#file.writeAt(shortened(bytes, fault), position));
   }
 
   truncate(byteLength: number): void {
@@ -221,13 +254,15 @@ class FaultyFile implements StorageFile {
     return this.#storage.later("sync", this.#name, () => this.#file.sync());
   }
 
-  /** A fault here is swallowed, as the contract says of any readAhead. */
+  /** The contract says that it never fails; whoever asks must live with one that does all the same. */
   readAhead(position: number, byteLength: number): Promise<void> {
-    return this.#storage.later("readAhead", this.#name, () => this.#file.readAhead(position, byteLength)).catch(() => {});
+    return this.#storage.later("readAhead", this.#name, () => this.#file.readAhead(position, byteLength));
   }
 
   /** A close that fails has closed all the same, as a system's does. */
   async close(): Promise<void> {
+    this.#onClose?.();
+    this.#onClose = null;
     const closing = this.#file.close();
     try {
       await this.#storage.later("closeFile", this.#name, () => closing);
@@ -237,6 +272,9 @@ class FaultyFile implements StorageFile {
   }
 }
 
-function shortened(bytes: Uint8Array, shortBy: number): Uint8Array {
-  return shortBy === 0 ? bytes : bytes.subarray(0, Math.max(0, bytes.length - shortBy));
+function shortened(bytes: Uint8Array, fault: Fault | null): Uint8Array {
+  if (fault?.shortBy === undefined && fault?.atMost === undefined) return bytes;
+  return bytes.subarray(0, Math.max(0, Math.min(bytes.length - (fault.shortBy ?? 0), fault.atMost ?? bytes.length)));
 }
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };

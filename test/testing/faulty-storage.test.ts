@@ -56,8 +56,7 @@ describe("a planned fault", () => {
       // The first `open` and `createDirectory` only prepare.
       faulty.fail({ call, errno: "EIO", nth: call === "open" || call === "createDirectory" ? 2 : 1 });
       const failures = await tryEverything(faulty);
-      // Advice never fails.
-      expect(failures[call], call).toBe(call === "readAhead" ? undefined : "EIO");
+      expect(failures[call], call).toBe("EIO");
       for (const other of Object.keys(failures))
         if (other !== call) expect(knockOn[call], `${call} took ${other} with it`).toContain(other);
     }
@@ -114,6 +113,36 @@ describe("a planned fault", () => {
     expect(file.byteLength()).toBe(7);
     faulty.fail({ call: "writeAt", shortBy: 100 });
     expect(file.writeAt(bytes, 0)).toBe(0);
+    for (const atMost of [0, 1, 100]) {
+      faulty.fail({ call: "writeAt", atMost });
+      expect(file.writeAt(bytes, 0)).toBe(Math.min(atMost, 8));
+    }
+    faulty.fail({ call: "readAt", atMost: 1, shortBy: 7 });
+    expect(file.readAt(new Uint8Array(7), 0)).toBe(0);
+  });
+
+  it("tells how often it was met, and where", async () => {
+    const faulty = faultyStorage(memory());
+    const names: string[] = [];
+    const planned = faulty.fail({ call: "list", nth: 2, times: 2, errno: "EIO", onMeet: (name) => void names.push(name) });
+    for (const directory of ["a", "b", "c", "d"]) await faulty.list(directory).catch(() => {});
+    expect(planned).toMatchObject({ matchCount: 4, metCount: 2 });
+    expect(names).toEqual(["b", "c"]);
+  });
+
+  it("leaves no file open that nobody was given, and counts those that are", async () => {
+    const driver = memory();
+    const inner = faultyStorage(driver);
+    const faulty = faultyStorage(inner);
+    const file = await faulty.open("a", { create: "new" });
+    faulty.fail({ call: "open", errno: "EIO", afterEffect: true });
+    await expect(faulty.open("b", { create: "new" })).rejects.toThrow("EIO");
+    expect((await driver.list("")).map(({ name }) => name).sort()).toEqual(["a", "b"]);
+    expect([faulty.openFileCount, inner.openFileCount]).toEqual([1, 1]);
+    faulty.fail({ call: "closeFile", errno: "EIO" });
+    await expect(file.close()).rejects.toThrow("EIO");
+    await file.close();
+    expect([faulty.openFileCount, inner.openFileCount]).toEqual([0, 0]);
   });
 
   it("stops the machine for good", async () => {
