@@ -1,8 +1,11 @@
 /** How the tests run: every file under test/ that ends in .test.ts. The bytes they need are built before (scripts/test.mjs). */
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./scripts/longest-first.mjs";
+import { vitestPlant } from "./scripts/plant.mjs";
 
 export default defineConfig({
+  // The zoo runs tests with a bug planted in a source file (test/prove/zoo); otherwise this is nothing.
+  plugins: vitestPlant(),
   test: {
     include: ["test/**/*.test.ts"],
     // These bring what they need themselves: Java and a broker, other runtimes.
