@@ -1,7 +1,8 @@
 /** Ways to decide what outlives a crash: by chance, by time, or every way there is. */
 import type { Random } from "../base/clock.ts";
-import type { CrashChooser, Fill, Moment } from "./crash-image.ts";
+import type { CrashChooser, Fill } from "./crash-image.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import type { Moment } from "./sim-file.ts";
 
 /**
  * What a crash takes. Whatever is left out is drawn anew for each crash, so that many crashes see many worlds.
@@ -24,6 +25,8 @@ export interface CrashPolicy {
 }
 
 const SURVIVALS = ["nothing", "everything", "prefix", "prefix", "scatter", "scatter", "scatter", "scatter"] as const;
+/** Of the renamings that outlived by chance: no file system with a journal halves one, FAT and ext2 may. */
+const HALF_CHANCE = 0.15;
 const FILLS = ["zero", "garbage", "stale"] as const;
 
 /** By chance. `timeMax` is the time of the newest change, `stale` the sectors that files gave back. */
@@ -45,6 +48,7 @@ export function randomChooser(random: Random, policy: CrashPolicy, timeMax: numb
     random.next() < newestChance ? moments.length - 1 : Math.floor(random.next() * moments.length);
   return {
     outlives: () => random.next() < entryChance,
+    halves: () => random.next() < HALF_CHANCE,
     size: (sizes) => choose(sizes, newestSizeChance),
     version: (versions) => choose(versions, newestVersionChance),
     fill,
@@ -58,6 +62,7 @@ export function untilTime(time: number): CrashChooser {
   const last = (moments: readonly Moment[]): number => moments.findLastIndex((moment) => moment.time <= time);
   return {
     outlives: (changeTime) => changeTime <= time,
+    halves: () => false,
     size: last,
     version: last,
     fill: () => "zero",
@@ -74,13 +79,15 @@ export function digitChooser(digits: readonly number[], radices: number[], stale
   };
   // States that are equal are one answer, else images would be counted twice.
   const distinct = (moments: readonly Moment[]): number => {
-    const firsts = new Map<number | string, number>();
-    for (const [at, moment] of moments.entries()) if (!firsts.has(moment.identity)) firsts.set(moment.identity, at);
-    return [...firsts.values()][digit(firsts.size)]!;
+    let count = 0;
+    for (const [at, { firstEqual }] of moments.entries()) if (firstEqual === at) count++;
+    let left = digit(count);
+    return moments.findIndex(({ firstEqual }, at) => firstEqual === at && left-- === 0);
   };
   const fills = stale.length > 0 ? FILLS : FILLS.slice(0, 2);
   return {
     outlives: () => digit(2) === 1,
+    halves: () => digit(2) === 1,
     size: distinct,
     version: distinct,
     fill: () => fills[digit(fills.length)]!,

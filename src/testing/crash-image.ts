@@ -1,19 +1,15 @@
 /** What a disk may hold after a loss of power: the choices there are, and the image that a chooser makes of them. */
-import { SimDirectory, type SimNode } from "./sim-directory.ts";
-import { type SectorVersion, SimFile } from "./sim-file.ts";
+import { type DirectoryChange, SimDirectory, type SimNode } from "./sim-directory.ts";
+import { type Moment, type SectorVersion, SimFile, type SizeVersion } from "./sim-file.ts";
 
 export type Fill = "zero" | "garbage" | "stale";
-
-/** Something that was so from a time on; equal `identity`, equal state. */
-export interface Moment {
-  readonly time: number;
-  readonly identity: number | string;
-}
 
 /** Who decides. States are given in their order in time, from the durable one (0) to the newest. */
 export interface CrashChooser {
   /** Whether an unflushed change of a directory outlived; asked only when those it depends on did. */
   outlives(time: number): boolean;
+  /** Whether of a file's unflushed renaming, which outlived, only the new name did: the old one is there as well, of the same file. */
+  halves(): boolean;
   /** Which of a file's sizes stands, by index. */
   size(sizes: readonly Moment[]): number;
   /** Which version of a sector stands, by index. */
@@ -38,33 +34,42 @@ export function crashImage(root: SimDirectory, chooser: CrashChooser): SimDirect
     return copy;
   };
   const directoryImage = (directory: SimDirectory): SimDirectory => {
-    const outlived = new Set<number>();
-    for (const [at, dependencies] of directory.dependencies().entries()) {
-      if (dependencies.every((earlier) => outlived.has(earlier)) && chooser.outlives(directory.changes[at]!.time)) outlived.add(at);
+    const outlived = new Map<number, "whole" | "half">();
+    if (directory.changes.length > 0) {
+      for (const [at, dependencies] of directory.dependencies().entries()) {
+        const change = directory.changes[at]!;
+        if (!dependencies.every((earlier) => outlived.has(earlier)) || !chooser.outlives(change.time)) continue;
+        outlived.set(at, isFileRename(change) && chooser.halves() ? "half" : "whole");
+      }
     }
-    return new SimDirectory([...directory.surviving(outlived)].map(([name, node]) => [name, image(node)] as const));
+    const entries = new Map<string, SimNode>();
+    for (const [name, node] of directory.surviving(outlived)) entries.set(name, image(node));
+    return new SimDirectory(entries);
   };
   return directoryImage(root);
 }
 
+function isFileRename({ sets }: DirectoryChange): boolean {
+  return sets.length === 2 && sets[1]?.[1]?.kind === "file";
+}
+
 function fileImage(file: SimFile, chooser: CrashChooser): SimFile {
+  if (file.changeCount === 0) return file.durableImage();
   const sectorByteLength = file.sectorByteLength;
-  const history = file.history();
-  const sizes = history.sizes;
-  const byteLength = sizes.length === 1 ? file.durableByteLength : sizes[chooser.size(sizes.map(sizeMoment))]!.byteLength;
-  const bytes = new Uint8Array(Math.ceil(byteLength / sectorByteLength) * sectorByteLength);
-  for (let sector = 0; sector * sectorByteLength < byteLength; sector++) {
-    const versions = history.sectors.get(sector);
-    const content = versions === undefined ? file.durableSector(sector) : sectorImage(versions, chooser, sectorByteLength);
-    bytes.set(content, sector * sectorByteLength);
-  }
-  const image = new SimFile(sectorByteLength, bytes.subarray(0, byteLength));
+  const { sizes, sectors } = file.history();
+  const { byteLength } = sizes[chooser.size(sizes)] as SizeVersion;
+  const bytes = file.durableBytes(byteLength);
+  const changed = [...sectors.keys()].filter((sector) => sector * sectorByteLength < byteLength).sort((one, other) => one - other);
+  for (const sector of changed)
+    bytes.set(sectorImage(sectors.get(sector) as readonly SectorVersion[], chooser, sectorByteLength), sector * sectorByteLength);
+  bytes.fill(0, byteLength);
+  const image = new SimFile(sectorByteLength, bytes, byteLength);
   image.modifiedAt = file.modifiedAt;
   return image;
 }
 
 function sectorImage(versions: readonly SectorVersion[], chooser: CrashChooser, byteLength: number): Uint8Array {
-  const at = chooser.version(versions.map(versionMoment));
+  const at = chooser.version(versions);
   const chosen = versions[at]!.bytes;
   if (chosen === null) {
     // Never written afterwards either: a hole, and holes are zeros on every file system.
@@ -77,17 +82,4 @@ function sectorImage(versions: readonly SectorVersion[], chooser: CrashChooser, 
   torn.set(versions[at - 1]?.bytes ?? chosen);
   torn.set(chosen.subarray(0, tornAt));
   return torn;
-}
-
-function sizeMoment(size: { readonly time: number; readonly byteLength: number }): Moment {
-  return { time: size.time, identity: size.byteLength };
-}
-
-function versionMoment(version: SectorVersion): Moment {
-  return {
-    time: version.time,
-    get identity() {
-      return version.bytes === null ? "absent" : version.bytes.join();
-    },
-  };
 }

@@ -7,21 +7,15 @@ import { checkDirectoryName, parseFileName, parseRename } from "../storage/stora
 import { type CrashPolicy, digitChooser, nextDigits, randomChooser, untilTime } from "./crash-choosers.ts";
 import { CrashFile } from "./crash-file.ts";
 import { crashImage } from "./crash-image.ts";
+import { type SyncFailure, SyncFailures } from "./crash-sync-failures.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { cloneDirectory, SimDirectory, type SimNode } from "./sim-directory.ts";
 import { SimFile } from "./sim-file.ts";
 
+export type { SyncFailure } from "./crash-sync-failures.ts";
+
 /** How many sectors that files gave back are remembered for stale fills. */
 const STALE_SECTORS_MAX = 64;
-
-/**
- * What a failed flush leaves behind (measured by others, see the ATC'20 paper on fsync failures).
- * "ext4": an error, the pages keep the new bytes but count as clean: reads see them, no later flush writes them.
- * "ext4-late": the same, but this flush reports success and the next one the error.
- * "xfs": as "ext4", and the file system shuts down: every later change and flush fails.
- * "btrfs": an error, and reads see the old bytes again.
- */
-export type SyncFailure = "ext4" | "ext4-late" | "xfs" | "btrfs";
 
 export interface CrashStorageOptions {
   readonly clock?: Clock;
@@ -35,13 +29,6 @@ interface OpenFile {
   readonly name: string;
   readonly file: SimFile;
   readonly readOnly: boolean;
-}
-
-/** A rule for flushes that fail. */
-interface PlannedSyncFailure {
-  readonly pattern: RegExp;
-  readonly failure: SyncFailure;
-  times: number;
 }
 
 export function crashStorage(options: CrashStorageOptions = {}): CrashStorage {
@@ -63,13 +50,12 @@ export class CrashStorage implements StorageDriver {
   readonly #root: SimDirectory;
   readonly #stale: Uint8Array[];
   readonly #table: (OpenFile | null)[] = [];
-  readonly #plannedFailures: PlannedSyncFailure[] = [];
-  readonly #lateFailures = new Set<SimFile>();
+  readonly #syncFailures = new SyncFailures();
   readonly #lockKey = {};
   #releaseLock: (() => void) | null = null;
   #time = 0;
   #halted = false;
-  #shutDown = false;
+  #listener: ((call: string, name: string) => void) | null = null;
 
   /** `image` is what a crash left: leave it out. */
   constructor(
@@ -88,6 +74,11 @@ export class CrashStorage implements StorageDriver {
   /** The power goes (or the process dies): answers the disk as the next one finds it. This one refuses every call from now on. */
   crash(random: Random = new SeededRandom(0), policy: CrashPolicy = {}): CrashStorage {
     this.halt();
+    return this.afterCrash(random, policy);
+  }
+
+  /** What `crash` would answer, while this disk goes on as if nothing had happened. */
+  afterCrash(random: Random = new SeededRandom(0), policy: CrashPolicy = {}): CrashStorage {
     if (policy.kind === "process") return this.#next(cloneDirectory(this.#root));
     return this.#next(crashImage(this.#root, randomChooser(random, policy, this.#time, this.#stale)));
   }
@@ -97,12 +88,10 @@ export class CrashStorage implements StorageDriver {
    * each moment's state first, then others by (repeatable) chance. This disk goes on as if nothing had happened.
    */
   *enumerateCrashes(limit: number): Generator<CrashStorage, void, undefined> {
-    if (this.countCrashes(limit) <= limit) {
-      for (let digits: number[] | null = []; digits !== null; ) {
-        const radices: number[] = [];
-        yield this.#next(crashImage(this.#root, digitChooser(digits, radices, this.#stale)));
-        digits = nextDigits(digits, radices);
-      }
+    const all: SimDirectory[] = [];
+    for (const root of this.#everyImage(limit + 1)) all.push(root);
+    if (all.length <= limit) {
+      for (const root of all) yield this.#next(root);
       return;
     }
     const moments = [0, this.#time, ...this.#changeTimes()];
@@ -117,12 +106,40 @@ export class CrashStorage implements StorageDriver {
   /** How many disks a loss of power now may leave; counting ends at `limit + 1`. */
   countCrashes(limit: number): number {
     let count = 0;
-    for (let digits: number[] | null = []; digits !== null && count <= limit; count++) {
+    for (const _root of this.#everyImage(limit + 1)) count++;
+    return count;
+  }
+
+  *#everyImage(limit: number): Generator<SimDirectory, void, undefined> {
+    for (let [digits, count]: [number[] | null, number] = [[], 0]; digits !== null && count < limit; count++) {
       const radices: number[] = [];
-      crashImage(this.#root, digitChooser(digits, radices, this.#stale));
+      yield crashImage(this.#root, digitChooser(digits, radices, this.#stale));
       digits = nextDigits(digits, radices);
     }
-    return count;
+  }
+
+  /** Told of each call just before it changes the disk or makes something of it durable: it may look at the disk. Null: nobody is. */
+  watch(listener: ((call: string, name: string) => void) | null): void {
+    this.#listener = listener;
+  }
+
+  /** A number below 2^53 that disks share on which the same would be read: names, sizes and bytes. Others hardly ever share one. */
+  fingerprint(): number {
+    let [one, other] = [0, 0];
+    const add = (name: string, [first, second]: readonly [number, number]): void => {
+      let hash = first;
+      for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
+      one = (one + Math.imul(hash ^ (hash >>> 13), 0x85ebca6b)) | 0;
+      other = (other + Math.imul(second ^ hash, 0xc2b2ae35)) | 0;
+    };
+    for (const [name, node] of this.#root.entries) {
+      if (node.kind === "file") add(name, node.fingerprint());
+      else {
+        add(`${name}/`, [0, 0]);
+        for (const [base, file] of node.entries) if (file.kind === "file") add(`${name}/${base}`, file.fingerprint());
+      }
+    }
+    return (one >>> 0) * 2 ** 21 + (other >>> 11);
   }
 
   /** Every call is refused from now on; locks are dropped, as a dead process drops them. */
@@ -131,9 +148,12 @@ export class CrashStorage implements StorageDriver {
     this.#releaseLock?.();
   }
 
-  /** The next `times` flushes of files whose name matches fail in the way of a file system. */
+  /**
+   * The next `times` flushes of files, or of directories by their name with a slash behind it, whose name matches fail in the way
+   * of a file system. What a directory's flush should have written is seen and never written, whatever the way.
+   */
   failSyncs(pattern: RegExp, failure: SyncFailure, times = 1): void {
-    this.#plannedFailures.push({ pattern, failure, times });
+    this.#syncFailures.plan(pattern, failure, times);
   }
 
   /** What would be read now, durable or not; null where there is no such file. */
@@ -158,6 +178,7 @@ export class CrashStorage implements StorageDriver {
     if (node === undefined) {
       if (options.create === "no") throw errnoError("ENOENT", "open", name);
       this.#checkWritable("open", name);
+      this.#listener?.("open", name);
       node = new SimFile(this.#sectorByteLength);
       node.modifiedAt = this.#now();
       entries.change(++this.#time, [base, node]);
@@ -228,7 +249,7 @@ export class CrashStorage implements StorageDriver {
     checkDirectoryName(directory, true);
     const until = this.#time;
     await this.#pauseToWrite("syncDirectory", directory);
-    this.#entries(directory, "syncDirectory", directory).flush(until);
+    this.#syncFailures.flush(this.#entries(directory, "syncDirectory", directory), until, "syncDirectory", `${directory}/`);
   }
 
   async lock(_holder: LockHolder, options: LockOptions): Promise<StorageLock> {
@@ -259,6 +280,7 @@ export class CrashStorage implements StorageDriver {
   /** @internal */
   write(number: number, bytes: Uint8Array, position: number, name: string): number {
     const file = this.at(number, "writeAt", name, true);
+    this.#listener?.("writeAt", name);
     file.writeAt(bytes, position, ++this.#time);
     file.modifiedAt = this.#now();
     return bytes.length;
@@ -267,6 +289,7 @@ export class CrashStorage implements StorageDriver {
   /** @internal */
   truncate(number: number, byteLength: number, name: string): void {
     const file = this.at(number, "truncate", name, true);
+    this.#listener?.("truncate", name);
     if (byteLength < file.byteLength) this.#giveBack(file, byteLength);
     file.truncate(byteLength, ++this.#time);
     file.modifiedAt = this.#now();
@@ -278,19 +301,9 @@ export class CrashStorage implements StorageDriver {
     const until = this.#time;
     await this.#pause("sync");
     const file = this.at(number, "sync", name, false);
-    if (this.#shutDown) throw errnoError("EIO", "sync", name);
-    if (this.#lateFailures.delete(file)) throw errnoError("EIO", "sync", name);
-    const planned = this.#plannedFailures.find((one) => one.times > 0 && one.pattern.test(name));
-    if (planned === undefined) {
-      file.flush(until);
-      return;
-    }
-    planned.times--;
-    if (planned.failure === "btrfs") file.revertChanges();
-    else file.loseChanges(until);
-    if (planned.failure === "xfs") this.#shutDown = true;
-    if (planned.failure !== "ext4-late") throw errnoError("EIO", "sync", name);
-    this.#lateFailures.add(file);
+    if (this.#syncFailures.isShutDown) throw errnoError("EIO", "sync", name);
+    this.#listener?.("sync", name);
+    this.#syncFailures.flush(file, until, "sync", name);
   }
 
   /** @internal */
@@ -347,6 +360,7 @@ export class CrashStorage implements StorageDriver {
     this.#checkWritable(call, name);
     await this.#pause(call === "syncDirectory" ? call : "entry");
     this.#checkWritable(call, name);
+    this.#listener?.(call, name);
   }
 
   async #pause(call: "sync" | "syncDirectory" | "open" | "close" | "entry"): Promise<void> {
@@ -360,7 +374,7 @@ export class CrashStorage implements StorageDriver {
 
   #checkWritable(call: string, name: string): void {
     this.#checkRunning(call, name);
-    if (this.#shutDown) throw errnoError("EIO", call, name);
+    if (this.#syncFailures.isShutDown) throw errnoError("EIO", call, name);
   }
 
   #now(): number {

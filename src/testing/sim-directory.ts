@@ -44,10 +44,18 @@ export class SimDirectory {
     this.#changes = this.#changes.filter((change) => change.time > time);
   }
 
-  /** The entries after a loss of power that the changes with these numbers outlived. */
-  surviving(outlived: ReadonlySet<number>): Map<string, SimNode> {
+  /** A flush that failed: what was changed up to `time` is seen, and no later flush writes it. */
+  loseChanges(time: number): void {
+    this.#changes = this.#changes.filter((change) => change.time > time);
+  }
+
+  /** The entries after a loss of power that the changes with these numbers outlived; of a half only the names that it made. */
+  surviving(outlived: ReadonlyMap<number, "whole" | "half">): Map<string, SimNode> {
     const entries = new Map(this.#durable);
-    for (const [at, change] of this.#changes.entries()) if (outlived.has(at)) set(entries, change.sets);
+    for (const [at, half] of outlived) {
+      const { sets } = this.#changes[at] as DirectoryChange;
+      set(entries, half === "half" ? sets.filter(([, node]) => node !== null) : sets);
+    }
     return entries;
   }
 

@@ -10,15 +10,24 @@ interface FileChange {
   readonly cutFrom: number;
 }
 
-/** A sector as it stood from `time` on; `bytes` null: not there (behind the end, or never written). */
-export interface SectorVersion {
+/** Something that was so from a time on; `firstEqual` is the index, in its list, of the first that is the same. */
+export interface Moment {
   readonly time: number;
+  readonly firstEqual: number;
+}
+
+/** A sector as it stood from `time` on; `bytes` null: not there (behind the end, or never written). */
+export interface SectorVersion extends Moment {
   readonly bytes: Uint8Array | null;
+}
+
+export interface SizeVersion extends Moment {
+  readonly byteLength: number;
 }
 
 /** What may have become of a file: each size and each sector's version goes its own way. */
 export interface FileHistory {
-  readonly sizes: readonly { readonly time: number; readonly byteLength: number }[];
+  readonly sizes: readonly SizeVersion[];
   readonly sectors: ReadonlyMap<number, readonly SectorVersion[]>;
 }
 
@@ -26,18 +35,23 @@ export class SimFile {
   readonly kind = "file";
   readonly sectorByteLength: number;
   modifiedAt = 0;
-  #current: Uint8Array = new Uint8Array(0);
-  #byteLength = 0;
-  #durable: Uint8Array = new Uint8Array(0);
-  #durableByteLength = 0;
+  #current: Uint8Array;
+  #byteLength: number;
+  #durable: Uint8Array;
+  #durableByteLength: number;
+  /** Whether the array may be another's as well (the durable bytes, or a file of an image): it is copied before it is written. */
+  #isCurrentShared = true;
+  #isDurableShared = true;
   #changes: FileChange[] = [];
+  #history: FileHistory | null = null;
+  /** Of what would be read now; null until asked for. */
+  #fingerprint: Fingerprint | null = null;
 
-  constructor(sectorByteLength: number, durable: Uint8Array = new Uint8Array(0)) {
+  /** `durable` is the file's from here on, zeros behind `byteLength` up to the end of its last sector. */
+  constructor(sectorByteLength: number, durable: Uint8Array = NOTHING, byteLength: number = durable.length) {
     this.sectorByteLength = sectorByteLength;
-    this.#durableByteLength = this.#byteLength = durable.length;
-    this.#durable = reserve(new Uint8Array(0), durable.length, sectorByteLength);
-    this.#durable.set(durable);
-    this.#current = this.#durable.slice();
+    this.#durableByteLength = this.#byteLength = byteLength;
+    this.#durable = this.#current = durable;
   }
 
   get byteLength(): number {
@@ -62,7 +76,7 @@ export class SimFile {
   writeAt(bytes: Uint8Array, position: number, time: number): void {
     if (bytes.length === 0) return;
     const end = position + bytes.length;
-    this.#current = reserve(this.#current, end, this.sectorByteLength);
+    this.#ownCurrent(end);
     this.#current.set(bytes, position);
     this.#byteLength = Math.max(this.#byteLength, end);
     this.#note(time, Math.floor(position / this.sectorByteLength), Math.ceil(end / this.sectorByteLength), Number.POSITIVE_INFINITY);
@@ -70,7 +84,7 @@ export class SimFile {
 
   truncate(byteLength: number, time: number): void {
     const cutFrom = byteLength < this.#byteLength ? Math.ceil(byteLength / this.sectorByteLength) : Number.POSITIVE_INFINITY;
-    this.#current = reserve(this.#current, byteLength, this.sectorByteLength);
+    this.#ownCurrent(byteLength);
     this.#current.fill(0, Math.min(byteLength, this.#byteLength), this.#byteLength);
     this.#byteLength = byteLength;
     // The sector the cut goes through is written anew; one that is cut off whole is not written at all.
@@ -83,73 +97,111 @@ export class SimFile {
     const covered = this.#countUntil(time);
     for (const change of this.#changes.slice(0, covered)) this.#apply(change);
     this.#changes = this.#changes.slice(covered);
+    this.#history = null;
   }
 
   /** A flush that failed, with the pages marked clean all the same: readable, never to be written (ext4, XFS). */
   loseChanges(time: number): void {
     this.#changes = this.#changes.slice(this.#countUntil(time));
+    this.#history = null;
   }
 
   /** A flush that failed and took the changes out of the cache as well (Btrfs). */
   revertChanges(): void {
     this.#changes = [];
-    this.#current = this.#durable.slice();
+    this.#history = null;
+    this.#fingerprint = null;
+    this.#current = this.#durable;
+    this.#isCurrentShared = this.#isDurableShared = true;
     this.#byteLength = this.#durableByteLength;
   }
 
   /** Everything that may be found after a loss of power. The first size and the first version of a sector are the durable ones. */
   history(): FileHistory {
-    const sizes = [{ time: 0, byteLength: this.#durableByteLength }];
+    this.#history ??= this.#newHistory();
+    return this.#history;
+  }
+
+  #newHistory(): FileHistory {
+    const sizes: SizeVersion[] = [{ time: 0, byteLength: this.#durableByteLength, firstEqual: 0 }];
     const sectors = new Map<number, SectorVersion[]>();
     const durableSectorCount = Math.ceil(this.#durableByteLength / this.sectorByteLength);
     const versionsOf = (sector: number): SectorVersion[] => {
       let versions = sectors.get(sector);
       if (versions === undefined) {
-        versions = [{ time: 0, bytes: sector < durableSectorCount ? slot(this.#durable, sector, this.sectorByteLength) : null }];
+        versions = [];
+        note(versions, 0, sector < durableSectorCount ? slot(this.#durable, sector, this.sectorByteLength) : null);
         sectors.set(sector, versions);
       }
       return versions;
     };
-    for (const change of this.#changes) {
-      sizes.push({ time: change.time, byteLength: change.byteLength });
-      for (let at = 0; at * this.sectorByteLength < change.sectors.length; at++) {
-        versionsOf(change.firstSector + at).push({ time: change.time, bytes: slot(change.sectors, at, this.sectorByteLength) });
-      }
-      if (change.cutFrom === Number.POSITIVE_INFINITY) continue;
-      for (let sector = change.cutFrom; sector < durableSectorCount; sector++) versionsOf(sector);
-      for (const [sector, versions] of sectors) if (sector >= change.cutFrom) versions.push({ time: change.time, bytes: null });
+    for (const { time, byteLength, firstSector, sectors: written, cutFrom } of this.#changes) {
+      const before = sizes.findIndex((size) => size.byteLength === byteLength);
+      sizes.push({ time, byteLength, firstEqual: before < 0 ? sizes.length : before });
+      for (let at = 0; at * this.sectorByteLength < written.length; at++)
+        note(versionsOf(firstSector + at), time, slot(written, at, this.sectorByteLength));
+      if (cutFrom === Number.POSITIVE_INFINITY) continue;
+      for (let sector = cutFrom; sector < durableSectorCount; sector++) versionsOf(sector);
+      for (const [sector, versions] of sectors) if (sector >= cutFrom) note(versions, time, null);
     }
     return { sizes, sectors };
   }
 
-  /** The durable bytes of one sector, zeros behind the end. */
-  durableSector(sector: number): Uint8Array {
-    const bytes = new Uint8Array(this.sectorByteLength);
-    bytes.set(this.#durable.subarray(sector * this.sectorByteLength, (sector + 1) * this.sectorByteLength));
+  /** The durable bytes, zeros behind them, in whole sectors of a new array. */
+  durableBytes(byteLength: number): Uint8Array {
+    const bytes = new Uint8Array(Math.ceil(byteLength / this.sectorByteLength) * this.sectorByteLength);
+    bytes.set(this.#durable.subarray(0, Math.min(bytes.length, this.#durable.length)));
     return bytes;
+  }
+
+  /** A file of which only the durable bytes are left. */
+  durableImage(): SimFile {
+    this.#isDurableShared = true;
+    const image = new SimFile(this.sectorByteLength, this.#durable, this.#durableByteLength);
+    image.modifiedAt = this.modifiedAt;
+    if (this.#current === this.#durable) image.#fingerprint = this.fingerprint();
+    return image;
+  }
+
+  /** Two words that equal contents share, and others hardly ever. */
+  fingerprint(): Fingerprint {
+    this.#fingerprint ??= fingerprintOf(this.#current.subarray(0, this.#byteLength));
+    return this.#fingerprint;
   }
 
   /** The file as a process finds it after another one died: nothing lost, nothing made durable by it. */
   clone(): SimFile {
-    const copy = new SimFile(this.sectorByteLength);
+    const copy = new SimFile(this.sectorByteLength, this.#durable, this.#durableByteLength);
     copy.modifiedAt = this.modifiedAt;
-    copy.#current = this.#current.slice();
+    copy.#current = this.#current;
     copy.#byteLength = this.#byteLength;
-    copy.#durable = this.#durable.slice();
-    copy.#durableByteLength = this.#durableByteLength;
     copy.#changes = [...this.#changes];
+    copy.#history = this.#history;
+    copy.#fingerprint = this.#fingerprint;
+    this.#isCurrentShared = this.#isDurableShared = true;
     return copy;
+  }
+
+  /** Room for `byteLength`, in an array that may be written. */
+  #ownCurrent(byteLength: number): void {
+    const roomy = reserve(this.#current, byteLength, this.sectorByteLength);
+    this.#current = this.#isCurrentShared && roomy === this.#current ? roomy.slice() : roomy;
+    this.#isCurrentShared = false;
+    this.#fingerprint = null;
   }
 
   #note(time: number, firstSector: number, endSector: number, cutFrom: number): void {
     const size = this.sectorByteLength;
     const sectors = this.#current.slice(firstSector * size, endSector * size);
     this.#changes.push({ time, byteLength: this.#byteLength, firstSector, sectors, cutFrom });
+    this.#history = null;
   }
 
   #apply(change: FileChange): void {
     const size = this.sectorByteLength;
-    this.#durable = reserve(this.#durable, Math.max(change.byteLength, change.firstSector * size + change.sectors.length), size);
+    const roomy = reserve(this.#durable, Math.max(change.byteLength, change.firstSector * size + change.sectors.length), size);
+    this.#durable = this.#isDurableShared && roomy === this.#durable ? roomy.slice() : roomy;
+    this.#isDurableShared = false;
     if (change.cutFrom !== Number.POSITIVE_INFINITY) this.#durable.fill(0, change.cutFrom * size);
     this.#durable.set(change.sectors, change.firstSector * size);
     this.#durableByteLength = change.byteLength;
@@ -161,8 +213,41 @@ export class SimFile {
   }
 }
 
+/** Two 32-bit words. */
+export type Fingerprint = readonly [number, number];
+
+const NOTHING = new Uint8Array(0);
+
+function fingerprintOf(bytes: Uint8Array): Fingerprint {
+  let [one, other] = [bytes.length | 0, ~bytes.length];
+  const stir = (word: number): void => {
+    one = Math.imul(one ^ word, 0x01000193) ^ (one >>> 15);
+    other = Math.imul((other << 13) ^ (other >>> 19) ^ word, 0x5bd1e995);
+  };
+  const wordCount = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
+  const words = new Int32Array(bytes.buffer, wordCount === 0 ? 0 : bytes.byteOffset, wordCount);
+  for (let at = 0; at < wordCount; at++) stir(words[at]!);
+  for (let at = wordCount * 4; at < bytes.length; at++) stir(bytes[at]!);
+  return [one, other];
+}
+
+function note(versions: SectorVersion[], time: number, bytes: Uint8Array | null): void {
+  const before = versions.findIndex((version) => isEqual(version.bytes, bytes));
+  versions.push({ time, bytes, firstEqual: before < 0 ? versions.length : before });
+}
+
+function isEqual(one: Uint8Array | null, other: Uint8Array | null): boolean {
+  if (one === null || other === null) return one === other;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
+}
+
 function slot(bytes: Uint8Array, at: number, byteLength: number): Uint8Array {
-  return bytes.slice(at * byteLength, (at + 1) * byteLength);
+  const sector = bytes.slice(at * byteLength, (at + 1) * byteLength);
+  if (sector.length === byteLength) return sector;
+  const whole = new Uint8Array(byteLength);
+  whole.set(sector);
+  return whole;
 }
 
 /** Room for `byteLength` in whole sectors, doubled when it must grow; what is new is zeros. */

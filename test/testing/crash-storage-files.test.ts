@@ -122,4 +122,20 @@ describe("a flush that fails", () => {
     await expect(handle.sync()).rejects.toThrow("EIO");
     expect(textOf(storage.peek("a"))).toBe("old old old old ");
   });
+
+  it("of a directory shows the new names, succeeds the next time, and never writes them", async () => {
+    for (const failure of ["ext4", "btrfs", "ext4-late"] as const) {
+      const storage = await prepared();
+      await storage.replace("a", "b");
+      storage.failSyncs(/^\/$/, failure);
+      if (failure !== "ext4-late") await expect(storage.syncDirectory("")).rejects.toThrow("EIO");
+      else {
+        await storage.syncDirectory("");
+        await expect(storage.syncDirectory("")).rejects.toThrow("EIO");
+      }
+      await storage.syncDirectory("");
+      expect(textOf(storage.peek("b"))).toBe("old old old old ");
+      expect([...outcomes(storage, "b")]).toEqual([null]);
+    }
+  });
 });

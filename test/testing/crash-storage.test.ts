@@ -217,16 +217,17 @@ describe("what was not flushed", () => {
     expect(outcomes(storage, "a")).toEqual(new Set([null]));
   });
 
-  it("leaves the old file or the new one after a rename, never neither, and the name it had goes with it", async () => {
+  it("leaves the old file or the new one after a rename, never neither; the name it had goes with it, or stays for the same file", async () => {
     const storage = await disk();
     await write(storage, "book", "old", 0, true);
     await storage.syncDirectory("");
     await write(storage, "book.tmp", "new", 0, true);
     await storage.replace("book.tmp", "book");
     expect(outcomes(storage, "book")).toEqual(new Set(["old", "new"]));
-    for (const after of storage.enumerateCrashes(100)) {
-      if (textOf(after.peek("book")) === "new") expect(after.peek("book.tmp")).toBe(null);
-    }
+    const left = [...storage.enumerateCrashes(100)].map((after) => `${textOf(after.peek("book"))} ${textOf(after.peek("book.tmp"))}`);
+    expect(left.sort()).toEqual(["new new", "new null", "old new", "old null"]);
+    await storage.syncDirectory("");
+    expect(outcomes(storage, "book.tmp")).toEqual(new Set([null]));
   });
 
   it("shows the file that was renamed without a flush of its bytes as empty or worse", async () => {
@@ -342,6 +343,64 @@ describe("a crash", () => {
     expect(() => handle.writeAt(bytesOf("late"), 0)).toThrow("ESHUTDOWN");
     await expect(handle.sync()).rejects.toThrow("ESHUTDOWN");
     await expect(storage.list("")).rejects.toThrow("ESHUTDOWN");
+  });
+});
+
+describe("a disk that is watched", () => {
+  it("tells of each change and flush just before it, and may be looked at then", async () => {
+    const storage = await disk();
+    const story: string[] = [];
+    storage.watch(
+      (call, name) => void story.push(`${call} ${name}: ${textOf(storage.afterCrash(undefined, { survival: "everything" }).peek("a"))}`),
+    );
+    await write(storage, "a", "1", 0, true);
+    await storage.syncDirectory("");
+    await storage.remove("a");
+    expect(story).toEqual(["open a: null", "writeAt a: ", "sync a: 1", "syncDirectory : 1", "remove a: 1"]);
+    storage.watch(null);
+    await write(storage, "a", "2");
+    expect(story.length).toBe(5);
+  });
+
+  it("and of which an image is made goes on as if nothing had happened, and neither sees what the other does", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), fc.array(step, { maxLength: 30 }), fc.nat(), async (steps, later, seed) => {
+        const [storage, alone] = [await disk(), await disk()];
+        for (const one of steps) for (const each of [storage, alone]) await take(each, one);
+        const image = storage.afterCrash(new SeededRandom(seed), { kind: seed % 4 === 0 ? "process" : "power" });
+        const left = await contents(image);
+        for (const one of later) for (const each of [storage, alone]) await take(each, one);
+        expect(await contents(image)).toEqual(left);
+        expect(await contents(storage)).toEqual(await contents(alone));
+        const before = await contents(storage);
+        for (const one of later) if (left["d/"] !== undefined) await take(image, one);
+        expect(await contents(storage)).toEqual(before);
+        for (const policy of [{ survival: "nothing" }, { survival: "everything" }] as const)
+          expect(await contents(storage.afterCrash(undefined, policy))).toEqual(await contents(alone.afterCrash(undefined, policy)));
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe("a fingerprint", () => {
+  it("is the same for disks that read the same, whatever was flushed, and another for any other", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.array(step, { maxLength: 12 }), async (steps, others) => {
+        const [one, other] = [await disk(), await disk()];
+        for (const each of steps) await take(one, each);
+        for (const each of others) await take(other, each);
+        const isSame = sorted(JSON.stringify(await contents(one))) === sorted(JSON.stringify(await contents(other)));
+        expect(one.fingerprint() === other.fingerprint()).toBe(isSame);
+        const before = one.fingerprint();
+        await syncAll(one);
+        expect(one.fingerprint()).toBe(before);
+        expect(one.afterCrash(new SeededRandom(1)).fingerprint()).toBe(before);
+        await write(one, "a", "another byte", 3);
+        expect(one.fingerprint()).not.toBe(before);
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 
