@@ -27,14 +27,18 @@ import { attributesAt, keyAt, keyLength, offsetDeltaAt, readRecord, recordEnd, t
 import {
   addWaiting,
   forgetWaiting,
-  offsetOfWaiting,
+  Kind,
+  latestOfWaiting,
+  prepareWaiting,
   putWaiting,
-  touchWaiting,
-  WAITING_MAX,
   waitingCount,
+  waitingEnd,
+  waitingKind,
+  WAITING_MAX,
   waitingOffset,
-  waitingTag,
-} from "./offset-map";
+  waitingStart,
+  waitingTimestampDelta,
+} from "./waiting-records";
 
 const enum Outcome {
   UNCHANGED = 0,
@@ -52,12 +56,8 @@ const RECORD_COUNT_SLOT = 1;
 const MAX_TIMESTAMP_SLOT = 2;
 const LATEST_OFFSET_SLOT = 3;
 
-/** What pass one writes over a record's attributes, which nobody uses: the bytes are the instance's own copy. */
-const LOST: u8 = 1;
-const KEPT: u8 = 0;
-
-/** Beside the place of a record's attributes, which has 32 bits. */
-const TOMBSTONE_TAG: u64 = 1 << 32;
+//  ├ start ┼ end ┤     of records that stay and stand side by side; behind the place for what is left of the batch
+const RUN_BYTE_LENGTH: usize = 8;
 const COPIED_HERE_MAX: usize = 1024;
 
 /** Puts the keys of records from `startOffset` on into the map. Answers 1 when all are in, 0 when the map is full; the latest offset put is in the mailbox. */
@@ -76,7 +76,7 @@ export function mapRecords(at: usize, byteLength: i32, startOffset: i64): i32 {
       latestUnkeyed = offset;
       continue;
     }
-    addWaiting(keyAt, keyLength, offset, 0);
+    addWaiting(keyAt, keyLength, offset, 0, 0, 0, Kind.ASKS);
     if (waitingCount < WAITING_MAX) continue;
     isFull = !putAllWaiting();
     if (isFull) break;
@@ -91,7 +91,7 @@ let latestPut: i64 = -1;
 
 /** False: the map is full; the rest waits no more. */
 function putAllWaiting(): bool {
-  touchWaiting();
+  prepareWaiting();
   const count = waitingCount;
   forgetWaiting();
   for (let i = 0; i < count; i++) {
@@ -101,7 +101,10 @@ function putAllWaiting(): bool {
   return true;
 }
 
-/** Filters the batch at `at`; what is left of it, if it must be written anew, goes to `into`. Answers the outcome. */
+/**
+ * Filters the batch at `at`, which stays as it is; what is left of it, if it must be written anew, goes to `into`. Behind the
+ * `intoByteLength` bytes there 8 are needed for every two records, and 16 more. Answers the outcome.
+ */
 export function filterRecords(
   at: usize,
   byteLength: i32,
@@ -115,27 +118,34 @@ export function filterRecords(
   const recordCount = openBatch(at, byteLength);
   if (recordCount < 0) return recordCount;
   mustBeInMemory(into, intoByteLength);
+  runsAt = (into + <usize>intoByteLength + 7) & ~7;
+  mustBeInMemory(runsAt, ((recordCount + 1) >> 1) * <i32>RUN_BYTE_LENGTH);
   const attributes = <i32>load<u8>(at + ATTRIBUTES_AT + 1);
   const isControl = (attributes & CONTROL) != 0;
   const hasHorizon = (attributes & DELETE_HORIZON) != 0;
   const baseTimestamp = loadI64(at + BASE_TIMESTAMP_AT);
   const keepsTombstones = !hasHorizon || now < baseTimestamp;
+  const discards = (flags & DISCARD_RECORDS) != 0;
 
   keptCount = 0;
   keptTombstone = false;
+  runCount = 0;
+  runStart = runEnd = at + HEADER_BYTE_LENGTH;
   forgetWaiting();
+  let recordAttributes: i32 = 0;
+  let start = at + HEADER_BYTE_LENGTH;
   for (let i = 0; i < recordCount; i++) {
     if (!nextRecord()) return Status.MALFORMED;
-    let stays = false;
-    if (!(flags & DISCARD_RECORDS)) {
-      stays = isControl || recordOffset() > latestOffset;
-      if (!stays && keyLength >= 0 && (valueLength >= 0 || keepsTombstones)) {
-        addWaiting(keyAt, keyLength, recordOffset(), <u64>attributesAt | (valueLength < 0 ? TOMBSTONE_TAG : 0));
-        if (waitingCount == WAITING_MAX) judgeAllWaiting();
-        continue;
-      }
+    const isTombstone = <i32>(valueLength < 0);
+    let kind: i32 = Kind.GOES;
+    if (!discards) {
+      if (isControl || recordOffset() > latestOffset) kind = Kind.STAYS | isTombstone;
+      else if (keyLength >= 0 && (!isTombstone || keepsTombstones)) kind = Kind.ASKS | isTombstone;
     }
-    mark(attributesAt, stays, valueLength < 0);
+    recordAttributes |= <i32>load<u8>(attributesAt);
+    addWaiting(keyAt, keyLength, recordOffset(), timestampDelta, start, recordEnd, kind);
+    start = recordEnd;
+    if (waitingCount == WAITING_MAX) judgeAllWaiting();
   }
   judgeAllWaiting();
   if (!isAtEnd()) return Status.MALFORMED;
@@ -154,28 +164,49 @@ export function filterRecords(
   }
   const getsHorizon = (keptTombstone || (flags & EMPTY_MARKER) != 0) && !hasHorizon;
   if (keptCount == recordCount && !getsHorizon) return Outcome.UNCHANGED;
-  return rewrite(at, at + <usize>byteLength, into, intoByteLength, keptCount, attributes | (getsHorizon ? DELETE_HORIZON : 0), getsHorizon ? newDeleteHorizon : baseTimestamp);
+  closeRun();
+  // Records whose timestamps are counted from where they were go over byte by byte, neighbours at once.
+  const areAsTheyWere =
+    !getsHorizon && (hasHorizon || firstKeptDelta == 0) && !(attributes & LOG_APPEND_TIME) && recordAttributes == 0;
+  if (areAsTheyWere) return copyRuns(at, into, intoByteLength, attributes, baseTimestamp);
+  return rewriteRuns(at, into, intoByteLength, attributes | (getsHorizon ? DELETE_HORIZON : 0), getsHorizon ? newDeleteHorizon : baseTimestamp);
 }
 
 /** Of the batch that is being filtered. */
 let keptCount = 0;
 let keptTombstone = false;
+let firstKeptDelta: i64 = 0;
+let maxKeptDelta: i64 = 0;
+let runsAt: usize = 0;
+let runCount = 0;
+/** The run that still grows; empty before the first one. */
+let runStart: usize = 0;
+let runEnd: usize = 0;
 
-// @ts-ignore: decorator
-@inline
-function mark(attributes: usize, stays: bool, isTombstone: bool): void {
-  store<u8>(attributes, stays ? KEPT : LOST);
-  if (stays) {
-    keptCount++;
-    if (isTombstone) keptTombstone = true;
-  }
+function closeRun(): void {
+  if (runStart == runEnd) return;
+  const run = runsAt + <usize>runCount * RUN_BYTE_LENGTH;
+  store<u32>(run, <u32>runStart);
+  store<u32>(run, <u32>runEnd, 4);
+  runCount++;
 }
 
 function judgeAllWaiting(): void {
-  touchWaiting();
+  prepareWaiting();
   for (let i = 0; i < waitingCount; i++) {
-    const tag = waitingTag(i);
-    mark(<usize>(tag & ~TOMBSTONE_TAG), waitingOffset(i) >= offsetOfWaiting(i), (tag & TOMBSTONE_TAG) != 0);
+    const kind = waitingKind(i);
+    if (kind == Kind.GOES || (kind < Kind.STAYS && waitingOffset(i) < latestOfWaiting(i))) continue;
+    const delta = waitingTimestampDelta(i);
+    if (keptCount == 0) firstKeptDelta = maxKeptDelta = delta;
+    else if (delta > maxKeptDelta) maxKeptDelta = delta;
+    keptCount++;
+    if (kind & 1) keptTombstone = true;
+    const start = waitingStart(i);
+    if (start != runEnd) {
+      closeRun();
+      runStart = start;
+    }
+    runEnd = waitingEnd(i);
   }
   forgetWaiting();
 }
@@ -193,42 +224,56 @@ function copyRecord(to: usize, from: usize, byteLength: usize): void {
   }
 }
 
-/** Pass two: the marked records without the lost ones, their timestamps counted from the new base. */
-function rewrite(at: usize, end: usize, into: usize, intoByteLength: i32, keptCount: i32, attributes: i32, horizon: i64): i32 {
+/** The records that stay, byte for byte. */
+function copyRuns(at: usize, into: usize, intoByteLength: i32, attributes: i32, baseTimestamp: i64): i32 {
+  const intoEnd = into + <usize>intoByteLength;
+  must(into + HEADER_BYTE_LENGTH <= intoEnd, Fault.OUTPUT_FULL);
+  memory.copy(into, at, HEADER_BYTE_LENGTH);
+  let out = into + HEADER_BYTE_LENGTH;
+  for (let i = 0; i < runCount; i++) {
+    const run = runsAt + <usize>i * RUN_BYTE_LENGTH;
+    const start = <usize>load<u32>(run);
+    const byteLength = <usize>load<u32>(run, 4) - start;
+    must(<u64>out + <u64>byteLength <= <u64>intoEnd, Fault.OUTPUT_FULL);
+    copyRecord(out, start, byteLength);
+    out += byteLength;
+  }
+  return finishBatch(into, <i32>(out - into), attributes, baseTimestamp, baseTimestamp + maxKeptDelta);
+}
+
+/** The records that stay, their timestamps counted from the new base. */
+function rewriteRuns(at: usize, into: usize, intoByteLength: i32, attributes: i32, horizon: i64): i32 {
   const intoEnd = into + <usize>intoByteLength;
   const baseTimestamp = loadI64(at + BASE_TIMESTAMP_AT);
   const oldMaxTimestamp = loadI64(at + MAX_TIMESTAMP_AT);
   const isLogAppendTime = (attributes & LOG_APPEND_TIME) != 0;
-  let newBase: i64 = horizon;
-  let isBaseKnown = (attributes & DELETE_HORIZON) != 0;
-  let maxTimestamp: i64 = i64.MIN_VALUE;
+  const hasHorizon = (attributes & DELETE_HORIZON) != 0;
+  const newBase = hasHorizon ? horizon : isLogAppendTime ? oldMaxTimestamp : baseTimestamp + firstKeptDelta;
   must(into + HEADER_BYTE_LENGTH <= intoEnd, Fault.OUTPUT_FULL);
   memory.copy(into, at, HEADER_BYTE_LENGTH);
-  let place = at + HEADER_BYTE_LENGTH;
   let out = into + HEADER_BYTE_LENGTH;
-  while (place < end) {
-    must(readRecord(place, end), Fault.RECORD_LENGTH);
-    place = recordEnd;
-    if (load<u8>(attributesAt) == LOST) continue;
-    const timestamp = isLogAppendTime ? oldMaxTimestamp : baseTimestamp + timestampDelta;
-    if (!isBaseKnown) {
-      newBase = timestamp;
-      isBaseKnown = true;
+  for (let i = 0; i < runCount; i++) {
+    const run = runsAt + <usize>i * RUN_BYTE_LENGTH;
+    const end = <usize>load<u32>(run, 4);
+    for (let place = <usize>load<u32>(run); place < end; place = recordEnd) {
+      must(readRecord(place, end), Fault.RECORD_LENGTH);
+      const timestamp = isLogAppendTime ? oldMaxTimestamp : baseTimestamp + timestampDelta;
+      const delta = timestamp - newBase;
+      const rest = recordEnd - offsetDeltaAt;
+      const length = 1 + varlongByteLength(delta) + <i32>rest;
+      must(<i64>out + <i64>varlongByteLength(length) + <i64>length <= <i64>intoEnd, Fault.OUTPUT_FULL);
+      out = writeVarlong(out, length);
+      store<u8>(out++, 0);
+      out = writeVarlong(out, delta);
+      copyRecord(out, offsetDeltaAt, rest);
+      out += rest;
     }
-    if (timestamp > maxTimestamp) maxTimestamp = timestamp;
-    const delta = timestamp - newBase;
-    const rest = recordEnd - offsetDeltaAt;
-    const length = 1 + varlongByteLength(delta) + <i32>rest;
-    must(<i64>out + <i64>varlongByteLength(length) + <i64>length <= <i64>intoEnd, Fault.OUTPUT_FULL);
-    out = writeVarlong(out, length);
-    store<u8>(out++, 0);
-    out = writeVarlong(out, delta);
-    copyRecord(out, offsetDeltaAt, rest);
-    out += rest;
   }
-  const byteLength = <i32>(out - into);
-  if (isLogAppendTime) maxTimestamp = oldMaxTimestamp;
-  finishHeader(into, byteLength, attributes, newBase, maxTimestamp, keptCount);
+  return finishBatch(into, <i32>(out - into), attributes, newBase, isLogAppendTime ? oldMaxTimestamp : baseTimestamp + maxKeptDelta);
+}
+
+function finishBatch(into: usize, byteLength: i32, attributes: i32, baseTimestamp: i64, maxTimestamp: i64): i32 {
+  finishHeader(into, byteLength, attributes, baseTimestamp, maxTimestamp, keptCount);
   answer32(BYTE_LENGTH_SLOT, byteLength);
   answerNumber(MAX_TIMESTAMP_SLOT, <f64>maxTimestamp);
   return Outcome.REWRITTEN;

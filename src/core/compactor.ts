@@ -21,6 +21,10 @@ const MAP_BYTE_LENGTH_MIN = 10 * SLOT_BYTE_LENGTH;
 const MAP_BYTE_LENGTH_MAX = 2 ** 31 - 1;
 /** A record grows by no more when its timestamp is counted from another base: 9 bytes of delta, 1 of length. */
 const RECORD_GROWTH_MAX = 10;
+/** Records that stay side by side are a run; there is one to every two records at most, and a little room so that they stand even. */
+const RUN_BYTE_LENGTH = 8;
+/** Behind the map its first tags stand once more. */
+const TAG_WINDOW_BYTE_LENGTH = 16;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 export class InstanceCompactor implements Compactor {
@@ -46,7 +50,7 @@ export class InstanceCompactor implements Compactor {
     this.#memory = new CoreMemory(module);
     this.#mapByteLength = Math.floor(dedupeBufferByteLength / SLOT_BYTE_LENGTH) * SLOT_BYTE_LENGTH;
     this.#secret = hashSecret.slice();
-    this.#batchAt = this.#memory.arenaEnd + this.#mapByteLength;
+    this.#batchAt = this.#memory.arenaEnd + this.#mapByteLength + TAG_WINDOW_BYTE_LENGTH;
     this.keyCountMax = this.#call("the making of an offset map", () => {
       // The first batches of ordinary size fit at once; a longer one makes room when it comes.
       this.#memory.reserve(this.#batchAt + 2 * this.#memory.windowByteLength);
@@ -93,7 +97,7 @@ export class InstanceCompactor implements Compactor {
     const answer = this.#call(`the filtering of a batch of ${batch.length} bytes`, () => {
       const recordCount = batch.length < HEADER_BYTE_LENGTH ? 0 : Math.max(0, readInt32(batch, RECORD_COUNT_AT));
       const intoByteLength = batch.length + HEADER_BYTE_LENGTH + RECORD_GROWTH_MAX * Math.min(recordCount, batch.length);
-      this.#copyIn(batch, intoByteLength);
+      this.#copyIn(batch, intoByteLength + RUN_BYTE_LENGTH * (1 + Math.min(recordCount, batch.length)));
       return this.#memory.exports.filterBatch(
         this.#batchAt,
         batch.length,
