@@ -34,7 +34,12 @@ export async function hunt(root: string, entry: ZooEntry, seed: number): Promise
 
 type Found = Pick<Caught, "caught" | "how">;
 
-async function proverHunt(root: string, folder: string, { caughtBy, budgetMs, file, find, replace }: ZooEntry, seed: number): Promise<Found> {
+async function proverHunt(
+  root: string,
+  folder: string,
+  { caughtBy, budgetMs, file, find, replace }: ZooEntry,
+  seed: number,
+): Promise<Found> {
   const outcome = join(folder, "outcome.json");
   const task = join(folder, "task.json");
   writeFileSync(task, JSON.stringify({ plant: { file, find, replace }, ...caughtBy, seed, budgetMs, outcome }));
@@ -46,7 +51,11 @@ async function proverHunt(root: string, folder: string, { caughtBy, budgetMs, fi
 interface TestReport {
   readonly testResults: readonly {
     readonly message: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages: readonly string[] }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
 }
 
@@ -72,9 +81,19 @@ async function testHunt(root: string, folder: string, { caughtBy, budgetMs, file
 }
 
 /** In a group of its own, so that what it starts can be ended with it. */
-function run(root: string, args: readonly string[], env: Record<string, string>, budgetMs: number): Promise<{ code: number; output: string }> {
+function run(
+  root: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  budgetMs: number,
+): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     const pieces: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => pieces.push(piece));
     const timer = setTimeout(() => process.kill(-(child.pid as number), "SIGKILL"), Math.max(PATIENCE_MS_MIN, PATIENCE * budgetMs));

@@ -1,0 +1,264 @@
+/**
+ * The barest disk that a loss of power may leave: what was flushed, and nothing else. What a call has answered for stands on it.
+ * Simulations meet such a disk now and then; here is one for each flush whose absence they would seldom see.
+ */
+import { describe, expect, it } from "vitest";
+import { mendDirectory } from "../../../src/cli/mending.ts";
+import { contextOn, verifyDirectory } from "../../../src/cli/verification.ts";
+import { openIfPresent, readWholeFile } from "../../../src/log/replace-file.ts";
+import { setAside } from "../../../src/log/set-aside.ts";
+import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
+import { faultyStorage } from "../../../src/testing/faulty-storage.ts";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { compactAll, KEYED, put, readKeyed, rollOver } from "../../log/compaction-rig.ts";
+import { append, created, NOW_MS, opened, type RigOptions, readAll, send } from "../../log/log-rig.ts";
+import { commit, openEngine, produce, readPartition, watched } from "../../simulation/engine-rig.ts";
+
+const ROLLING: RigOptions = { config: { segmentBytes: 500, indexIntervalBytes: 50, maxMessageBytes: 400 } };
+const MADE_AGAIN = ["index.rebuilt", "seal.ignored", "txnindex.rebuilt", "recovery.cut", "book.ignored"];
+
+/** The power goes, and with it all that was not flushed. */
+function bare(disk: CrashStorage): CrashStorage {
+  return disk.crash(new SeededRandom(0), { kind: "power", survival: "nothing" });
+}
+
+function dead(disk: CrashStorage): CrashStorage {
+  return disk.crash(new SeededRandom(0), { kind: "process" });
+}
+
+const madeAgain = (events: readonly { readonly type: string }[]): string[] =>
+  events.map(({ type }) => type).filter((type) => MADE_AGAIN.includes(type));
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `value ${index}`);
+
+async function sendAll(log: Parameters<typeof send>[0], values: readonly string[]): Promise<void> {
+  for (const value of values) await send(log, value);
+}
+
+describe("a loss of power that takes all that was not flushed", () => {
+  it("leaves the indexes of rolled segments as they were sealed", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, ROLLING);
+    await sendAll(log, numbered(40));
+    await log.sealUnsealed();
+    const { log: next, events } = await opened(bare(disk), ROLLING);
+    expect((await readAll(next)).length).toBe(40);
+    expect(madeAgain(events)).toEqual([]);
+  });
+
+  it.each([[false], [true]])("leaves a log that was closed in order as its close left it (preallocate %s)", async (preallocate) => {
+    const options = { ...ROLLING, config: { ...ROLLING.config, preallocate, segmentBytes: 4000 } };
+    const disk = crashStorage();
+    const { log } = await created(disk, options);
+    await sendAll(log, numbered(20));
+    const { leaderEpoch } = log;
+    await log.close(true);
+    const { log: next, events } = await opened(bare(disk), { ...options, cleanShutdown: true });
+    expect(madeAgain(events)).toEqual([]);
+    // No recovery was needed: one begins an epoch.
+    expect(next.leaderEpoch).toBe(leaderEpoch);
+    expect((await readAll(next)).length).toBe(20);
+  });
+
+  it("leaves compacted segments as they were put in place", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, KEYED);
+    for (let index = 0; index < 30; index += 1) await put(log, [[`k${index % 12}`, `value ${index}`]]);
+    await rollOver(log);
+    await compactAll(log);
+    const kept = await readKeyed(log);
+    expect(kept.length).toBeLessThan(31);
+    const { log: next, events } = await opened(bare(disk), KEYED);
+    expect(await readKeyed(next)).toEqual(kept);
+    expect(madeAgain(events)).toEqual([]);
+  });
+
+  it("leaves what a recovery sealed as the recovery left it", async () => {
+    const disk = crashStorage();
+    // A disk that is full whenever a seal is to be written: the next opening makes up for it.
+    const full = faultyStorage(disk);
+    full.fail({ call: "open", name: /\.seal/, errno: "ENOSPC", times: Number.POSITIVE_INFINITY });
+    const { log } = await created(full, ROLLING);
+    await sendAll(log, numbered(8));
+    const recovering = dead(disk);
+    const { log: recovered } = await opened(recovering, ROLLING);
+    expect((await readAll(recovered)).length).toBe(8);
+    const { log: next, events } = await opened(bare(recovering), ROLLING);
+    expect((await readAll(next)).length).toBe(8);
+    expect(madeAgain(events)).toEqual([]);
+  });
+
+  it("leaves all of a log that was closed, whatever its level and its acks", async () => {
+    const options: RigOptions = { config: { ...ROLLING.config, durability: "os", segmentBytes: 2000 } };
+    const disk = crashStorage();
+    const { log } = await created(disk, options);
+    for (const value of numbered(30)) await append(log, [{ value, timestamp: NOW_MS }]);
+    await log.close(true);
+    const { log: next, events } = await opened(bare(disk), { ...options, cleanShutdown: true });
+    expect((await readAll(next)).length).toBe(30);
+    expect(madeAgain(events)).toEqual([]);
+  });
+
+  it("does not bring back a partition that was destroyed", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk);
+    await send(log, "gone");
+    await log.destroy();
+    expect(await bare(disk).list("")).toEqual([]);
+  });
+
+  it("leaves a file that was set aside where it was put", async () => {
+    const disk = crashStorage();
+    await disk.createDirectory("orders-0");
+    const file = await disk.open("orders-0/book", { create: "new" });
+    file.writeAt(new Uint8Array([1, 2, 3]), 0);
+    await file.sync();
+    await disk.syncDirectory("orders-0");
+    await disk.syncDirectory("");
+    const aside = await setAside(disk, "orders-0", "book");
+    const left = bare(disk);
+    expect((await left.list("orders-0")).map(({ name }) => name)).toEqual(["book.set-aside-1"]);
+    expect(await readWholeFile(left, aside ?? "", 10)).toEqual(new Uint8Array([1, 2, 3]));
+  });
+
+  it("leaves every record and topic of a backup", async () => {
+    const disk = crashStorage();
+    const source = await openEngine(disk);
+    await source.engine.createTopic({ topic: "orders", partitions: 2, config: { durability: "os" } });
+    for (const value of numbered(13)) await produce(source, "orders", 0, [value]);
+    const target = crashStorage();
+    await source.engine.backup(target);
+    const copy = await openEngine(bare(target));
+    expect(copy.engine.describeTopic("orders").partitions.length).toBe(2);
+    expect((await readPartition(copy, "orders", 0)).records.map(({ value }) => value)).toEqual(numbered(13));
+    // The active segment's index is made again; nothing else is.
+    expect(madeAgain(copy.events).filter((type) => type !== "index.rebuilt")).toEqual([]);
+    // What the copy has, the original keeps: offsets mean one thing.
+    const kept = await openEngine(bare(disk));
+    expect((await readPartition(kept, "orders", 0)).records.length).toBe(13);
+  });
+
+  it("leaves what was committed before a close, and what a timer has flushed", async () => {
+    for (const how of ["close", "timer"] as const) {
+      const disk = crashStorage();
+      const life = await openEngine(disk);
+      await life.engine.createTopic({ topic: "orders", partitions: 1, config: {} });
+      for (const value of numbered(5)) await produce(life, "orders", 0, [value]);
+      await commit(life, "readers", "orders", 0, 2, true);
+      await commit(life, "readers", "orders", 0, 5, false);
+      if (how === "close") await life.engine.close();
+      else {
+        life.clock.advance(200);
+        for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      }
+      const next = await openEngine(bare(disk));
+      const offsets = await next.engine.offsetFetch({ groupId: "readers", partitions: null });
+      expect(
+        offsets.map(({ nextOffset }) => nextOffset),
+        how,
+      ).toEqual([5]);
+    }
+  });
+
+  it("leaves a damaged log that was mended mended, and the bytes that were damaged beside it", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, ROLLING);
+    await sendAll(log, numbered(40));
+    await log.sealUnsealed();
+    await log.close(true);
+    const name = "orders-0/00000000000000000000.log";
+    const file = await disk.open(name, { create: "no" });
+    file.writeAt(new Uint8Array([0xff, 0xff, 0xff]), 70);
+    await file.sync();
+    await file.close();
+    await mendDirectory(await contextOn(disk, false), () => {});
+    const left = bare(disk);
+    const kept = (await left.list("orders-0")).map((entry) => entry.name).filter((each) => each.includes(".damaged-"));
+    expect(kept.length).toBe(1);
+    expect((await readWholeFile(left, `orders-0/${kept[0]}`, 1000))?.subarray(0).length).toBeGreaterThan(10);
+    expect(await openIfPresent(left, `${name}.tmp`)).toBe(null);
+    const { partitions } = await verifyDirectory(await contextOn(left, true), () => {});
+    expect(partitions.flatMap(({ defects }) => defects.map(({ problem }) => problem))).toEqual([]);
+    const { log: next, events } = await opened(left, ROLLING);
+    expect((await readAll(next)).length).toBeGreaterThan(37);
+    expect(madeAgain(events)).toEqual([]);
+  });
+
+  it("keeps what an opening after a kill has served", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk);
+    await sendAll(log, numbered(3));
+    // Written, and the process dies before its flush: the next one finds it in the cache.
+    const waiting = send(log, "late");
+    waiting.catch(() => {});
+    const recovering = dead(disk);
+    const { log: recovered } = await opened(recovering);
+    const served = await readAll(recovered);
+    expect(served.length).toBe(4);
+    const { log: next } = await opened(bare(recovering));
+    expect(await readAll(next)).toEqual(served);
+  });
+
+  it("does not let an opening cut what one before it has called damage", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk);
+    await sendAll(log, numbered(6));
+    const killed = dead(disk);
+    const name = "orders-0/00000000000000000000.log";
+    const file = await killed.open(name, { create: "no" });
+    const byteLength = file.byteLength();
+    file.truncate(byteLength - 5);
+    await file.sync();
+    await file.close();
+    // How far the log was durable stands in the cache alone: it was noted, and not flushed.
+    const { log: damaged } = await opened(killed);
+    expect(damaged.failure?.code).toBe("CORRUPT_MESSAGE");
+    const left = bare(killed);
+    const { log: next } = await opened(left);
+    expect(next.failure?.code).toBe("CORRUPT_MESSAGE");
+    expect((await readWholeFile(left, name, 100_000))?.length).toBe(byteLength - 5);
+  });
+
+  it("keeps the log start that was moved in a log of another writer", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk);
+    await sendAll(log, numbered(6));
+    await log.close(true);
+    for (const name of ["odradek.state", "leader-epoch-checkpoint"]) await disk.remove(`orders-0/${name}`);
+    await disk.syncDirectory("orders-0");
+    const { log: adopted } = await opened(disk, { cleanShutdown: true });
+    expect(await adopted.deleteRecordsBefore(4)).toBe(4);
+    const { log: next } = await opened(bare(disk));
+    expect(next.watermarks.logStartOffset).toBe(4);
+  });
+
+  it("keeps appends that waited for room when their log was closed", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, { maxUnflushedBytes: 100 });
+    const appends = numbered(9).map((value) => append(log, [{ value, timestamp: NOW_MS }]));
+    await log.close(true);
+    await Promise.all(appends);
+    const { log: next } = await opened(bare(disk));
+    expect((await readAll(next)).length).toBe(9);
+  });
+
+  it("finds no marker of an orderly end once anything was written", async () => {
+    const disk = crashStorage();
+    const life = await openEngine(disk);
+    await life.engine.createTopic({ topic: "orders", partitions: 1, config: {} });
+    await produce(life, "orders", 0, ["first"]);
+    await life.engine.close();
+    let isOpening = true;
+    const markers: boolean[] = [];
+    const looking = watched(disk, (call) => {
+      if (!isOpening || !/^(writeAt|truncate)/.test(call)) return;
+      const [barest] = disk.enumerateCrashes(1);
+      void barest?.list("").then((entries) => markers.push(entries.some(({ name }) => name === ".kafka_cleanshutdown")));
+    });
+    const next = await openEngine(looking);
+    await produce(next, "orders", 0, ["second"]);
+    isOpening = false;
+    expect(markers.length).toBeGreaterThan(0);
+    expect(markers).not.toContain(true);
+  });
+});
