@@ -64,9 +64,15 @@ export class IndexFile {
   /** Empty, whatever stood under the name. Not durable. */
   static async create(storage: StorageDriver, name: string, order: EntryOrder, options: IndexOptions): Promise<IndexFile> {
     const file = await storage.open(name, { create: "if-missing" });
-    const index = new IndexFile(name, file, order, options.core);
-    index.clear();
-    return index;
+    try {
+      const index = new IndexFile(name, file, order, options.core);
+      index.clear();
+      return index;
+    } catch (error) {
+      // Nobody else knows of the handle yet.
+      await file.close().catch(() => {});
+      throw error;
+    }
   }
 
   get count(): number {

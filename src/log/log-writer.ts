@@ -34,6 +34,8 @@ export class LogWriter {
   #epoch: number;
   /** A roll, an epoch or a cut is under way: whoever comes waits. */
   #busy: Promise<void> | null = null;
+  /** A roll has begun and its files may be there: the log goes on in them or not at all, else they would stand in its middle. */
+  #rollIsDue = false;
   readonly settling: Settling;
   #failure: OdradekError | null;
 
@@ -191,6 +193,7 @@ export class LogWriter {
     if (nextEpoch !== null) return "epoch";
     const config = spec.config();
     if (config.durability !== this.#log.writtenAs) return "durability";
+    if (this.#rollIsDue) return "roll";
     const { active } = segments;
     const unflushedBytes = this.#byteTotal - this.#durable.byteTotal;
     if (unflushedBytes > 0 && unflushedBytes + batch.length > context.maxUnflushedBytes && config.durability === "sync") return "room";
@@ -338,6 +341,7 @@ export class LogWriter {
     this.#throwIfFailed();
     const { context, spec, segments } = this.#log;
     const old = segments.active;
+    this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
     if (this.#failure !== null) {
       next.release();
@@ -352,6 +356,7 @@ export class LogWriter {
     // No batch comes between: this is what was known of the producers below the new segment.
     const snapshot = this.#log.snapshots.take(this.#log.producers);
     segments.add(next);
+    this.#rollIsDue = false;
     if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };
     if (this.#visible.offset === next.baseOffset) this.#visible = { segment: next, position: 0, offset: next.baseOffset };
     this.settling.seal(old, next, snapshot);

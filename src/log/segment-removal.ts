@@ -45,9 +45,16 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
     await forgetEpochsBefore(log, first.baseOffset);
   }
   let bytesReclaimed = 0;
+  const problems: unknown[] = [];
   for (const [index, segment] of segments.removeOldest(count).entries()) {
-    await segment.close();
-    await removeSegmentFiles(context.storage, spec.directory, segment.baseOffset);
+    // Out of the list already: nobody else gives its handles back, or looks at it before the next opening.
+    await segment.close().catch((error: unknown) => problems.push(error));
+    try {
+      await removeSegmentFiles(context.storage, spec.directory, segment.baseOffset);
+    } catch (error) {
+      problems.push(error);
+      continue;
+    }
     log.abortedTransactions.forget(segment.baseOffset);
     log.snapshots.forget(segment.baseOffset);
     bytesReclaimed += segment.byteLength;
@@ -59,6 +66,7 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
       reason: decision.reasons[index],
     });
   }
+  if (problems.length > 0) throw problems[0];
   await context.storage.syncDirectory(spec.directory);
   return { segmentsDeleted: count, bytesReclaimed };
 }

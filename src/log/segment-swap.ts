@@ -70,7 +70,9 @@ export class SegmentSwap {
     // Held while files are renamed: nobody may open them in between under a name that is no more.
     if (!this.#isHeld) await segment.acquire();
     try {
-      for (const source of this.#sources) await source.close();
+      // All of them, whatever one says: they are in no list any more, and nobody else gives their handles back.
+      const closed = await Promise.allSettled(this.#sources.map((source) => source.close()));
+      for (const result of closed) if (result.status === "rejected") throw result.reason;
       // Once, for good: from the first final name on, the new files bear names of the old ones.
       if (!this.#areSourcesGone) {
         await this.#removeSources();

@@ -4,8 +4,9 @@ import { describe, expect, it } from "vitest";
 import { TransactionEntries } from "../../src/log/transaction-entries.ts";
 import { type AbortedTransaction, decodeTransactionIndex, encodeTransactionIndex } from "../../src/log/transaction-index.ts";
 import { memory } from "../../src/storage/memory.ts";
+import { expectTwin } from "./expect-twin.ts";
 import { created, opened, type RigOptions } from "./log-rig.ts";
-import { allBatches, expectTwin, type Sent, sendAs, twinAborted } from "./producer-rig.ts";
+import { allBatches, type Sent, sendAs, twinAborted } from "./producer-rig.ts";
 
 const OPTIONS: RigOptions = { config: { segmentBytes: 500, indexIntervalBytes: 100 } };
 

@@ -6,8 +6,9 @@ import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { ManualClock, settled } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { DyingStorage } from "../simulation/log-crash-rig.ts";
+import { expectTwin } from "./expect-twin.ts";
 import { created, NOW_MS, opened, type RigOptions, rig } from "./log-rig.ts";
-import { allBatches, expectTwin, sendAs } from "./producer-rig.ts";
+import { allBatches, sendAs } from "./producer-rig.ts";
 
 const OPTIONS: RigOptions = { config: { segmentBytes: 700, indexIntervalBytes: 100 }, recoveryPointIntervalBytes: 250 };
 

@@ -1,5 +1,4 @@
-/** Producers as a partition meets them: their batches, and a slow, obvious twin of what it must know of them. */
-import { expect } from "vitest";
+/** Producers as a partition meets them: their batches, and a slow, obvious twin of what it must know of them. For provers too: no vitest here. */
 import { readBigInt64, readInt16, readInt32, readInt64 } from "../../src/base/big-endian.ts";
 import { decodeMarker } from "../../src/base/control-record.ts";
 import {
@@ -216,25 +215,4 @@ export function twinAnswer(log: readonly Logged[], sent: Sent, remembered: numbe
   const expected = sent.producerEpoch !== known.producerEpoch || newest === undefined ? 0 : (newest.last + 1) % SEQUENCES;
   if (sent.baseSequence !== expected) return "OUT_OF_ORDER_SEQUENCE_NUMBER";
   return known.openFrom !== null && !sent.transactional ? "INVALID_TXN_STATE" : "written";
-}
-
-/** All that can be asked of a log whose batches, all of them durable, are these. */
-export async function expectTwin(log: PartitionLog, batches: readonly Logged[]): Promise<void> {
-  const byId = (left: { producerId: bigint }, right: { producerId: bigint }): number => (left.producerId < right.producerId ? -1 : 1);
-  const known = twinIds(batches).map((producerId) => ({ producerId, ...(twinProducer(batches, producerId) as TwinProducer) }));
-  const entries = known.map(({ producerId, producerEpoch, batches: its }) => {
-    return { producerId, producerEpoch, lastDataOffset: its.at(-1)?.lastOffset ?? -1 };
-  });
-  expect([...log.producers.lastEntries()].sort(byId)).toEqual(entries.sort(byId));
-  const open = known.flatMap(({ producerId, openFrom }) => (openFrom === null ? [] : [{ producerId, firstOffset: openFrom }]));
-  open.sort((left, right) => left.firstOffset - right.firstOffset);
-  const found = log.producers.openTransactions();
-  expect(found.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))).toEqual(open);
-  const { logEndOffset, lastStableOffset } = log.watermarks;
-  const stable = twinStableOffset(batches, logEndOffset);
-  expect(lastStableOffset).toBe(stable);
-  expect(await log.abortedTransactions(0, logEndOffset + 1)).toEqual(twinAborted(batches));
-  for (const from of [0, Math.floor(stable / 2), Math.max(0, stable - 3)]) {
-    for (const maxBytes of [1, 400]) expect(await committedBatches(log, from, maxBytes)).toEqual(twinCommitted(batches, from, stable));
-  }
 }

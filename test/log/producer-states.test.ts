@@ -5,18 +5,9 @@ import { OdradekError } from "../../src/base/errors.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { expectTwin } from "./expect-twin.ts";
 import { created, opened, type Rig, type RigOptions } from "./log-rig.ts";
-import {
-  type Answer,
-  allBatches,
-  expectTwin,
-  type Logged,
-  type Sent,
-  sendAs,
-  twinAnswer,
-  twinProducer,
-  twinStableOffset,
-} from "./producer-rig.ts";
+import { type Answer, allBatches, type Logged, type Sent, sendAs, twinAnswer, twinProducer, twinStableOffset } from "./producer-rig.ts";
 
 const OPTIONS: RigOptions = {
   config: { segmentBytes: 1200, indexIntervalBytes: 100 },

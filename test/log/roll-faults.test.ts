@@ -1,0 +1,84 @@
+/** What a roll, a retention or a pass of compaction leaves behind when one of its calls fails: no file in the log's middle, no handle. */
+import { describe, expect, it } from "vitest";
+import { crashStorage } from "../../src/testing/crash-storage.ts";
+import { type FaultyStorage, faultyStorage } from "../../src/testing/faulty-storage.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { compactAll, KEYED, put, rollOver } from "./compaction-rig.ts";
+import { created, opened, type RigOptions, readAll, send } from "./log-rig.ts";
+
+const SMALL: RigOptions = { config: { segmentBytes: 400, indexIntervalBytes: 100, maxMessageBytes: 350 } };
+
+async function handlesAfter(storage: FaultyStorage, close: () => Promise<void>): Promise<number> {
+  storage.mend();
+  await close().catch(() => {});
+  return storage.openFileCount;
+}
+
+describe("a roll that failed halfway", () => {
+  // A roll had made its new, empty segment file and then failed (EMFILE at an index, EIO at a look at its length). The next batch
+  // was smaller, fitted the old segment, and took the offset that the new file was named for; the log then rolled at another one.
+  // The next opening took the empty file for a segment in the middle: after a crash it cut acknowledged records behind it, after a
+  // clean close it hid one. Now nothing is appended until the roll that began has come to its end.
+  it("is brought to its end before anything else is appended: no empty file is left in the middle of the log", async () => {
+    for (const call of ["open", "byteLength", "truncate"] as const) {
+      for (const clean of [true, false]) {
+        const disk = crashStorage();
+        const storage = faultyStorage(disk);
+        const { log } = await created(storage, SMALL);
+        await send(log, "a".repeat(200));
+        storage.fail({ call, name: /1\.(log|index)$/, errno: "EMFILE" });
+        await expect(async () => await send(log, "b".repeat(200))).rejects.toMatchObject({ retriable: true });
+        for (const value of ["small", "c".repeat(200), "d"]) await send(log, value);
+        await log.close(clean);
+        const next = await opened(clean ? disk : disk.crash(new SeededRandom(1), { survival: "nothing" }), {
+          ...SMALL,
+          cleanShutdown: clean,
+        });
+        expect((await readAll(next.log)).map(({ value }) => value[0])).toEqual(["a", "s", "c", "d"]);
+        await next.log.close(true);
+      }
+    }
+  });
+
+  // The handle of an index whose file could not be emptied was given back by nobody: on a full disk each try to roll lost one.
+  it("gives back every handle", async () => {
+    const storage = faultyStorage(crashStorage());
+    const { log } = await created(storage, SMALL);
+    await send(log, "a".repeat(200));
+    storage.fail({ call: "truncate", name: /index$/, errno: "ENOSPC", times: Number.POSITIVE_INFINITY });
+    const before = storage.openFileCount;
+    for (let count = 0; count < 3; count += 1) await send(log, "b".repeat(200)).catch(() => {});
+    expect(storage.openFileCount).toBe(before);
+    expect(await handlesAfter(storage, () => log.close(true))).toBe(0);
+  });
+});
+
+describe("files whose close fails", () => {
+  // The first one that would not close kept the others from being closed, and from being removed: they were in no list any more.
+  it("keep retention from none of the others", async () => {
+    const storage = faultyStorage(crashStorage());
+    const { log } = await created(storage, SMALL);
+    for (let count = 0; count < 6; count += 1) await send(log, `${count}`.repeat(200));
+    await log.sealUnsealed();
+    await readAll(log);
+    await log.deleteRecordsBefore(5);
+    storage.fail({ call: "closeFile", name: /\.log$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
+    await expect(log.applyRetention()).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    storage.mend();
+    expect((await storage.list("orders-0")).map(({ name }) => name).filter((name) => name.endsWith(".log"))).toEqual([
+      "00000000000000000005.log",
+    ]);
+    expect(await handlesAfter(storage, () => log.close(true))).toBe(0);
+  });
+
+  it("are given back by a swap all the same", async () => {
+    const storage = faultyStorage(crashStorage());
+    const { log } = await created(storage, KEYED);
+    for (let round = 0; round < 6; round += 1) await put(log, [["a", `${round}`.padEnd(60)]]);
+    await rollOver(log);
+    for (let offset = 0; offset < 6; offset += 1) await log.read(offset, 100);
+    storage.fail({ call: "closeFile", name: /\d\.(log|index)$/, errno: "ENOSPC", times: Number.POSITIVE_INFINITY });
+    await expect(compactAll(log)).rejects.toMatchObject({ code: "STORAGE_FULL" });
+    expect(await handlesAfter(storage, () => log.close(false))).toBe(0);
+  });
+});
