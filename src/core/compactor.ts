@@ -1,10 +1,12 @@
 /** One pass of compaction in an instance of its own: the offset map stands behind the core's fixed map, the batches behind it. */
 
-import { readInt32 } from "../base/big-endian.ts";
+import { readInt32, readInt64 } from "../base/big-endian.ts";
 import { UsageError } from "../base/errors.ts";
-import { HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
-import type { Compactor, CompactorOptions, FilteredBatch, FilterOptions } from "./core.ts";
+import { BASE_OFFSET_AT, HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
+import { WindowScan } from "./batch-scan.ts";
+import type { BatchScan, Compactor, CompactorOptions, FilteredBatch, FilterOptions, ScanOptions } from "./core.ts";
 import { CoreMemory, coreFault } from "./core-host.ts";
+import { crc32c } from "./crc32c.ts";
 import { refusal } from "./refusal.ts";
 import type { WasmModule } from "./web-assembly.ts";
 
@@ -71,15 +73,32 @@ export class InstanceCompactor implements Compactor {
     this.#latestOffset = -1;
   }
 
+  readWindow(): Uint8Array<ArrayBuffer> {
+    const { bytes, readWindowAt, windowByteLength } = this.#memory;
+    return bytes.subarray(readWindowAt, readWindowAt + windowByteLength);
+  }
+
+  scan(byteLength: number, options: ScanOptions): BatchScan {
+    const memory = this.#memory;
+    const count = this.#call(`a scan of ${byteLength} bytes`, () => memory.exports.scan(byteLength, options.verifyChecksums ? 1 : 0));
+    return new WindowScan(memory, count);
+  }
+
+  crc32c(bytes: Uint8Array, seed = 0): number {
+    return this.#call(`the checksum of ${bytes.length} bytes`, () => crc32c(this.#memory, bytes, seed));
+  }
+
   mapBatch(batch: Uint8Array, startOffset: number): boolean {
-    const answer = this.#call(`the mapping of a batch of ${batch.length} bytes`, () => {
-      this.#copyIn(batch, 0);
-      return this.#memory.exports.mapBatch(this.#batchAt, batch.length, startOffset);
+    const byteLength = batch.length;
+    const lastOffset = byteLength < HEADER_BYTE_LENGTH ? -1 : readInt64(batch, BASE_OFFSET_AT) + readInt32(batch, LAST_OFFSET_DELTA_AT);
+    let at = 0;
+    const answer = this.#call(`the mapping of a batch of ${byteLength} bytes`, () => {
+      at = this.#placed(batch, 0);
+      return this.#memory.exports.mapBatch(at, byteLength, startOffset);
     });
-    if (answer < 0) throw refusal(answer, batch, "compacted");
+    if (answer < 0) throw refusal(answer, this.#bytesAt(at, byteLength), "compacted");
     const isWhole = answer === 1;
-    const header = new DataView(batch.buffer, batch.byteOffset, HEADER_BYTE_LENGTH);
-    this.coverTo(isWhole ? Number(header.getBigInt64(0)) + header.getInt32(LAST_OFFSET_DELTA_AT) : this.#memory.answerNumber(3));
+    this.coverTo(isWhole ? lastOffset : this.#memory.answerNumber(3));
     return isWhole;
   }
 
@@ -93,14 +112,20 @@ export class InstanceCompactor implements Compactor {
       (options.discardRecords === true ? DISCARD_RECORDS : 0) |
       (options.isEmptyMarker === true ? EMPTY_MARKER : 0) |
       (options.retainEmpty === true ? RETAIN_EMPTY : 0);
-    const intoAt = this.#batchAt + batch.length;
-    const answer = this.#call(`the filtering of a batch of ${batch.length} bytes`, () => {
-      const recordCount = batch.length < HEADER_BYTE_LENGTH ? 0 : Math.max(0, readInt32(batch, RECORD_COUNT_AT));
-      const intoByteLength = batch.length + HEADER_BYTE_LENGTH + RECORD_GROWTH_MAX * Math.min(recordCount, batch.length);
-      this.#copyIn(batch, intoByteLength + RUN_BYTE_LENGTH * (1 + Math.min(recordCount, batch.length)));
-      return this.#memory.exports.filterBatch(
-        this.#batchAt,
-        batch.length,
+    const memory = this.#memory;
+    const byteLength = batch.length;
+    const isOurs = memory.placeOf(batch) >= 0;
+    let at = 0;
+    let intoAt = 0;
+    const answer = this.#call(`the filtering of a batch of ${byteLength} bytes`, () => {
+      const recordCount = byteLength < HEADER_BYTE_LENGTH ? 0 : Math.max(0, readInt32(batch, RECORD_COUNT_AT));
+      const recordCountMax = Math.min(recordCount, byteLength);
+      const intoByteLength = byteLength + HEADER_BYTE_LENGTH + RECORD_GROWTH_MAX * recordCountMax;
+      at = this.#placed(batch, intoByteLength + RUN_BYTE_LENGTH * (2 + (recordCountMax >> 1)));
+      intoAt = at === this.#batchAt ? at + byteLength : this.#batchAt;
+      return memory.exports.filterBatch(
+        at,
+        byteLength,
         intoAt,
         intoByteLength,
         this.#latestOffset,
@@ -109,12 +134,16 @@ export class InstanceCompactor implements Compactor {
         flags,
       );
     });
-    if (answer < 0) throw refusal(answer, batch, "compacted");
-    const memory = this.#memory;
+    if (answer < 0) throw refusal(answer, this.#bytesAt(at, byteLength), "compacted");
     const outcome = OUTCOMES[answer] as FilteredBatch["outcome"];
-    const bytes =
-      outcome === "unchanged" ? batch : outcome === "dropped" ? NOTHING : memory.bytes.subarray(intoAt, intoAt + memory.answer(0));
+    // A view of our own memory may be gone by now: more of it was needed.
+    const given = isOurs ? this.#bytesAt(at, byteLength) : batch;
+    const bytes = outcome === "unchanged" ? given : outcome === "dropped" ? NOTHING : this.#bytesAt(intoAt, memory.answer(0));
     return { outcome, bytes, recordCount: memory.answer(1), maxTimestamp: memory.answerNumber(2) };
+  }
+
+  #bytesAt(at: number, byteLength: number): Uint8Array {
+    return this.#memory.bytes.subarray(at, at + byteLength);
   }
 
   #openMap(): number {
@@ -123,10 +152,20 @@ export class InstanceCompactor implements Compactor {
     return memory.exports.openOffsetMap(memory.arenaEnd, this.#mapByteLength, memory.stagingAt);
   }
 
-  #copyIn(batch: Uint8Array, roomBehind: number): void {
+  /** Where the batch stands in the core's memory: in the window, if it is there, else copied. Makes room for what is made of it. */
+  #placed(batch: Uint8Array, roomByteLength: number): number {
     const memory = this.#memory;
-    memory.reserve(this.#batchAt + batch.length + roomBehind);
-    memory.bytes.set(batch, this.#batchAt);
+    const { readWindowAt, windowByteLength } = memory;
+    const place = memory.placeOf(batch);
+    if (place >= readWindowAt && place + batch.length <= readWindowAt + windowByteLength) {
+      memory.reserve(this.#batchAt + roomByteLength);
+      return place;
+    }
+    // More memory takes away every view of the old.
+    const bytes = place < 0 ? batch : batch.slice();
+    memory.reserve(this.#batchAt + bytes.length + roomByteLength);
+    memory.bytes.set(bytes, this.#batchAt);
+    return this.#batchAt;
   }
 
   #call(what: string, call: () => number): number {

@@ -184,6 +184,15 @@ export interface Compactor {
   readonly keyCount: number;
   /** Records up to here are covered by the map; -1 while it is empty. */
   readonly latestOffset: number;
+  /**
+   * Where segments are read to. What stands there is scanned, summed, mapped and filtered where it is, and stays as it is. A view:
+   * for this turn only, and only until a batch is filtered.
+   */
+  readWindow(): Uint8Array<ArrayBuffer>;
+  /** As the core's, of the window. */
+  scan(byteLength: number, options: ScanOptions): BatchScan;
+  /** As the core's. Bytes of the window are not copied. */
+  crc32c(bytes: Uint8Array, seed?: number): number;
   /** Forgets all keys, for the next round of a pass that did not fit. */
   clear(): void;
   /** Puts the keys of the batch's records from `startOffset` on into the map. False: it is full, and covers records up to `latestOffset` alone. */
@@ -207,9 +216,9 @@ export interface FilterOptions {
 }
 
 export interface FilteredBatch {
-  /** unchanged: the bytes given. rewritten, emptied: other bytes, checksum included. dropped: none. */
+  /** unchanged: the bytes given stay. rewritten, emptied: other bytes, checksum included. dropped: none. */
   readonly outcome: "unchanged" | "rewritten" | "emptied" | "dropped";
-  /** Empty when dropped. Lives until the next call of this compactor. */
+  /** Empty when dropped. Lives until the next call of this compactor. A batch that was given in the window's memory: look here for it again. */
   readonly bytes: Uint8Array;
   readonly recordCount: number;
   readonly maxTimestamp: number;

@@ -20,6 +20,7 @@ import type {
 import { LZ4, SNAPPY, WindowCodec } from "./core-codec.ts";
 import { CoreHost, CoreMemory } from "./core-host.ts";
 import { CorruptBatchError } from "./corrupt-batch-error.ts";
+import { crc32c } from "./crc32c.ts";
 import { OFFSET_ENTRY_BYTE_LENGTH, TIME_ENTRY_BYTE_LENGTH } from "./index-entries.ts";
 import { appendEntry, findEntry } from "./index-search.ts";
 import { murmur2 } from "./murmur2.ts";
@@ -68,22 +69,7 @@ export class WasmCore implements Core {
   crc32c(bytes: Uint8Array, seed = 0): number {
     const { memory } = this.#host;
     try {
-      const place = memory.placeOf(bytes);
-      if (place >= 0) {
-        memory.exports.crc32c(place, bytes.length, seed);
-        return memory.answer(0) >>> 0;
-      }
-      const { stagingAt, stagingByteLength } = memory;
-      let checksum = seed;
-      let start = 0;
-      do {
-        const end = Math.min(bytes.length, start + stagingByteLength);
-        memory.bytes.set(end - start === bytes.length ? bytes : bytes.subarray(start, end), stagingAt);
-        memory.exports.crc32c(stagingAt, end - start, checksum);
-        checksum = memory.answer(0);
-        start = end;
-      } while (start < bytes.length);
-      return checksum >>> 0;
+      return crc32c(memory, bytes, seed);
     } catch (error) {
       throw this.#host.faultOf(error, `the checksum of ${bytes.length} bytes`);
     }

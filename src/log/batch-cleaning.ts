@@ -4,9 +4,10 @@ import { CODECS, codecNumber } from "../base/record-batch.ts";
 import type { CodecName, Compression } from "../compression/compression.ts";
 import type { Compactor, FilterOptions } from "../core/core.ts";
 import { ATTRIBUTES_AT, HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, RECORD_COUNT_AT, readInt64 } from "./batch-header.ts";
+import type { SegmentSource } from "./segment-source.ts";
 
 export interface CleanedBatch {
-  /** null: nothing of it stays. A view that lives until the next call. */
+  /** null: nothing of it stays. A view that lives until the next call; of an unchanged batch too, the view that was given being gone perhaps. */
   readonly bytes: Uint8Array | null;
   readonly isChanged: boolean;
   readonly recordCount: number;
@@ -32,19 +33,20 @@ export class BatchCleaning {
     return this.#compactor.mapBatch(this.#compression.decompressBatch(batch), startOffset);
   }
 
-  /** `view`: of the batch, which begins at `at` in it. */
-  clean(batch: Uint8Array, view: DataView, at: number, options: FilterOptions): CleanedBatch {
-    const codec = codecNumber(view.getInt16(at + ATTRIBUTES_AT));
+  clean(source: SegmentSource, index: number, options: FilterOptions): CleanedBatch {
+    const batch = source.batch(index);
+    const at = source.at(index);
+    const codec = codecNumber(source.view.getInt16(at + ATTRIBUTES_AT));
     const open = codec === 0 ? batch : this.#compression.decompressBatch(batch);
     const { outcome, bytes, recordCount, maxTimestamp } = this.#compactor.filterBatch(open, options);
     if (outcome === "dropped") return { bytes: null, isChanged: true, recordCount: 0, maxTimestamp: -1 };
     if (outcome === "unchanged") {
       // As it stood, not as it would be compressed today.
       return {
-        bytes: batch,
+        bytes: source.batch(index),
         isChanged: false,
-        recordCount: view.getInt32(at + RECORD_COUNT_AT),
-        maxTimestamp: readInt64(view, at + MAX_TIMESTAMP_AT),
+        recordCount: source.view.getInt32(at + RECORD_COUNT_AT),
+        maxTimestamp: readInt64(source.view, at + MAX_TIMESTAMP_AT),
       };
     }
     const isEmpty = bytes.byteLength === HEADER_BYTE_LENGTH;

@@ -10,12 +10,12 @@ const scratch = new Uint8Array(SEAL_BLOCK_BYTE_LENGTH);
 
 /** The checksums of a file as it grows: bytes are added in the order in which they stand, each once, after they were written. */
 export class BlockChecksums {
-  readonly #core: Core;
+  readonly #core: Pick<Core, "crc32c">;
   readonly #whole: number[] = [];
   #open = 0;
   #byteLength = 0;
 
-  constructor(core: Core) {
+  constructor(core: Pick<Core, "crc32c">) {
     this.#core = core;
   }
 

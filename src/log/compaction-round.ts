@@ -10,6 +10,7 @@ import { type CleanedFacts, CleanedSegment } from "./cleaned-segment.ts";
 import { CleanedTransactions } from "./cleaned-transactions.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { LastEntry } from "./producer-states.ts";
+import { ReadPace } from "./read-pace.ts";
 import type { Segment } from "./segment.ts";
 import { corruption, SegmentSource } from "./segment-source.ts";
 import type { AbortedTransaction } from "./transaction-index.ts";
@@ -41,7 +42,7 @@ type Visit = (source: SegmentSource, index: number) => "stop" | undefined;
 export class CompactionRound {
   readonly #setup: RoundSetup;
   readonly #cleaning: BatchCleaning;
-  readonly #window: Uint8Array<ArrayBuffer> = SegmentSource.newWindow();
+  readonly #pace: ReadPace;
   readonly #transactions: CleanedTransactions;
   readonly #plain: FilterOptions;
   readonly #plainRetained: FilterOptions;
@@ -50,6 +51,7 @@ export class CompactionRound {
   constructor(setup: RoundSetup) {
     const { log, compactor, aborted, nowMs } = setup;
     this.#setup = setup;
+    this.#pace = new ReadPace(log.context.clock);
     this.#cleaning = new BatchCleaning(compactor, log.context.compression);
     this.#transactions = new CleanedTransactions(aborted);
     this.#plain = { nowMs, deleteRetentionMs: log.spec.config().deleteRetentionMs };
@@ -119,22 +121,19 @@ export class CompactionRound {
       await this.#walk(
         segment,
         (source, index) => {
-          const { view } = source;
           const at = source.at(index);
           const position = source.positionOf(index);
-          const batch = source.batch(index);
           // Up to the first change all was looked at before, and the transactions were told of it.
           const isSeen = position < first.position;
           const options = isSeen
             ? null
             : position === first.position
               ? first.options
-              : this.#optionsFor(batch, source, index, segment === last, output);
-          const recordCount = view.getInt32(at + RECORD_COUNT_AT);
-          const cleaned = options === null ? unchanged(batch, view, at) : this.#clean(batch, source, index, options);
-          recordsBefore += recordCount;
+              : this.#optionsFor(source, index, segment === last, output);
+          recordsBefore += source.view.getInt32(at + RECORD_COUNT_AT);
+          const cleaned = options === null ? unchanged(source, index) : this.#cleaning.clean(source, index, options);
           recordsAfter += cleaned.recordCount;
-          if (cleaned.bytes !== null) output.append(cleaned.bytes, lastOffsetAt(view, at), cleaned.maxTimestamp);
+          if (cleaned.bytes !== null) output.append(cleaned.bytes, lastOffsetAt(source.view, at), cleaned.maxTimestamp);
           return undefined;
         },
         output,
@@ -148,8 +147,8 @@ export class CompactionRound {
     let first: FirstChange | null = null;
     let recordCount = 0;
     await this.#walk(segment, (source, index) => {
-      const options = this.#optionsFor(source.batch(index), source, index, true, { addAborted: (entry) => void kept.push(entry) });
-      const cleaned = this.#clean(source.batch(index), source, index, options);
+      const options = this.#optionsFor(source, index, true, { addAborted: (entry) => void kept.push(entry) });
+      const cleaned = this.#cleaning.clean(source, index, options);
       recordCount += cleaned.recordCount;
       if (!cleaned.isChanged) return undefined;
       first = { position: source.positionOf(index), options };
@@ -158,12 +157,7 @@ export class CompactionRound {
     return { first, recordCount };
   }
 
-  #clean(batch: Uint8Array, source: SegmentSource, index: number, options: FilterOptions): CleanedBatch {
-    return this.#cleaning.clean(batch, source.view, source.at(index), options);
-  }
-
   #optionsFor(
-    batch: Uint8Array,
     source: SegmentSource,
     index: number,
     isLastSegment: boolean,
@@ -177,7 +171,7 @@ export class CompactionRound {
     const retainEmpty = isLast || (hasProducer && this.#isProducersLast(view, at));
     if (!isSpecial(view, at)) return retainEmpty ? this.#plainRetained : this.#plain;
     const attributes = view.getInt16(at + ATTRIBUTES_AT);
-    const { isDiscardable, keptEntry } = this.#transactions.judge(batch);
+    const { isDiscardable, keptEntry } = this.#transactions.judge(source.batch(index));
     if (keptEntry !== null) output.addAborted(keptEntry);
     if (!isControl(attributes)) return { ...this.#plain, discardRecords: isDiscardable, retainEmpty };
     const horizonHasPassed = hasDeleteHorizon(attributes) && readInt64(view, at + BASE_TIMESTAMP_AT) <= this.#setup.nowMs;
@@ -194,10 +188,10 @@ export class CompactionRound {
 
   /** Every batch of a segment, in order, in slices that let others run. */
   async #walk(segment: Segment, visit: Visit, output: CleanedSegment | null = null): Promise<void> {
-    const { log, turn, throttle, throwIfStopped } = this.#setup;
+    const { log, compactor, turn, throttle, throwIfStopped } = this.#setup;
     const files = await segment.acquire();
     try {
-      const source = await SegmentSource.open(log, segment, files, this.#window);
+      const source = await SegmentSource.open(log, segment, files, compactor, this.#pace);
       while (await source.fill()) {
         const written = output?.byteLength ?? 0;
         for (let index = 0; index < source.count; index += 1) {
@@ -237,9 +231,11 @@ interface FirstChange {
 /** Nothing was looked at before. */
 const NO_CHANGE: FirstChange = { position: -1, options: null };
 
-function unchanged(batch: Uint8Array, view: DataView, at: number): CleanedBatch {
+function unchanged(source: SegmentSource, index: number): CleanedBatch {
+  const { view } = source;
+  const at = source.at(index);
   return {
-    bytes: batch,
+    bytes: source.batch(index),
     isChanged: false,
     recordCount: view.getInt32(at + RECORD_COUNT_AT),
     maxTimestamp: readInt64(view, at + MAX_TIMESTAMP_AT),

@@ -1,11 +1,12 @@
 /** Reads a sealed segment for compaction, a window of whole batches at a time: no byte is used that was not checked. */
 import type { StorageFile } from "../api/storage-driver.ts";
 import { CorruptionError } from "../base/errors.ts";
-import type { Core } from "../core/core.ts";
+import type { Compactor } from "../core/core.ts";
 import { ATTRIBUTES_AT, batchByteLengthAt, CRC_AT, EPOCH_AT, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
 import { BlockChecksums, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { readInto } from "./file-bytes.ts";
 import type { OpenedLog } from "./opened-log.ts";
+import { READ_STEP_BYTE_LENGTH, type ReadPace } from "./read-pace.ts";
 import { readSeal } from "./sealing.ts";
 import type { SealedBlocks, Segment, SegmentFiles } from "./segment.ts";
 
@@ -18,14 +19,16 @@ const WINDOW_BYTE_LENGTH = 1024 * 1024;
  */
 export class SegmentSource {
   readonly segment: Segment;
-  readonly #core: Core;
+  readonly #compactor: Compactor;
+  readonly #pace: ReadPace;
   readonly #log: StorageFile;
   readonly #epochFor: (offset: number) => number | null;
   readonly #sealed: SealedBlocks | null;
   readonly #isExact: boolean;
   readonly #sums: BlockChecksums;
-  #window: Uint8Array<ArrayBuffer>;
-  #view: DataView;
+  /** One batch that is longer than the compactor's window; null: the batches stand there. */
+  #large: Uint8Array<ArrayBuffer> | null = null;
+  #view: DataView | null = null;
   #positions: Int32Array = new Int32Array(256);
   /** Batches in the window. */
   count = 0;
@@ -34,34 +37,37 @@ export class SegmentSource {
   #position = 0;
   #nextOffset: number;
   #epochBefore = -1;
+  /** What is being read ahead, and up to where. */
   #ahead: Promise<void> | null = null;
+  #aheadUntil = 0;
 
-  private constructor(log: OpenedLog, segment: Segment, files: SegmentFiles, sealed: Sealed, window: Uint8Array<ArrayBuffer>) {
-    const { context, spec, epochs } = log;
+  private constructor(log: OpenedLog, segment: Segment, files: SegmentFiles, sealed: Sealed, compactor: Compactor, pace: ReadPace) {
+    const { spec, epochs } = log;
     this.segment = segment;
-    this.#core = context.core;
+    this.#compactor = compactor;
+    this.#pace = pace;
     this.#log = files.log;
     this.#epochFor = spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : () => null;
     this.#sealed = sealed.blocks;
     this.#isExact = sealed.isExact;
-    this.#sums = new BlockChecksums(context.core);
-    this.#window = window;
-    this.#view = viewOf(window);
+    this.#sums = new BlockChecksums(compactor);
     this.#nextOffset = segment.baseOffset;
   }
 
-  /** `files`: held by the caller until it is done. `window`: memory to read into, of `newWindow`. */
-  static async open(log: OpenedLog, segment: Segment, files: SegmentFiles, window: Uint8Array<ArrayBuffer>): Promise<SegmentSource> {
-    return new SegmentSource(log, segment, files, await sealedAs(log, segment), window);
+  /** `files`: held by the caller until it is done. `compactor`: nobody else's until then, since its window is read into. */
+  static async open(log: OpenedLog, segment: Segment, files: SegmentFiles, compactor: Compactor, pace: ReadPace): Promise<SegmentSource> {
+    return new SegmentSource(log, segment, files, await sealedAs(log, segment), compactor, pace);
   }
 
-  static newWindow(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(WINDOW_BYTE_LENGTH);
-  }
-
-  /** The window's bytes, seen as numbers. Valid until the next `fill`. */
+  /** The window's bytes, seen as numbers. Valid until the next `fill`, or until a batch is filtered. */
   get view(): DataView {
+    // Of memory that has grown the old view is empty.
+    if (this.#view === null || this.#view.buffer.byteLength === 0) this.#view = viewOf(this.#window);
     return this.#view;
+  }
+
+  get #window(): Uint8Array<ArrayBuffer> {
+    return this.#large ?? this.#compactor.readWindow();
   }
 
   /** Where in the window a batch begins. */
@@ -71,7 +77,7 @@ export class SegmentSource {
 
   batch(index: number): Uint8Array {
     const at = this.at(index);
-    return this.#window.subarray(at, at + batchByteLengthAt(this.#view, at));
+    return this.#window.subarray(at, at + batchByteLengthAt(this.view, at));
   }
 
   /** Where in the file a batch begins. */
@@ -87,7 +93,7 @@ export class SegmentSource {
   /** Whether the batch is the last one of the segment. */
   isLast(index: number): boolean {
     const at = this.at(index);
-    return this.#windowFrom + at + batchByteLengthAt(this.#view, at) === this.segment.byteLength;
+    return this.#windowFrom + at + batchByteLengthAt(this.view, at) === this.segment.byteLength;
   }
 
   /** Reads the next batches; false at the end, when all of the segment was what it must be. Throws a `CorruptionError` where it is not. */
@@ -99,12 +105,11 @@ export class SegmentSource {
       return false;
     }
     this.#windowFrom = this.#position;
+    this.#large = null;
+    this.#view = null;
     const wanted = Math.min(WINDOW_BYTE_LENGTH, end - this.#position);
-    await (this.#ahead ?? this.#log.readAhead(this.#position, wanted));
-    this.#read(wanted);
-    const window = this.#core.readWindow();
-    window.set(this.#window.subarray(0, wanted));
-    const scan = this.#core.scan(wanted, { verifyChecksums: true });
+    await this.#read(wanted);
+    const scan = this.#compactor.scan(wanted, { verifyChecksums: true });
     if (scan.count === 0 && scan.stop === "partial" && scan.neededByteLength > wanted && this.#position + scan.neededByteLength <= end) {
       await this.#readLarge(scan.neededByteLength);
     } else {
@@ -115,29 +120,46 @@ export class SegmentSource {
       for (let index = 0; index < this.count; index += 1) this.#take(index);
     }
     // Brought near while these are worked on.
-    this.#ahead = this.#position < end ? this.#log.readAhead(this.#position, WINDOW_BYTE_LENGTH) : null;
+    if (this.#pace.isCold && this.#position < end) this.#readAhead(this.#position, WINDOW_BYTE_LENGTH);
     return true;
   }
 
-  #read(byteLength: number): void {
-    const into = this.#window.subarray(0, byteLength);
-    const count = readInto(this.#log, into, this.#position);
-    if (count < byteLength) this.#fail(count, `the file ends ${byteLength - count} bytes before its end`);
+  /** The next bytes into the window, step by step. */
+  async #read(byteLength: number): Promise<void> {
+    for (let done = 0; done < byteLength; ) {
+      const until = Math.min(byteLength, done + READ_STEP_BYTE_LENGTH);
+      if (this.#pace.isCold) await this.#broughtNear(this.#position + done, byteLength - done, until - done);
+      const into = this.#window.subarray(done, until);
+      let count = 0;
+      this.#pace.step(into.byteLength, () => {
+        count = readInto(this.#log, into, this.#position + done);
+      });
+      if (count < into.byteLength) this.#fail(done + count, `the file ends ${byteLength - done - count} bytes before its end`);
+      done = until;
+    }
     // The end of the window before, a batch that was cut off, is read again, and counted once.
     const seen = this.#sums.byteLength - this.#position;
-    if (seen < byteLength) this.#sums.add(seen === 0 ? into : into.subarray(seen));
+    if (seen < byteLength) this.#sums.add(this.#window.subarray(seen, byteLength));
+  }
+
+  /** Resolves when `neededByteLength` bytes were read ahead; begins with all that are wanted. */
+  async #broughtNear(position: number, wantedByteLength: number, neededByteLength: number): Promise<void> {
+    if (this.#aheadUntil < position + neededByteLength) this.#readAhead(position, wantedByteLength);
+    await this.#ahead;
+  }
+
+  #readAhead(position: number, byteLength: number): void {
+    this.#ahead = this.#log.readAhead(position, byteLength);
+    this.#aheadUntil = position + byteLength;
   }
 
   /** One batch that is longer than a window. */
   async #readLarge(byteLength: number): Promise<void> {
-    if (this.#window.length < byteLength) {
-      this.#window = new Uint8Array(byteLength);
-      this.#view = viewOf(this.#window);
-    }
-    await this.#log.readAhead(this.#position, byteLength);
-    this.#read(byteLength);
-    const computed = this.#core.crc32c(this.#window.subarray(ATTRIBUTES_AT, byteLength)) >>> 0;
-    const stored = this.#view.getUint32(CRC_AT);
+    this.#large = new Uint8Array(byteLength);
+    this.#view = null;
+    await this.#read(byteLength);
+    const computed = this.#compactor.crc32c(this.#large.subarray(ATTRIBUTES_AT)) >>> 0;
+    const stored = this.view.getUint32(CRC_AT);
     if (computed !== stored) this.#fail(0, `checksum: computed crc ${hex(computed)}, stored ${hex(stored)}`);
     this.#positions[0] = 0;
     this.count = 1;
@@ -147,19 +169,19 @@ export class SegmentSource {
   /** A whole batch that does not belong where it stands is damage too. */
   #take(index: number): void {
     const at = this.at(index);
-    const baseOffset = readInt64(this.#view, at);
-    const lastOffset = lastOffsetAt(this.#view, at);
+    const baseOffset = readInt64(this.view, at);
+    const lastOffset = lastOffsetAt(this.view, at);
     const expected = this.#nextOffset;
     if (this.#isExact ? baseOffset !== expected : baseOffset < expected)
       this.#fail(at, `order: expected offset ${expected}, found ${baseOffset}`);
     if (lastOffset < baseOffset || !Number.isSafeInteger(lastOffset)) this.#fail(at, `offset: ${baseOffset} to ${lastOffset}`);
     const epoch = this.#epochFor(baseOffset);
-    const found = this.#view.getInt32(at + EPOCH_AT);
+    const found = this.view.getInt32(at + EPOCH_AT);
     if (epoch === null ? found < this.#epochBefore : found !== epoch)
       this.#fail(at, `epoch: expected leader epoch ${epoch ?? `${this.#epochBefore} or more`}, found ${found}`);
     this.#nextOffset = lastOffset + 1;
     this.#epochBefore = found;
-    this.#position = this.#windowFrom + at + batchByteLengthAt(this.#view, at);
+    this.#position = this.#windowFrom + at + batchByteLengthAt(this.view, at);
   }
 
   #compareSums(): void {
