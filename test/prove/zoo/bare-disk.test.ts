@@ -2,16 +2,19 @@
  * The barest disk that a loss of power may leave: what was flushed, and nothing else. What a call has answered for stands on it.
  * Simulations meet such a disk now and then; here is one for each flush whose absence they would seldom see.
  */
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { mendDirectory } from "../../../src/cli/mending.ts";
 import { contextOn, verifyDirectory } from "../../../src/cli/verification.ts";
+import { PartitionLog } from "../../../src/log/partition-log.ts";
 import { openIfPresent, readWholeFile } from "../../../src/log/replace-file.ts";
 import { setAside } from "../../../src/log/set-aside.ts";
 import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
 import { faultyStorage } from "../../../src/testing/faulty-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { compactAll, KEYED, put, readKeyed, rollOver } from "../../log/compaction-rig.ts";
-import { append, created, NOW_MS, opened, type RigOptions, readAll, send } from "../../log/log-rig.ts";
+import { append, created, NOW_MS, opened, type RigOptions, readAll, rig, send } from "../../log/log-rig.ts";
+import { sendAs } from "../../log/producer-rig.ts";
 import { commit, openEngine, produce, readPartition, watched } from "../../simulation/engine-rig.ts";
 
 const ROLLING: RigOptions = { config: { segmentBytes: 500, indexIntervalBytes: 50, maxMessageBytes: 400 } };
@@ -36,12 +39,13 @@ async function sendAll(log: Parameters<typeof send>[0], values: readonly string[
 }
 
 describe("a loss of power that takes all that was not flushed", () => {
-  it("leaves the indexes of rolled segments as they were sealed", async () => {
+  it.each([[false], [true]])("leaves rolled segments and their indexes as they were sealed (preallocate %s)", async (preallocate) => {
+    const options = { ...ROLLING, config: { ...ROLLING.config, preallocate } };
     const disk = crashStorage();
-    const { log } = await created(disk, ROLLING);
+    const { log } = await created(disk, options);
     await sendAll(log, numbered(40));
     await log.sealUnsealed();
-    const { log: next, events } = await opened(bare(disk), ROLLING);
+    const { log: next, events } = await opened(bare(disk), options);
     expect((await readAll(next)).length).toBe(40);
     expect(madeAgain(events)).toEqual([]);
   });
@@ -62,13 +66,14 @@ describe("a loss of power that takes all that was not flushed", () => {
 
   it("leaves compacted segments as they were put in place", async () => {
     const disk = crashStorage();
-    const { log } = await created(disk, KEYED);
-    for (let index = 0; index < 30; index += 1) await put(log, [[`k${index % 12}`, `value ${index}`]]);
+    const options: RigOptions = { config: { ...KEYED.config, segmentBytes: 2000, indexIntervalBytes: 50 } };
+    const { log } = await created(disk, options);
+    for (let index = 0; index < 60; index += 1) await put(log, [[`k${index % 31}`, `value ${index}`]]);
     await rollOver(log);
     await compactAll(log);
     const kept = await readKeyed(log);
-    expect(kept.length).toBeLessThan(31);
-    const { log: next, events } = await opened(bare(disk), KEYED);
+    expect(kept.length).toBeLessThan(40);
+    const { log: next, events } = await opened(bare(disk), options);
     expect(await readKeyed(next)).toEqual(kept);
     expect(madeAgain(events)).toEqual([]);
   });
@@ -81,6 +86,13 @@ describe("a loss of power that takes all that was not flushed", () => {
     const { log } = await created(full, ROLLING);
     await sendAll(log, numbered(8));
     const recovering = dead(disk);
+    // The indexes are empty, as they are where a process died in the middle of a roll.
+    for (const kind of ["index", "timeindex"]) {
+      const index = await recovering.open(`orders-0/00000000000000000000.${kind}`, { create: "no" });
+      index.truncate(0);
+      await index.sync();
+      await index.close();
+    }
     const { log: recovered } = await opened(recovering, ROLLING);
     expect((await readAll(recovered)).length).toBe(8);
     const { log: next, events } = await opened(bare(recovering), ROLLING);
@@ -148,7 +160,7 @@ describe("a loss of power that takes all that was not flushed", () => {
       await commit(life, "readers", "orders", 0, 5, false);
       if (how === "close") await life.engine.close();
       else {
-        life.clock.advance(200);
+        await life.clock.advance(200);
         for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       }
       const next = await openEngine(bare(disk));
@@ -224,7 +236,13 @@ describe("a loss of power that takes all that was not flushed", () => {
     const { log } = await created(disk);
     await sendAll(log, numbered(6));
     await log.close(true);
-    for (const name of ["odradek.state", "leader-epoch-checkpoint"]) await disk.remove(`orders-0/${name}`);
+    await disk.remove("orders-0/odradek.state");
+    // As a broker leaves it that has dropped the epochs below a log start: nothing else is written when ours moves there.
+    const epochs = await disk.open("orders-0/leader-epoch-checkpoint", { create: "no" });
+    epochs.truncate(0);
+    epochs.writeAt(new TextEncoder().encode("0\n1\n0 4\n"), 0);
+    await epochs.sync();
+    await epochs.close();
     await disk.syncDirectory("orders-0");
     const { log: adopted } = await opened(disk, { cleanShutdown: true });
     expect(await adopted.deleteRecordsBefore(4)).toBe(4);
@@ -260,5 +278,113 @@ describe("a loss of power that takes all that was not flushed", () => {
     isOpening = false;
     expect(markers.length).toBeGreaterThan(0);
     expect(markers).not.toContain(true);
+  });
+
+  it("keeps what an opening has served of a log without a state, under the names that it had then", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, ROLLING);
+    await sendAll(log, numbered(5));
+    // The next ones roll, and the process dies before anything of the new segment is flushed.
+    const halting = new Promise<void>((resolve) => {
+      for (const value of numbered(4)) void Promise.resolve(append(log, [{ value, timestamp: NOW_MS }])).catch(() => {});
+      setImmediate(resolve);
+    });
+    await halting;
+    const killed = dead(disk);
+    await killed.remove("orders-0/odradek.state");
+    const { log: recovered } = await opened(killed, ROLLING);
+    const served = await readAll(recovered);
+    expect(served.length).toBe(9);
+    const { log: next } = await opened(bare(killed), ROLLING);
+    expect(await readAll(next)).toEqual(served);
+  });
+
+  it("does not bring back a producers' snapshot that a recovery threw away", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk);
+    await sendAll(log, numbered(6));
+    const killed = dead(disk);
+    const name = "orders-0/00000000000000000004.snapshot";
+    const file = await killed.open(name, { create: "new" });
+    file.writeAt(new Uint8Array(20), 0);
+    await file.sync();
+    await file.close();
+    await killed.syncDirectory("orders-0");
+    await opened(killed);
+    expect(await openIfPresent(bare(killed), name)).toBe(null);
+  });
+
+  it("does not take for damage what was written before a topic's settings became stricter", async () => {
+    const disk = crashStorage();
+    const settings: { durability: "os" | "sync" } = { durability: "os" };
+    const options: RigOptions = { maxUnflushedBytes: 200, config: { maxMessageBytes: 150 } };
+    const made = rig(disk, options);
+    const spec = { ...made.spec, config: () => ({ ...made.config, ...settings }) };
+    const log = await PartitionLog.create(made.context, spec);
+    await sendAll(log, numbered(3));
+    for (const value of numbered(30)) await append(log, [{ value, timestamp: NOW_MS }]);
+    settings.durability = "sync";
+    const images: CrashStorage[] = [];
+    const look = (): void => {
+      for (const image of disk.enumerateCrashes(30)) images.push(image);
+    };
+    const writing = send(log, "strict");
+    for (let turn = 0; turn < 25; turn += 1) {
+      await Promise.resolve();
+      look();
+    }
+    await writing;
+    for (const image of images) {
+      const next = await opened(image, { ...options, config: { ...options.config, durability: "sync" } });
+      expect(next.log.failure).toBe(null);
+      await next.log.close(false);
+    }
+  });
+
+  it("leaves every record of a backup of topics that another writer left", async () => {
+    const disk = crashStorage();
+    const golden = new URL("../../fixtures/golden/data-crash/", import.meta.url);
+    const copy = async (name: string): Promise<void> => {
+      const file = await disk.open(name, { create: "new" });
+      const bytes = readFileSync(new URL(name, golden));
+      if (bytes.length > 0) file.writeAt(bytes, 0);
+      await file.sync();
+      await file.close();
+    };
+    for (const entry of readdirSync(golden, { withFileTypes: true })) {
+      if (entry.isFile()) await copy(entry.name);
+      if (!entry.isDirectory()) continue;
+      await disk.createDirectory(entry.name);
+      for (const name of readdirSync(new URL(`${entry.name}/`, golden))) await copy(`${entry.name}/${name}`);
+      await disk.syncDirectory(entry.name);
+    }
+    await disk.syncDirectory("");
+    const { engine } = await openEngine(disk);
+    const { logEndOffset } = engine.describeTopic("orders").partitions[0] ?? { logEndOffset: -1 };
+    expect(logEndOffset).toBeGreaterThan(0);
+    const target = crashStorage();
+    await engine.backup(target);
+    const next = await openEngine(bare(target));
+    expect(next.engine.describeTopic("orders").partitions[0]?.logEndOffset).toBe(logEndOffset);
+  });
+
+  it("leaves an index of aborted transactions that was made again", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, ROLLING);
+    const sent = { producerId: 7n, producerEpoch: 0, recordCount: 1, transactional: true };
+    for (let baseSequence = 0; baseSequence < 3; baseSequence += 1) await sendAs(log, { ...sent, baseSequence });
+    await log.appendMarker({ producerId: 7n, producerEpoch: 0, coordinatorEpoch: 0, commit: false });
+    await sendAll(log, numbered(12));
+    await log.sealUnsealed();
+    await log.close(true);
+    await disk.remove("orders-0/00000000000000000000.txnindex");
+    await disk.syncDirectory("orders-0");
+    const first = await opened(disk, { ...ROLLING, cleanShutdown: true });
+    const aborted = await first.log.abortedTransactions(0, 20);
+    expect(aborted.length).toBe(1);
+    expect(madeAgain(first.events)).toEqual(["txnindex.rebuilt"]);
+    const next = await opened(bare(disk), { ...ROLLING, cleanShutdown: true });
+    expect(await next.log.abortedTransactions(0, 20)).toEqual(aborted);
+    expect(madeAgain(next.events).filter((type) => type === "txnindex.rebuilt")).toEqual([]);
   });
 });

@@ -53,8 +53,8 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/group-service.ts",
     find: "    await this.#topic.flush();\n",
     replace: "",
-    caughtBy: { test: "test/simulation/engine-crash.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "before a close" },
+    budgetMs: 15_000,
   },
   {
     name: "internal-topic-flush-does-nothing",
@@ -62,8 +62,8 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/internal-topic.ts",
     find: "    await Promise.all(logs.map((log) => log.flush()));\n",
     replace: "",
-    caughtBy: { test: "test/simulation/engine-crash.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "before a close" },
+    budgetMs: 15_000,
   },
   {
     name: "internal-topic-timer-flushes-nothing",
@@ -71,7 +71,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/internal-topic.ts",
     find: '      this.flush().catch((error: unknown) => this.#house.events.emit("storage.failed", { topic: this.#name, error }));\n',
     replace: "",
-    caughtBy: { test: "test/engine/hours.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "before a close" },
     budgetMs: 15_000,
   },
   {
@@ -98,8 +98,8 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/deletion.ts",
     find: '  await context.storage.syncDirectory("");\n',
     replace: "",
-    caughtBy: { test: "test/simulation/engine-small-scope.test.ts" },
-    budgetMs: 40_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being deleted" },
+    budgetMs: 30_000,
   },
   {
     name: "books-read-from-the-cache",
@@ -116,8 +116,8 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/leftover.ts",
     find: "  await storage.syncDirectory(directory);\n",
     replace: "",
-    caughtBy: { test: "test/simulation/engine-small-scope.test.ts" },
-    budgetMs: 40_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
+    budgetMs: 30_000,
   },
   {
     name: "backup-files-not-flushed",
@@ -125,7 +125,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/backup.ts",
     find: "      await to.sync();\n",
     replace: "",
-    caughtBy: { test: "test/engine/backup.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "of a backup" },
     budgetMs: 15_000,
   },
   {
@@ -134,7 +134,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/backup.ts",
     find: "  await target.syncDirectory(directory);\n",
     replace: "",
-    caughtBy: { test: "test/engine/backup.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "another writer left" },
     budgetMs: 15_000,
   },
   {
@@ -143,7 +143,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/backup.ts",
     find: '  await target.syncDirectory("");\n  const at',
     replace: "  const at",
-    caughtBy: { test: "test/engine/backup.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "of a backup" },
     budgetMs: 15_000,
   },
   {
@@ -152,7 +152,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/backup.ts",
     find: '  await target.syncDirectory("");\n  return { files, byteLength };\n',
     replace: "  return { files, byteLength };\n",
-    caughtBy: { test: "test/engine/backup.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "of a backup" },
     budgetMs: 15_000,
   },
   {
@@ -161,8 +161,8 @@ export const engineFlushes: readonly ZooEntry[] = [
     file: "src/engine/topic-admin.ts",
     find: '      await context.storage.syncDirectory("");\n',
     replace: "",
-    caughtBy: { test: "test/simulation/engine-small-scope.test.ts" },
-    budgetMs: 40_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
+    budgetMs: 30_000,
   },
   {
     name: "sync-topic-with-unflushed-past",

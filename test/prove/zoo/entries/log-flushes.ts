@@ -53,8 +53,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/log-writer.ts",
     find: "  async #beginDurability(): Promise<void> {\n    await this.flush();\n",
     replace: "  async #beginDurability(): Promise<void> {\n",
-    caughtBy: { test: "test/simulation/engine-crash.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "became stricter" },
+    budgetMs: 15_000,
   },
   {
     name: "close-does-not-flush",
@@ -80,7 +80,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/partition-log.ts",
     find: "Promise.all([taken, writer.flush()])",
     replace: "Promise.all([taken])",
-    caughtBy: { test: "test/engine/backup.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "of a backup" },
     budgetMs: 15_000,
   },
   {
@@ -89,8 +89,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/partition-log.ts",
     find: '    await storage.removeDirectory(directory);\n    await storage.syncDirectory("");\n',
     replace: "    await storage.removeDirectory(directory);\n",
-    caughtBy: { test: "test/simulation/engine-crash.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "was destroyed" },
+    budgetMs: 15_000,
   },
   {
     name: "creation-without-first-directory-flush",
@@ -98,8 +98,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/open-log.ts",
     find: "    await storage.syncDirectory(directory);\n    return await createFiles",
     replace: "    return await createFiles",
-    caughtBy: { test: "test/simulation/engine-small-scope.test.ts" },
-    budgetMs: 40_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
+    budgetMs: 30_000,
   },
   {
     name: "first-segment-not-flushed",
@@ -107,8 +107,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/open-log.ts",
     find: "  await active.files?.log.sync();\n",
     replace: "",
-    caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
+    budgetMs: 30_000,
   },
   {
     name: "creation-without-last-directory-flush",
@@ -116,8 +116,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/open-log.ts",
     find: '  await storage.syncDirectory(directory);\n  await storage.syncDirectory("");\n',
     replace: '  await storage.syncDirectory("");\n',
-    caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
+    budgetMs: 30_000,
   },
   {
     name: "partition-directory-name-not-flushed",
@@ -125,8 +125,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/open-log.ts",
     find: '  await storage.syncDirectory(directory);\n  await storage.syncDirectory("");\n',
     replace: "  await storage.syncDirectory(directory);\n",
-    caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
+    budgetMs: 30_000,
   },
   {
     name: "restart-at-log-start-not-flushed",
@@ -152,7 +152,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/partition-state.ts",
     find: "        if (this.#directoryUnflushed) await this.#storage.syncDirectory(this.#directory);\n",
     replace: "",
-    caughtBy: { test: "test/simulation/log-crash.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "another writer" },
     budgetMs: 15_000,
   },
   {
@@ -161,7 +161,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/partition-state.ts",
     find: "await Promise.all([file?.sync(), storage.syncDirectory(directory)]);",
     replace: "await Promise.all([storage.syncDirectory(directory)]);",
-    caughtBy: { test: "test/simulation/log-crash.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "called damage" },
     budgetMs: 15_000,
   },
   {
@@ -179,7 +179,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/set-aside.ts",
     find: "  await storage.syncDirectory(directory);\n",
     replace: "",
-    caughtBy: { test: "test/log/books/replace-file.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "set aside" },
     budgetMs: 15_000,
   },
   {
@@ -206,8 +206,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/clean-shutdown.ts",
     find: '  await storage.syncDirectory("");\n',
     replace: "",
-    caughtBy: { test: "test/simulation/engine-crash.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "orderly end" },
+    budgetMs: 15_000,
   },
   {
     name: "cut-of-later-segments-not-flushed",
@@ -224,7 +224,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/recovery.ts",
     find: "      await files.log.sync();\n",
     replace: "",
-    caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "after a kill" },
     budgetMs: 15_000,
   },
   {
@@ -233,7 +233,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/recovery.ts",
     find: "      await files.offsetIndex?.sync();\n",
     replace: "",
-    caughtBy: { test: "test/log/log-recovery.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "recovery sealed" },
     budgetMs: 15_000,
   },
   {
@@ -242,7 +242,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/recovery.ts",
     find: "      await files.timeIndex?.sync();\n",
     replace: "",
-    caughtBy: { test: "test/log/log-recovery.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "recovery sealed" },
     budgetMs: 15_000,
   },
   {
@@ -251,7 +251,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/recovery.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n  for (const segment of segments.slice(start)) segment.directoryUnflushed",
     replace: "  for (const segment of segments.slice(start)) segment.directoryUnflushed",
-    caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "without a state" },
     budgetMs: 15_000,
   },
   {
@@ -260,8 +260,8 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/producer-recovery.ts",
     find: "      await context.storage.syncDirectory(spec.directory);\n",
     replace: "",
-    caughtBy: { test: "test/log/producer-crash.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "threw away" },
+    budgetMs: 15_000,
   },
   {
     name: "cut-preallocation-not-flushed",
@@ -269,7 +269,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/settling.ts",
     find: "if (old.files !== null && old.cutUnwritten(old.files)) await old.files.log.sync();",
     replace: "if (old.files !== null) old.cutUnwritten(old.files);",
-    caughtBy: { test: "test/log/log-preallocate.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
     budgetMs: 15_000,
   },
   {
@@ -278,7 +278,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/settling.ts",
     find: "[files?.offsetIndex?.sync(), files?.timeIndex?.sync()]",
     replace: "[files?.timeIndex?.sync()]",
-    caughtBy: { test: "test/log/log-rolls.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
     budgetMs: 15_000,
   },
   {
@@ -287,7 +287,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/settling.ts",
     find: "[files?.offsetIndex?.sync(), files?.timeIndex?.sync()]",
     replace: "[files?.offsetIndex?.sync()]",
-    caughtBy: { test: "test/log/log-rolls.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
     budgetMs: 15_000,
   },
   {
@@ -296,7 +296,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/index-file.ts",
     find: "    return this.#file.sync();\n",
     replace: "    return Promise.resolve();\n",
-    caughtBy: { test: "test/log/books/indexes.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
     budgetMs: 15_000,
   },
   {
@@ -305,7 +305,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/offset-index.ts",
     find: "    return this.#index.sync();\n",
     replace: "    return Promise.resolve();\n",
-    caughtBy: { test: "test/log/books/indexes.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
     budgetMs: 15_000,
   },
   {
@@ -314,7 +314,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/time-index.ts",
     find: "    return this.#index.sync();\n",
     replace: "    return Promise.resolve();\n",
-    caughtBy: { test: "test/log/books/indexes.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
     budgetMs: 15_000,
   },
   {
@@ -323,7 +323,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/clean-end.ts",
     find: "  await files.log.sync();\n",
     replace: "",
-    caughtBy: { test: "test/log/log-preallocate.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "closed in order" },
     budgetMs: 15_000,
   },
   {
@@ -332,7 +332,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/clean-end.ts",
     find: "  await files.offsetIndex?.sync();\n",
     replace: "",
-    caughtBy: { test: "test/log/log-recovery.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "closed in order" },
     budgetMs: 15_000,
   },
   {
@@ -341,7 +341,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/clean-end.ts",
     find: "  await files.timeIndex?.sync();\n",
     replace: "",
-    caughtBy: { test: "test/log/log-recovery.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "closed in order" },
     budgetMs: 15_000,
   },
   {
@@ -368,7 +368,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/transaction-index-file.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n  return entries;\n",
     replace: "  return entries;\n",
-    caughtBy: { test: "test/log/log-txn-index.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "aborted transactions" },
     budgetMs: 15_000,
   },
   {

@@ -1,0 +1,160 @@
+/**
+ * Names on a disk that loses them one by one: of the changes of a directory that were not flushed any may outlive a loss of power, in any
+ * order that their files allow. At every step of what renames and removes files, dozens of such disks are opened.
+ */
+import { describe, expect, it } from "vitest";
+import { mendDirectory } from "../../../src/cli/mending.ts";
+import { contextOn } from "../../../src/cli/verification.ts";
+import { readWholeFile } from "../../../src/log/replace-file.ts";
+import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
+import { compactAll, put, readKeyed, rollOver } from "../../log/compaction-rig.ts";
+import { created, opened, type RigOptions, readAll, rig, send } from "../../log/log-rig.ts";
+import { openEngine, produce, readPartition, watched } from "../../simulation/engine-rig.ts";
+import { PartitionLog } from "../../../src/log/partition-log.ts";
+
+/** The moments of a step come first, the others are by chance. Where a bug is planted, more of them: it must be found, once. */
+const DISKS_PER_STEP = process.env["ODRADEK_PLANT"] === undefined ? 10 : 40;
+
+interface Left {
+  readonly disk: CrashStorage;
+  readonly where: string;
+}
+
+/** The disks that a loss of power may leave before each call that changes names or makes them durable, and when all is done. */
+async function disksDuring(disk: CrashStorage, work: (watching: ReturnType<typeof watched>) => Promise<unknown>): Promise<Left[]> {
+  const left: Left[] = [];
+  const look = (call: string): void => {
+    for (const image of disk.enumerateCrashes(DISKS_PER_STEP)) left.push({ disk: image, where: `power lost before "${call}"` });
+  };
+  await work(
+    watched(disk, (call) => {
+      if (/^(syncDirectory|replace|remove|sync|createDirectory)/.test(call)) look(call);
+    }),
+  );
+  look("the end");
+  return left;
+}
+
+describe("a loss of power that takes some names and leaves others", () => {
+  it("leaves every newest value of a partition that is being compacted, once", async () => {
+    const options: RigOptions = { config: { cleanupPolicy: "compact", segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 } };
+    const disk = crashStorage();
+    const { log } = await created(disk, options);
+    for (let index = 0; index < 12; index += 1) await put(log, [[`k${index % 5}`, `value ${index}`]]);
+    await rollOver(log);
+    const newest = new Map((await readKeyed(log)).map(({ key, value }) => [key, value]));
+    await log.close(false);
+    const left = await disksDuring(disk, async (watching) => {
+      const { log: compacted } = await opened(watching, options);
+      await compactAll(compacted);
+    });
+    for (const { disk: image, where } of left) {
+      const { log: next } = await opened(image, options);
+      const records = await readKeyed(next);
+      expect(new Map(records.map(({ key, value }) => [key, value])), where).toEqual(newest);
+      expect(records.map(({ offset }) => offset), where).toEqual([...new Set(records.map(({ offset }) => offset))].sort((a, b) => a - b));
+      await next.close(false);
+    }
+    expect(left.length).toBeGreaterThan(100);
+  });
+
+  it("leaves of a log that is being mended the damaged bytes somewhere, and every other record", async () => {
+    const options: RigOptions = { config: { segmentBytes: 500, indexIntervalBytes: 50, maxMessageBytes: 400 } };
+    const disk = crashStorage();
+    const { log } = await created(disk, options);
+    for (let index = 0; index < 16; index += 1) await send(log, `value ${index}`);
+    await log.sealUnsealed();
+    await log.close(true);
+    const name = "orders-0/00000000000000000000.log";
+    const file = await disk.open(name, { create: "no" });
+    file.writeAt(new Uint8Array([0xab, 0xcd, 0xef]), 70);
+    await file.sync();
+    await file.close();
+    const left = await disksDuring(disk, async (watching) => mendDirectory(await contextOn(watching, false), () => {}));
+    const damaged = Buffer.from([0xab, 0xcd, 0xef]);
+    for (const { disk: image, where } of left) {
+      const names = (await image.list("orders-0")).map((entry) => entry.name).filter((each) => /\.log$|\.damaged-/.test(each));
+      const contents = await Promise.all(names.map(async (each) => Buffer.from((await readWholeFile(image, `orders-0/${each}`, 10_000)) ?? [])));
+      expect(contents.some((bytes) => bytes.includes(damaged)), where).toBe(true);
+      // Mended again, and read: the damaged batch alone is gone.
+      await mendDirectory(await contextOn(image, false), () => {});
+      const { log: next } = await opened(image, options);
+      expect((await readAll(next)).length, where).toBe(15);
+      await next.close(false);
+    }
+  });
+
+  it("leaves a topic that is being deleted as it was or gone, and one made anew under its name empty", async () => {
+    const disk = crashStorage();
+    const life = await openEngine(disk);
+    await life.engine.createTopic({ topic: "orders", partitions: 2, config: {} });
+    for (let index = 0; index < 10; index += 1) await produce(life, "orders", index % 2, [`value ${index}`]);
+    await life.engine.close();
+    const left = await disksDuring(disk, async (watching) => {
+      const { engine } = await openEngine(watching);
+      await engine.deleteTopic("orders");
+    });
+    for (const { disk: image, where } of left) {
+      const next = await openEngine(image);
+      const isThere = (await next.engine.metadata(["orders"])).length > 0;
+      if (isThere) {
+        for (const partition of [0, 1]) expect((await readPartition(next, "orders", partition)).records.length, where).toBe(5);
+      } else {
+        expect((await image.list("")).map(({ name }) => name).filter((each) => each.startsWith("orders")), where).toEqual([]);
+        await next.engine.createTopic({ topic: "orders", partitions: 2, config: {} });
+        for (const partition of [0, 1]) expect((await readPartition(next, "orders", partition)).records, where).toEqual([]);
+      }
+      await next.engine.close();
+    }
+  });
+
+  it("leaves a topic that is being made whole or not there", async () => {
+    const disk = crashStorage();
+    const first = await openEngine(disk);
+    await first.engine.close();
+    const left = await disksDuring(disk, async (watching) => {
+      const life = await openEngine(watching);
+      await life.engine.createTopic({ topic: "orders", partitions: 2, config: {} });
+      await produce(life, "orders", 0, ["first"]);
+    });
+    for (const { disk: image, where } of left) {
+      const next = await openEngine(image);
+      if ((await next.engine.metadata(["orders"])).length === 0) {
+        await next.engine.createTopic({ topic: "orders", partitions: 2, config: {} });
+      }
+      await produce(next, "orders", 0, ["another"]);
+      const { records } = await readPartition(next, "orders", 0);
+      expect(["another", "first,another"], where).toContain(records.map(({ value }) => value).join());
+      if (where.includes("the end")) expect(records.length).toBe(2);
+      await next.engine.close();
+    }
+  });
+
+  it("leaves what an opening tidies up after a pass that was cut short", async () => {
+    const options: RigOptions = { config: { cleanupPolicy: "compact", segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 } };
+    const disk = crashStorage();
+    const { log } = await created(disk, options);
+    for (let index = 0; index < 12; index += 1) await put(log, [[`k${index % 5}`, `value ${index}`]]);
+    await rollOver(log);
+    const newest = new Map((await readKeyed(log)).map(({ key, value }) => [key, value]));
+    await log.close(false);
+    const passes = (
+      await disksDuring(disk, async (watching) => {
+        const { log: compacted } = await opened(watching, options);
+        await compactAll(compacted);
+      })
+    ).filter((_, index) => index % 97 === 0);
+    for (const { disk: cutShort, where } of passes) {
+      const left = await disksDuring(cutShort, async (watching) => {
+        const made = rig(watching, options);
+        await PartitionLog.open(made.context, made.spec);
+      });
+      for (const { disk: image, where: again } of left.filter((_, index) => index % 7 === 0)) {
+        const { log: next } = await opened(image, options);
+        const records = await readKeyed(next);
+        expect(new Map(records.map(({ key, value }) => [key, value])), `${where}, and ${again}`).toEqual(newest);
+        await next.close(false);
+      }
+    }
+  });
+});
