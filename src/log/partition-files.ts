@@ -87,6 +87,8 @@ export async function tidyPartitionFiles(storage: StorageDriver, directory: stri
     for (const name of names) await storage.remove(inDirectory(directory, name));
     if (names.length > 0) await storage.syncDirectory(directory);
   };
+  // After a death of the process the names of a swap may stand in the cache alone: what it replaces must not go before they are durable.
+  if (swaps.length > 0) await storage.syncDirectory(directory);
   // While a `.cleaned` file stands a swap of that rewrite counts as unfinished; without it, as whole.
   await removeAll(unfinishedSwaps);
   await removeAll(cleaned);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { DyingStorage } from "../simulation/log-crash-rig.ts";
 import { compactAll, type KeyedPut, type KeyedRecord, put, readKeyed, rollOver } from "./compaction-rig.ts";
 import { lawsBroken } from "./compaction-twin.ts";
@@ -48,10 +49,10 @@ const PUTS: readonly (readonly KeyedPut[])[] = [
 /** ODRADEK_SIM_SCALE above 1: every disk of more of them, and every call of each recovery. */
 const SCALE = Number(process.env.ODRADEK_SIM_SCALE ?? 1);
 /** Disks looked at for one moment. */
-const DISKS_MAX = Math.ceil(4 * SCALE);
+const DISKS_MAX = Math.ceil(2 * SCALE);
 const DISKS_MAX_AGAIN = 2;
-/** Of a recovery's calls every fifth one is the last, another fifth of them at each call of the pass. */
-const AGAIN_STEP = SCALE > 1 ? 1 : 5;
+/** Of a recovery's calls every so manyth is the last, others at each call of the pass: the crash prover takes all of them. */
+const AGAIN_STEP = SCALE > 1 ? 1 : 11;
 
 /** What every life begins with, up to the horizon of the tombstones: the next pass may drop them. */
 async function bornDisk(): Promise<{ disk: CrashStorage; history: KeyedRecord[]; firstDirtyOffset: number | null }> {
@@ -154,7 +155,42 @@ describe("a loss of power", () => {
       }
       if (isFinished) break;
     }
-    expect(diskCount).toBeGreaterThan(250);
+    expect(diskCount).toBeGreaterThan(120);
+  }, 240_000);
+
+  /**
+   * A process was killed when its new segments had the names of a swap and no flush had covered them. The next one saw the names in
+   * the cache, removed the old segments, and lost its power: the removals had come to the disk, the names had not. What was left were
+   * unfinished rewrites, which recovery discards: the newest values of whole segments were gone. Now the names are made durable first.
+   */
+  it("in the recovery behind a death of the process in a pass takes no segment whose successor has no durable name", async () => {
+    const { disk, history, firstDirtyOffset } = await bornDisk();
+    const { context, spec } = rig(disk, optionsAt(new ManualClock(NOW_MS + 2 * HOUR_MS), firstDirtyOffset));
+    const log = await PartitionLog.open(context, spec);
+    const random = new SeededRandom("names of a swap");
+    const killed: CrashStorage[] = [];
+    disk.watch(() => void killed.push(disk.afterCrash(undefined, { kind: "process" })));
+    await compactAll(log);
+    disk.watch(null);
+    let diskCount = 0;
+    for (const left of killed) {
+      const names = (await left.list("orders-0")).map(({ name }) => name);
+      if (!names.some((name) => name.endsWith(".swap"))) continue;
+      const again: CrashStorage[] = [];
+      left.watch((call) => {
+        if (call !== "remove" && call !== "syncDirectory") return;
+        for (let count = 4; count > 0; count -= 1) again.push(left.afterCrash(random, { survival: "scatter" }));
+      });
+      const next = rig(left, optionsAt(new ManualClock(NOW_MS + 2 * HOUR_MS)));
+      await (await PartitionLog.open(next.context, next.spec)).close(false);
+      for (const each of again) {
+        diskCount += 1;
+        const last = rig(each, optionsAt(new ManualClock(NOW_MS + 2 * HOUR_MS)));
+        const opened = await PartitionLog.open(last.context, last.spec);
+        expect(lawsBroken(history, await readKeyed(opened), 0)).toBeNull();
+      }
+    }
+    expect(diskCount).toBeGreaterThan(100);
   }, 240_000);
 
   it("at any call of a pass, and then at any call of the recovery, leaves the same", async () => {
@@ -182,6 +218,6 @@ describe("a loss of power", () => {
       }
       if (isFinished) break;
     }
-    expect(diskCount).toBeGreaterThan(300);
+    expect(diskCount).toBeGreaterThan(120);
   }, 240_000);
 });

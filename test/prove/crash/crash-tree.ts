@@ -1,0 +1,110 @@
+/** Crashes of one disk and of what they leave: each image is opened, held against the oracle, used, and some lose their power again meanwhile. */
+import type { CrashStorage } from "../../../src/testing/crash-storage.ts";
+import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import type { Account } from "./account.ts";
+
+/** How a kind of disk is opened and judged. `Facts` is what was promised, as plain data. */
+export interface Subject<Facts> {
+  readonly kind: string;
+  /** The promises as they stand, for one of several futures. */
+  clone(facts: Facts): Facts;
+  /** Changes whenever `facts` promises something else. The same disk is not looked at twice for the same promises. */
+  version(facts: Facts): number;
+  /**
+   * Opens the disk, says so, holds what is there against `facts`, and uses it: that must work. Rejects with what is wrong.
+   * `facts` says at every call of the storage what is promised then.
+   */
+  survive(disk: CrashStorage, facts: Facts, opened: () => void, random: SeededRandom): Promise<void>;
+  /** The power went: what did not outlive that is no longer promised. */
+  losePower?(facts: Facts): void;
+}
+
+/** A disk that a crash left, what was promised then, and how it came to be. */
+export interface Crashed<Facts> {
+  readonly disk: CrashStorage;
+  readonly facts: Facts;
+  readonly where: string;
+}
+
+/** How often a disk loses its power again while it is opened, and how often in a row at most; and after that, in use. */
+const AGAIN_CHANCE = 0.4;
+const AGAIN_MAX = 3;
+const LATER_CHANCE = 0.1;
+const TORN_CHANCE = 0.2;
+const PROCESS_CHANCE = 0.1;
+
+export class CrashTree<Facts> {
+  readonly #subject: Subject<Facts>;
+  readonly #account: Account;
+  readonly #random: SeededRandom;
+  /** For which promises a disk was looked at last. */
+  readonly #seen = new Map<number, number>();
+
+  constructor(subject: Subject<Facts>, account: Account, random: SeededRandom) {
+    this.#subject = subject;
+    this.#account = account;
+    this.#random = random;
+  }
+
+  /** What a crash at this moment leaves, by chance; the disk goes on. */
+  crash(disk: CrashStorage, facts: Facts, where: string): Crashed<Facts> {
+    const random = this.#random;
+    const kind = random.chance(PROCESS_CHANCE) ? "process" : "power";
+    return this.crashedInto(disk.afterCrash(random, { kind, tornSectors: random.chance(TORN_CHANCE) }), facts, `${where}, ${kind} lost`, kind);
+  }
+
+  crashedInto(image: CrashStorage, facts: Facts, where: string, kind: "process" | "power" = "power"): Crashed<Facts> {
+    const left = this.#subject.clone(facts);
+    if (kind === "power") this.#subject.losePower?.(left);
+    return { disk: image, facts: left, where };
+  }
+
+  /** Looks at each, and at those that come of them. */
+  async explore(crashes: readonly Crashed<Facts>[]): Promise<void> {
+    for (const crashed of crashes) await this.#look(crashed, 0);
+  }
+
+  async #look({ disk, facts, where }: Crashed<Facts>, depth: number): Promise<void> {
+    if (this.#account.isFull) return;
+    const subject = this.#subject;
+    const random = this.#random;
+    const fingerprint = disk.fingerprint();
+    const version = subject.version(facts);
+    if (this.#seen.get(fingerprint) === version) return;
+    this.#seen.set(fingerprint, version);
+    const before = subject.clone(facts);
+    // One of the calls of the opening by chance, each as likely, though nobody knows yet how many there are; then one of the use.
+    let isOpen = false;
+    let [again, later]: [Crashed<Facts> | null, Crashed<Facts> | null] = [null, null];
+    let [callCount, useCount] = [0, 0];
+    const [wantsAgain, wantsLater] = [depth < AGAIN_MAX && random.chance(AGAIN_CHANCE), random.chance(LATER_CHANCE)];
+    if (wantsAgain || wantsLater) {
+      disk.watch((call, name) => {
+        if (!isOpen) {
+          callCount += 1;
+          if (wantsAgain && random.chance(1 / callCount)) again = this.crash(disk, before, `${where}; opened, at call ${callCount} (${call} ${name})`);
+          return;
+        }
+        useCount += 1;
+        if (wantsLater && random.chance(1 / useCount)) later = this.crash(disk, facts, `${where}; used, at call ${useCount} (${call} ${name})`);
+      });
+    }
+    try {
+      await subject.survive(
+        disk,
+        facts,
+        () => {
+          isOpen = true;
+        },
+        random,
+      );
+    } catch (error) {
+      this.#account.fail(subject.kind, where, error);
+    }
+    disk.watch(null);
+    disk.halt();
+    this.#account.note(subject.kind, fingerprint, again !== null);
+    if (again !== null) await this.#look(again, depth + 1);
+    if (later !== null) await this.#look(later, AGAIN_MAX);
+  }
+}

@@ -1,0 +1,122 @@
+/** The log of a compacted topic: passes with crashes at their calls, and how what is left is held to the laws of compaction. */
+import { PartitionLog } from "../../../src/log/partition-log.ts";
+import { crashStorage } from "../../../src/testing/crash-storage.ts";
+import { ManualClock } from "../../../src/testing/manual-clock.ts";
+import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { compactAll, type KeyedPut, type KeyedRecord, keyedBatch, readKeyed } from "../../log/compaction-rig.ts";
+import { lawsBroken } from "../../log/compaction-twin.ts";
+import { NOW_MS } from "../../log/log-rig.ts";
+import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { bedOf, DIRECTORY, type LogSettings } from "./log-bed.ts";
+
+const HOUR_MS = 3_600_000;
+const SEGMENT_BYTES = 260;
+const SETTINGS: LogSettings = {
+  config: { cleanupPolicy: "compact", segmentBytes: SEGMENT_BYTES, indexIntervalBytes: 50, maxMessageBytes: 250, deleteRetentionMs: HOUR_MS },
+  maxUnflushedBytes: 500,
+};
+const KEYS = ["a", "b", "c", "gone"];
+/** What a pass leaves behind when it was cut short, and no opening may leave. */
+const LEFT_BY_PASSES = /\.(cleaned|swap)$/;
+
+interface KeyedFacts {
+  /** By offset: what was acknowledged there, and what was found there though nobody was told. */
+  history: (KeyedRecord | undefined)[];
+  /** Handed over, acknowledged or not, as key and value. */
+  sent: Set<string>;
+  acknowledgedEnd: number;
+  valueCount: number;
+  nowMs: number;
+}
+
+export const keyedSubject: Subject<KeyedFacts> = {
+  kind: "compacted log",
+  clone: (facts) => ({ ...facts, history: facts.history.slice(), sent: new Set(facts.sent) }),
+  version: (facts) => facts.acknowledgedEnd,
+  async survive(disk, facts, opened, random) {
+    const clock = new ManualClock(facts.nowMs + random.pick([0, 2 * HOUR_MS]));
+    const { context, spec, alarms } = bedOf(disk, SETTINGS, clock);
+    const log = await PartitionLog.open(context, spec).catch((error: unknown) => {
+      throw new Error(`C9: a crash was taken for damage: ${String(error)}`);
+    });
+    opened();
+    await check(log, facts);
+    if (alarms.length > 0) throw new Error(`C9: after a crash alone: ${alarms.join("; ")}`);
+    const left = (await disk.list(DIRECTORY)).map(({ name }) => name).filter((name) => LEFT_BY_PASSES.test(name));
+    if (left.length > 0) throw new Error(`after recovery there are ${left.join(", ")}`);
+    await put(log, facts, random.pick(KEYS), random);
+    await check(log, facts);
+    if (!random.chance(0.15)) return;
+    await roll(log, facts);
+    await compactAll(log);
+    await check(log, facts);
+  },
+};
+
+/** Throws what is wrong; takes what nobody was told of for known. */
+async function check(log: PartitionLog, facts: KeyedFacts): Promise<void> {
+  if (log.failure !== null) throw new Error(`C9: a crash was taken for damage: ${log.failure.message}`);
+  const { logEndOffset, highWatermark } = log.watermarks;
+  if (highWatermark !== logEndOffset) throw new Error(`C1: the log ends at ${logEndOffset}, readers at ${highWatermark}`);
+  if (logEndOffset < facts.acknowledgedEnd) throw new Error(`C1: ${facts.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
+  const found = await readKeyed(log, undefined, 300);
+  for (const record of found) {
+    if (facts.history[record.offset] === undefined && !facts.sent.has(`${record.key} ${record.value}`))
+      throw new Error(`C3: at ${record.offset} found ${record.key}: ${record.value}, which was never sent`);
+    facts.history[record.offset] ??= record;
+  }
+  const broken = lawsBroken(facts.history as KeyedRecord[], found, 0, facts.acknowledgedEnd);
+  if (broken !== null) throw new Error(`C1: ${broken}`);
+  facts.acknowledgedEnd = logEndOffset;
+}
+
+async function put(log: PartitionLog, facts: KeyedFacts, key: string, random: SeededRandom): Promise<void> {
+  const puts: KeyedPut[] = [[key, random.chance(0.25) ? null : newValue(facts)]];
+  if (random.chance(0.4)) puts.push([random.pick(KEYS), newValue(facts)]);
+  await send(log, facts, puts);
+}
+
+/** A batch that fills a segment, so that the one before is sealed. */
+async function roll(log: PartitionLog, facts: KeyedFacts): Promise<void> {
+  await send(log, facts, [["roll", newValue(facts).padEnd(SEGMENT_BYTES - 90, "x")]]);
+  await log.sealUnsealed();
+}
+
+function newValue(facts: KeyedFacts): string {
+  facts.valueCount += 1;
+  return `${facts.valueCount}`;
+}
+
+async function send(log: PartitionLog, facts: KeyedFacts, puts: readonly KeyedPut[]): Promise<void> {
+  for (const [key, value] of puts) facts.sent.add(`${key} ${value}`);
+  const maxTimestamp = facts.nowMs;
+  const { baseOffset, lastOffset } = await log.append(keyedBatch(puts, maxTimestamp), { recordCount: puts.length, maxTimestamp });
+  for (const [index, [key, value]] of puts.entries()) facts.history[baseOffset + index] = { offset: baseOffset + index, key, value };
+  await log.flushed(lastOffset + 1);
+  facts.acknowledgedEnd = lastOffset + 1;
+}
+
+/** A life of puts and passes, crashed at the calls of its passes, the second with tombstones past their horizon. */
+export async function keyedLife(tree: CrashTree<KeyedFacts>, random: SeededRandom, perCall: number): Promise<Crashed<KeyedFacts>[]> {
+  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]) });
+  const clock = new ManualClock(NOW_MS);
+  const facts: KeyedFacts = { history: [], sent: new Set(), acknowledgedEnd: 0, valueCount: random.integer(0, 1000), nowMs: NOW_MS };
+  const { context, spec } = bedOf(disk, SETTINGS, clock);
+  const log = await PartitionLog.create(context, spec);
+  const crashes: Crashed<KeyedFacts>[] = [];
+  for (let pass = 0; pass < 2; pass += 1) {
+    for (let count = random.integer(2, 6); count > 0; count -= 1) await put(log, facts, random.pick(KEYS), random);
+    await roll(log, facts);
+    disk.watch((call, name) => {
+      for (let left = perCall; left > 0; left -= 1)
+        if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, facts, `pass ${pass}, before ${call} ${name}`));
+    });
+    await compactAll(log, random.chance(0.3) ? { dedupeBufferByteLength: 240 } : {});
+    disk.watch(null);
+    await clock.advance(2 * HOUR_MS);
+    facts.nowMs = clock.now();
+  }
+  crashes.push(tree.crash(disk, facts, "at the end"));
+  disk.halt();
+  return crashes;
+}

@@ -1,0 +1,176 @@
+/** The log of a topic without keys: lives of it by chance, with crashes at their calls, and how what is left is opened and used. */
+import { StorageError } from "../../../src/base/errors.ts";
+import { PartitionLog } from "../../../src/log/partition-log.ts";
+import { type CrashStorage, crashStorage, type SyncFailure } from "../../../src/testing/crash-storage.ts";
+import { ManualClock } from "../../../src/testing/manual-clock.ts";
+import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { NOW_MS } from "../../log/log-rig.ts";
+import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { bedOf, type LogSettings } from "./log-bed.ts";
+import { PlainFacts } from "./plain-facts.ts";
+
+const MAX_UNFLUSHED_BYTES = 500;
+const RETENTION_MS = 1000;
+
+export const plainSettings = (preallocate: boolean, recoveryPointIntervalBytes: number): LogSettings => ({
+  config: { segmentBytes: 600, indexIntervalBytes: 100, maxMessageBytes: 400, retentionMs: RETENTION_MS, preallocate },
+  maxUnflushedBytes: MAX_UNFLUSHED_BYTES,
+  recoveryPointIntervalBytes,
+});
+
+export type PlainStep =
+  | { readonly kind: "append"; readonly recordCount: number; readonly valueLength: number; readonly wait: boolean }
+  | { readonly kind: "delete"; readonly share: number }
+  | { readonly kind: "retain"; readonly agedMs: number }
+  | { readonly kind: "seal" }
+  | { readonly kind: "failSync"; readonly failure: SyncFailure; readonly files: RegExp }
+  | { readonly kind: "reopen"; readonly clean: boolean };
+
+export function plainSubject(kind: string, settings: LogSettings): Subject<PlainFacts> {
+  return {
+    kind,
+    clone: (facts) => facts.clone(),
+    version: (facts) => facts.version(),
+    async survive(disk, facts, opened, random) {
+      const clock = new ManualClock(NOW_MS);
+      const { context, spec, alarms } = bedOf(disk, settings, clock);
+      const log = await PartitionLog.open(context, spec).catch((error: unknown) => {
+        if (facts.lied) return null;
+        throw new Error(`C9: a crash was taken for damage: ${String(error)}`);
+      });
+      opened();
+      if (log === null) return;
+      await facts.check(log);
+      // What was lost with a lie may be in the way of more.
+      if (facts.lied) return;
+      if (alarms.length > 0 && !facts.disturbed) throw new Error(`C9: after a crash alone: ${alarms.join("; ")}`);
+      // It lives: takes records, gives them back, and closes in order.
+      const [one, other] = [random.integer(0, 3), random.integer(4, 90)];
+      const sent = [facts.append(log, 1 + one, other, clock.now())];
+      if (one === 0) sent.push(facts.append(log, 1, other, clock.now()));
+      await Promise.all(sent);
+      await facts.check(log);
+      if (!random.chance(0.1)) return;
+      await log.close(true);
+      const next = bedOf(disk, settings, clock, { cleanShutdown: true });
+      const again = await PartitionLog.open(next.context, next.spec);
+      await facts.check(again);
+    },
+  };
+}
+
+/** One life of a log, its steps told to `facts` as they are done; the disk is watched by whoever wants it crashed. */
+export class PlainLife {
+  readonly facts: PlainFacts = new PlainFacts();
+  readonly #disk: CrashStorage;
+  readonly #settings: LogSettings;
+  readonly #clock: ManualClock = new ManualClock(NOW_MS);
+  #log: PartitionLog | null = null;
+  #waiting: Promise<unknown>[] = [];
+
+  constructor(disk: CrashStorage, settings: LogSettings) {
+    this.#disk = disk;
+    this.#settings = settings;
+  }
+
+  async begin(): Promise<void> {
+    const { context, spec } = bedOf(this.#disk, this.#settings, this.#clock);
+    this.#log = await PartitionLog.create(context, spec);
+  }
+
+  /** False: the storage refuses everything from here on. */
+  async step(step: PlainStep): Promise<boolean> {
+    try {
+      await this.#take(step);
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#waiting.splice(0));
+  }
+
+  async #take(step: PlainStep): Promise<void> {
+    const { facts } = this;
+    const log = this.#log as PartitionLog;
+    if (step.kind === "append") {
+      const sent = facts.append(log, step.recordCount, step.valueLength, this.#clock.now());
+      // What fails with the flush under it promises nothing.
+      const noted = sent.catch((error: unknown) => {
+        if (!(error instanceof StorageError)) throw error;
+      });
+      this.#waiting.push(noted);
+      if (step.wait) await noted;
+      if (log.failure !== null) await this.#recover(log);
+    } else if (step.kind === "delete") {
+      const { logStartOffset, highWatermark } = log.watermarks;
+      const target = logStartOffset + Math.floor((highWatermark - logStartOffset) * step.share);
+      facts.deletionAsked = Math.max(facts.deletionAsked, target);
+      facts.deletedBefore = Math.max(facts.deletedBefore, await log.deleteRecordsBefore(target));
+    } else if (step.kind === "retain") {
+      this.#clock.jump(step.agedMs);
+      facts.deletionAsked = Math.max(facts.deletionAsked, log.watermarks.highWatermark);
+      await log.applyRetention();
+      facts.deletedBefore = log.watermarks.logStartOffset;
+    } else if (step.kind === "seal") {
+      await log.sealUnsealed();
+    } else if (step.kind === "failSync") {
+      facts.disturbed = true;
+      if (step.failure === "ext4-late") facts.lied = true;
+      this.#disk.failSyncs(step.files, step.failure);
+    } else {
+      await this.settled();
+      await log.close(step.clean);
+      const isClean = step.clean && log.failure === null;
+      const { context, spec } = bedOf(this.#disk, this.#settings, this.#clock, { cleanShutdown: isClean });
+      this.#log = await PartitionLog.open(context, spec);
+      await facts.check(this.#log);
+    }
+    facts.look(this.#log as PartitionLog);
+  }
+
+  /** A flush failed: recovery decides what there is, and readers lose nothing that they saw. */
+  async #recover(log: PartitionLog): Promise<void> {
+    await this.settled();
+    await log.reopen();
+    await this.facts.check(log);
+  }
+}
+
+/** Crashes of one life by chance: what up to `crashesMax` of its moments leave. */
+export async function plainLife(tree: CrashTree<PlainFacts>, random: SeededRandom, settings: LogSettings, perCall: number): Promise<Crashed<PlainFacts>[]> {
+  const latencies = random.fork();
+  // Flushes are slow and names quick, so that a roll can overtake a flush.
+  const latency = async (call: string): Promise<void> => {
+    for (let turns = Math.floor(latencies.next() * (call === "sync" ? 60 : 3)); turns > 0; turns -= 1) await null;
+  };
+  const disk = crashStorage({ sectorByteLength: random.pick([32, 64, 128]), ...(random.chance(0.5) ? { latency } : {}) });
+  const life = new PlainLife(disk, settings);
+  await life.begin();
+  const crashes: Crashed<PlainFacts>[] = [];
+  let step = 0;
+  disk.watch((call, name) => {
+    for (let left = perCall; left > 0; left -= 1)
+      if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, life.facts, `step ${step}, before ${call} ${name}`));
+  });
+  for (const end = random.integer(4, 16); step < end; step += 1) if (!(await life.step(randomPlainStep(random)))) break;
+  await life.settled();
+  crashes.push(tree.crash(disk, life.facts, "at the end"));
+  disk.watch(null);
+  disk.halt();
+  return crashes;
+}
+
+function randomPlainStep(random: SeededRandom): PlainStep {
+  const roll = random.integer(0, 20);
+  if (roll < 14) return { kind: "append", recordCount: random.integer(1, 5), valueLength: random.integer(4, 70), wait: random.chance(0.5) };
+  if (roll === 14) return { kind: "delete", share: random.next() };
+  if (roll === 15) return { kind: "retain", agedMs: random.pick([0, RETENTION_MS / 2, RETENTION_MS * 2]) };
+  if (roll === 16) return { kind: "seal" };
+  if (roll < 19) return { kind: "reopen", clean: random.chance(0.5) };
+  const failure = random.pick(["ext4", "ext4", "btrfs", "btrfs", "xfs", "xfs", "ext4-late"] as const);
+  return { kind: "failSync", failure, files: random.pick([/\.log$/, /./, /\/$/, /odradek\.state$/]) };
+}
