@@ -35,11 +35,9 @@ export class CoreMemory {
   #numbers: Float64Array<ArrayBuffer>;
 
   constructor(module: WasmModule) {
-    const api = webAssembly();
-    if (api === undefined) throw new CoreFaultError("CORE_UNAVAILABLE", "this runtime has no WebAssembly");
-    this.exports = new api.Instance(module, {}).exports as CoreExports;
+    this.exports = instanceOf(module);
     this.murmur2 = this.exports.murmur2;
-    this.#mailboxAt = this.exports.initialize();
+    this.#mailboxAt = initialized(this.exports);
     const { buffer } = this.exports.memory;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
@@ -62,7 +60,12 @@ export class CoreMemory {
   reserve(end: number): void {
     const missing = end - this.bytes.length;
     if (missing <= 0) return;
-    this.exports.memory.grow(Math.ceil(missing / PAGE_BYTE_LENGTH));
+    const pageCount = Math.ceil(missing / PAGE_BYTE_LENGTH);
+    try {
+      this.exports.memory.grow(pageCount);
+    } catch (cause) {
+      throw unavailable(`its memory of ${this.bytes.length} bytes could not grow by ${pageCount * PAGE_BYTE_LENGTH}`, cause);
+    }
     const { buffer } = this.exports.memory;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
@@ -90,6 +93,30 @@ export class CoreMemory {
   }
 }
 
+function instanceOf(module: WasmModule): CoreExports {
+  const api = webAssembly();
+  if (api === undefined) throw new CoreFaultError("CORE_UNAVAILABLE", "this runtime has no WebAssembly");
+  try {
+    return new api.Instance(module, {}).exports as CoreExports;
+  } catch (cause) {
+    throw unavailable("an instance could not be made", cause);
+  }
+}
+
+function initialized(exports: CoreExports): number {
+  try {
+    return exports.initialize();
+  } catch (cause) {
+    throw unavailable("an instance could not be started", cause);
+  }
+}
+
+/** The machine had no room for it; the next call tries again. */
+function unavailable(what: string, cause: unknown): CoreFaultError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CoreFaultError("CORE_UNAVAILABLE", `the core cannot work: ${what}: ${reason}. Nothing durable is lost`, { cause });
+}
+
 /** What to say of a call into `memory`'s instance that threw `cause`. */
 export function coreFault(memory: CoreMemory, cause: unknown, what: string): CoreFaultError {
   const sentence = faultSentence(memory.fault());
@@ -103,22 +130,28 @@ export function coreFault(memory: CoreMemory, cause: unknown, what: string): Cor
 /** Keeps an instance running. Callers take `memory` anew in every synchronous call. */
 export class CoreHost {
   readonly #module: WasmModule;
-  #memory: CoreMemory;
+  /** null: the last one gave up, and another was not asked for yet. */
+  #memory: CoreMemory | null;
 
   constructor(module: WasmModule) {
     this.#module = module;
     this.#memory = new CoreMemory(module);
   }
 
+  /** Throws a `CoreFaultError` when another instance is needed and cannot be made. */
   get memory(): CoreMemory {
+    this.#memory ??= new CoreMemory(this.#module);
     return this.#memory;
   }
 
-  /** To be thrown when a call into the core threw `cause`. The instance is dropped and another one stands in its place: nothing durable lived there. */
+  /**
+   * To be thrown when a call into the core threw `cause`. The instance is dropped, and the next call makes another: nothing durable
+   * lived there.
+   */
   faultOf(cause: unknown, what: string): Error {
     if (cause instanceof CoreFaultError) return cause;
-    const fault = coreFault(this.#memory, cause, what);
-    this.#memory = new CoreMemory(this.#module);
+    const fault = coreFault(this.memory, cause, what);
+    this.#memory = null;
     return fault;
   }
 

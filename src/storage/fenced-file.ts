@@ -7,6 +7,9 @@ import type { Gate } from "./gate.ts";
 /** The most a driver is asked to write in one call, so that the loop breathes and no driver needs more room than this. */
 const WRITE_BYTES_MAX = 1 << 20;
 
+/** In the middle of a file, one after another. */
+const READS_OF_NOTHING_MAX = 3;
+
 export class FencedFile implements StorageFile {
   readonly #name: string;
   readonly #file: StorageFile;
@@ -34,10 +37,16 @@ export class FencedFile implements StorageFile {
     this.#admit("read");
     try {
       let done = this.#file.readAt(into, position);
+      let nothing = done === 0 ? 1 : 0;
       while (done < into.length) {
         const count = this.#file.readAt(into.subarray(done), position + done);
-        if (count === 0) break;
         done += count;
+        nothing = count === 0 ? nothing + 1 : 0;
+        if (count > 0) continue;
+        if (position + done >= this.#file.byteLength()) break;
+        // Another process may have made it longer just now; a file that gives nothing again is not one whose end may be believed.
+        if (nothing > READS_OF_NOTHING_MAX)
+          throw errnoError("EIO", `0 of ${into.length - done} bytes were given at ${position + done}, read of`, this.#name);
       }
       return done;
     } catch (error) {

@@ -331,3 +331,21 @@ describe("a gate", () => {
 
 const HOLDER = { pid: 1, runtime: "test", version: "1", since: "", argv: [], hostname: "" };
 const LOCK = { mechanism: "auto", allowNetworkFileSystem: false } as const;
+
+describe("a read behind the fence", () => {
+  // A driver that answers 0 in the middle of a file says that it ends there. Recovery believed it, and cut an "os" log that was whole.
+  it("does not take nothing for the end of a file that is longer: it asks again, and then refuses", async () => {
+    const faulty = faultyStorage(memory());
+    const file = await fenced(faulty, { syncGate: new Gate(1) }).open("a", { create: "new" });
+    file.writeAt(bytes(10), 0);
+    const into = new Uint8Array(10);
+    faulty.fail({ call: "readAt", atMost: 0, times: 2 });
+    expect(file.readAt(into, 0)).toBe(10);
+    expect(into).toEqual(bytes(10));
+    faulty.fail({ call: "readAt", atMost: 0, times: Number.POSITIVE_INFINITY });
+    const error = await refusal(() => file.readAt(into, 2));
+    expect(error).toBeInstanceOf(StorageError);
+    expect(error.message).toContain("0 of 10 bytes were given at 2");
+    expect(file.readAt(into, 10)).toBe(0);
+  });
+});

@@ -1,0 +1,63 @@
+/** A machine that has no room for the core, or a core that traps: the call that met it is told in our words, and the next one has another instance. */
+import { describe, expect, it } from "vitest";
+import { CoreFaultError } from "../../src/base/errors.ts";
+import type { Core } from "../../src/core/core.ts";
+import { type CoreCall, FaultyCore } from "../prove/errors/faulty-core.ts";
+
+const BYTES = new TextEncoder().encode("123456789");
+
+async function refusedIn(
+  call: CoreCall,
+  nth: number,
+  times: number,
+  run: (core: Core) => unknown,
+): Promise<{ errors: unknown[]; after: number }> {
+  const faulty = new FaultyCore();
+  const errors: unknown[] = [];
+  const after = await faulty.during(async (core) => {
+    faulty.fail({ call: "call", nth: faulty.count("call") + 1, times: call === "call" ? times : 1, afterEffect: false });
+    if (call !== "call") faulty.fail({ call, nth: faulty.count(call) + nth, times, afterEffect: false });
+    for (let tries = 0; tries < 3; tries += 1) {
+      try {
+        run(core);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    faulty.mend();
+    return core.crc32c(BYTES);
+  });
+  return { errors, after };
+}
+
+describe("a core that gives up", () => {
+  // The instance that takes the place of a trapped one could not be made, for want of memory: a bare RangeError went up through
+  // the log, and the trapped instance stayed in use.
+  it("is started anew by the next call, and says so when the machine has no room for it", async () => {
+    for (const times of [1, 2]) {
+      const { errors, after } = await refusedIn("instance", 1, times, (core) => core.crc32c(BYTES));
+      expect(errors.length).toBe(1 + times);
+      for (const error of errors) expect(error).toBeInstanceOf(CoreFaultError);
+      expect(errors.map((error) => (error as CoreFaultError).code)).toEqual(["CORE_FAULT", ...Array(times).fill("CORE_UNAVAILABLE")]);
+      expect(after).toBe(0xe3069283);
+    }
+  });
+
+  it("also when another one traps while it is started", async () => {
+    const { errors, after } = await refusedIn("call", 1, 2, (core) => core.crc32c(BYTES));
+    expect(errors.map((error) => (error as CoreFaultError).code)).toEqual(["CORE_FAULT", "CORE_UNAVAILABLE"]);
+    expect(after).toBe(0xe3069283);
+  });
+
+  it("does not begin a pass of compaction when its memory cannot grow, or its instance cannot be made", async () => {
+    for (const call of ["grow", "instance"] as const) {
+      const faulty = new FaultyCore();
+      await faulty.during(async (core) => {
+        const make = (): unknown => core.compactor({ dedupeBufferByteLength: 1 << 20, hashSecret: new Uint8Array(16) });
+        faulty.fail({ call, nth: faulty.count(call) + 1, times: 1, afterEffect: false });
+        expect(make).toThrow(CoreFaultError);
+        expect(make).not.toThrow();
+      });
+    }
+  });
+});
