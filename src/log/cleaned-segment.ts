@@ -13,7 +13,7 @@ import { type AbortedTransaction, encodeTransactionIndex } from "./transaction-i
 
 /** One write takes this much. */
 const GATHERED_BYTE_LENGTH = 1024 * 1024;
-/** Behind so many bytes a flush is begun: one at the end would hold up everyone else's. */
+/** Behind so many bytes a flush is begun, and writing goes on: one at the end would hold up everyone else's. */
 const FLUSH_INTERVAL_BYTES = 32 * 1024 * 1024;
 
 /** What the files say, for the segment that will stand on them. */
@@ -43,6 +43,7 @@ export class CleanedSegment {
   #gatheredByteLength = 0;
   #writtenByteLength = 0;
   #flushedByteLength = 0;
+  #flush: Promise<void> = Promise.resolve();
   #bytesSinceIndexEntry = 0;
   #maxTimestamp = -1;
   #maxTimestampOffset = -1;
@@ -115,11 +116,14 @@ export class CleanedSegment {
     this.#aborted.push(entry);
   }
 
-  /** Makes durable what was written, when it is much. */
+  /** Begins to make durable what was written, when it is much. Resolves, or rejects, when the flush before it is done. */
   async flushNowAndThen(): Promise<void> {
     if (this.#writtenByteLength - this.#flushedByteLength < FLUSH_INTERVAL_BYTES) return;
+    await this.#flush;
     this.#flushedByteLength = this.#writtenByteLength;
-    await this.#log.sync();
+    this.#flush = this.#log.sync();
+    // Told by whoever waits for it next.
+    this.#flush.catch(() => {});
   }
 
   /** Every file whole, durable, and closed. The seal is among them: there is no moment in which the new segment has none. */
@@ -129,9 +133,6 @@ export class CleanedSegment {
     if (this.#maxTimestampOffset >= 0) this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
     this.#offsetIndex.finish();
     this.#timeIndex.finish();
-    // At once: one wait instead of three. All have come back before an error is told, for what goes on would meet a file that is closed.
-    const synced = await Promise.allSettled([this.#log.sync(), this.#offsetIndex.sync(), this.#timeIndex.sync()]);
-    for (const result of synced) if (result.status === "rejected") throw result.reason;
     const checksums = this.#sums.checksums();
     const transactions = encodeTransactionIndex(this.#aborted);
     const txnSums = new BlockChecksums(core);
@@ -155,9 +156,16 @@ export class CleanedSegment {
       },
       core,
     );
+    await this.#flush;
+    // At once: one wait instead of five. All have come back before an error is told, for what goes on would meet a file that is closed.
+    await allDone([
+      this.#log.sync(),
+      this.#offsetIndex.sync(),
+      this.#timeIndex.sync(),
+      transactions.byteLength > 0 ? this.#writeFile("txnindex", transactions) : Promise.resolve(),
+      this.#writeFile("seal", seal),
+    ]);
     await this.#close();
-    if (transactions.byteLength > 0) await this.#writeFile("txnindex", transactions);
-    await this.#writeFile("seal", seal);
     const written = { byteLength: this.byteLength, maxTimestampOffset: this.#maxTimestampOffset, checksums };
     return { ...facts, ...written, kinds: this.#kinds, aborted: this.#aborted };
   }
@@ -196,9 +204,13 @@ export class CleanedSegment {
   async #close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const closed = await Promise.allSettled([this.#log.close(), this.#offsetIndex.close(), this.#timeIndex.close()]);
-    for (const result of closed) if (result.status === "rejected") throw result.reason;
+    await this.#flush.catch(() => {});
+    await allDone([this.#log.close(), this.#offsetIndex.close(), this.#timeIndex.close()]);
   }
+}
+
+async function allDone(calls: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(calls)) if (result.status === "rejected") throw result.reason;
 }
 
 interface OpenFiles {

@@ -6,7 +6,7 @@ import type { Compactor, FilterOptions } from "../core/core.ts";
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { BatchCleaning, type CleanedBatch } from "./batch-cleaning.ts";
 import { ATTRIBUTES_AT, BASE_TIMESTAMP_AT, lastOffsetAt, MAX_TIMESTAMP_AT, RECORD_COUNT_AT, readInt64 } from "./batch-header.ts";
-import { type CleanedFacts, CleanedSegment } from "./cleaned-segment.ts";
+import { CleanedSegment } from "./cleaned-segment.ts";
 import { CleanedTransactions } from "./cleaned-transactions.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { LastEntry } from "./producer-states.ts";
@@ -31,8 +31,8 @@ export interface RoundSetup {
 
 /** What became of a group of segments. */
 export interface RewrittenGroup {
-  /** null: nothing of it changes, and it stays. */
-  readonly cleaned: CleanedFacts | null;
+  /** Written, to be finished; null: nothing of the group changes, and it stays. */
+  readonly output: CleanedSegment | null;
   readonly recordsBefore: number;
   readonly recordsAfter: number;
 }
@@ -89,20 +89,20 @@ export class CompactionRound {
     return compactor.latestOffset + 1;
   }
 
-  /** Writes what is left of a group. Groups come in the order of their offsets, each once. */
+  /** Writes what is left of a group. Groups come in the order of their offsets, each once; the one before need not stand in its place yet. */
   async rewrite(group: readonly Segment[]): Promise<RewrittenGroup> {
     const { log } = this.#setup;
     this.#lastEntries = new Map([...this.#setup.lastEntries()].map((entry) => [entry.producerId, entry]));
     const last = group.findLast((segment) => segment.byteLength > 0);
-    if (last === undefined) return { cleaned: null, recordsBefore: 0, recordsAfter: 0 };
+    if (last === undefined) return { output: null, recordsBefore: 0, recordsAfter: 0 };
     const kept: AbortedTransaction[] = [];
     const probe = group.length === 1 ? await this.#probe(last, kept) : { first: NO_CHANGE, recordCount: 0 };
-    if (probe.first === null) return { cleaned: null, recordsBefore: probe.recordCount, recordsAfter: probe.recordCount };
+    if (probe.first === null) return { output: null, recordsBefore: probe.recordCount, recordsAfter: probe.recordCount };
     const output = await CleanedSegment.create(log.context, log.spec, (group[0] as Segment).baseOffset);
     try {
       for (const entry of kept) output.addAborted(entry);
       const counts = await this.#writeTo(output, group, last, probe.first);
-      return { cleaned: await output.finish(), ...counts };
+      return { output, ...counts };
     } catch (error) {
       await output.discard();
       throw error;

@@ -4,8 +4,9 @@ import { OdradekError } from "../base/errors.ts";
 import { turnOf } from "../base/turn.ts";
 import type { Compactor } from "../core/core.ts";
 import { errnoOf } from "../storage/errno.ts";
-import { removeCleaned } from "./cleaned-segment.ts";
+import { type CleanedFacts, type CleanedSegment, removeCleaned } from "./cleaned-segment.ts";
 import { type CompactionNeed, type CompactionSegment, compactionNeed } from "./compaction-need.ts";
+import { Placing } from "./compaction-placing.ts";
 import { CompactionRound } from "./compaction-round.ts";
 import { segmentFileName } from "./file-names.ts";
 import type { LogReader } from "./log-reader.ts";
@@ -76,6 +77,8 @@ export class Compaction {
   #swap: SegmentSwap | null = null;
   #isHalfSwapped = false;
   #isStateLost = false;
+  /** Trouble has passed, perhaps of room: one segment at a time, until a pass comes to its end. */
+  #isTight = false;
 
   constructor(host: CompactionHost, firstDirtyOffset: number | null) {
     this.#host = host;
@@ -127,6 +130,7 @@ export class Compaction {
         total.recordsRemoved += round.recordsBefore - round.recordsAfter;
       }
     }, options.signal);
+    if (total.rounds > 0) this.#isTight = false;
     const after = sizeOf(log.segments.all(), upTo);
     const result: CompactionResult = {
       firstDirtyOffset: this.#firstDirtyOffset ?? log.logStartOffset,
@@ -159,7 +163,9 @@ export class Compaction {
   async #round(need: CompactionNeed, options: CompactionOptions): Promise<{ recordsBefore: number; recordsAfter: number }> {
     const { log, aborted, lastEntries } = this.#host;
     const { context, segments } = log;
+    const placing = new Placing();
     const throwIfStopped = (): void => {
+      placing.throwIfFailed();
       this.#host.closing.throwIfAborted();
       options.signal?.throwIfAborted();
     };
@@ -185,13 +191,24 @@ export class Compaction {
       throw new OdradekError("UNKNOWN_SERVER_ERROR", message);
     }
     const counts = { recordsBefore: 0, recordsAfter: 0 };
-    for (const group of groupSegments(await this.#groupable(endOffset), log.spec.config())) {
-      throwIfStopped();
-      const sources = group.map(({ segment }) => segment);
-      const { cleaned, recordsBefore, recordsAfter } = await round.rewrite(sources);
-      if (cleaned !== null) await this.#swapIn(new SegmentSwap(log, cleaned, sources));
-      counts.recordsBefore += recordsBefore;
-      counts.recordsAfter += recordsAfter;
+    const groups = groupSegments(await this.#groupable(endOffset), log.spec.config());
+    try {
+      for (const group of groups) {
+        throwIfStopped();
+        const sources = group.map(({ segment }) => segment);
+        const { output, recordsBefore, recordsAfter } = await round.rewrite(sources);
+        counts.recordsBefore += recordsBefore;
+        counts.recordsAfter += recordsAfter;
+        if (output === null) continue;
+        await placing.next(
+          () => this.#place(output, sources),
+          () => output.discard(),
+        );
+        if (this.#isTight) await placing.done();
+      }
+    } finally {
+      // Whatever ended the round: nothing is put in place behind its back. Its own error is the graver one.
+      await placing.done();
     }
     this.#firstDirtyOffset = endOffset;
     return counts;
@@ -220,7 +237,16 @@ export class Compaction {
     });
   }
 
-  async #swapIn(swap: SegmentSwap): Promise<void> {
+  /** Makes a cleaned segment whole and durable, and puts it in the place of what it was made of. */
+  async #place(output: CleanedSegment, sources: readonly Segment[]): Promise<void> {
+    let cleaned: CleanedFacts;
+    try {
+      cleaned = await output.finish();
+    } catch (error) {
+      await output.discard();
+      throw error;
+    }
+    const swap = new SegmentSwap(this.#host.log, cleaned, sources);
     try {
       await swap.begin();
     } catch (error) {
@@ -294,7 +320,8 @@ export class Compaction {
       const isPassing =
         PASSING_ERRNOS.has(errnoOf(error) ?? "") && !this.#isHalfSwapped && !this.#isStateLost && this.#swap?.inDoubt !== true;
       const problem = error instanceof OdradekError ? error : unexpected(error, this.#host.log.spec.directory);
-      if (!isPassing) this.#problem = problem;
+      if (isPassing) this.#isTight = true;
+      else this.#problem = problem;
       this.#emit("compaction.failed", { error: problem, isUncleanable: !isPassing });
       throw problem;
     }
