@@ -32,7 +32,8 @@ export function checkBatches(rules: BatchCheckRules, bytes: Uint8Array, expected
     }
     if (lastOffset < baseOffset || baseOffset < 0 || !Number.isSafeInteger(lastOffset))
       return bad(position, "offset", `offsets ${baseOffset} to ${lastOffset}`);
-    const epoch = rules.epochFor(baseOffset);
+    // Of its last offset: where records were deleted, epochs begin with the log start, perhaps in the middle of a batch.
+    const epoch = rules.epochFor(lastOffset);
     const found = view.getInt32(position + EPOCH_AT);
     if (epoch !== null && epoch !== found) return bad(position, "epoch", `expected leader epoch ${epoch}, found ${found}`);
     position += byteLength;

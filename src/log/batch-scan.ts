@@ -72,7 +72,8 @@ export async function scanBatches(
     const wrongOrder = expectation.order === "exact" ? batch.baseOffset !== nextOffset : batch.baseOffset < nextOffset;
     if (wrongOrder) return stop("order", `expected offset ${nextOffset}, found ${batch.baseOffset}`);
     if (batch.lastOffset < batch.baseOffset) return stop("order", `its last offset ${batch.lastOffset} is below its first`);
-    const epoch = expectation.epochFor(batch.baseOffset);
+    // Of its last offset: where records were deleted, epochs begin with the log start, perhaps in the middle of a batch.
+    const epoch = expectation.epochFor(batch.lastOffset);
     const wrongEpoch = epoch === null ? batch.leaderEpoch < epochBefore : batch.leaderEpoch !== epoch;
     if (wrongEpoch) return stop("epoch", `expected leader epoch ${epoch ?? `${epochBefore} or more`}, found ${batch.leaderEpoch}`);
     return null;

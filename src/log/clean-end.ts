@@ -1,6 +1,6 @@
 /** A clean close of a partition: its files as Kafka leaves them, and the checksums that let the next open trust them unread. */
+import { checksumsToLeave } from "./left-blocks.ts";
 import type { OpenedLog } from "./opened-log.ts";
-import { checksumsOf } from "./sealing.ts";
 import { durableFacts } from "./state-facts.ts";
 import { txnIndexFacts } from "./txn-index-check.ts";
 
@@ -17,7 +17,8 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
   await files.timeIndex?.sync();
   if (active.directoryUnflushed) await context.storage.syncDirectory(spec.directory);
   active.directoryUnflushed = false;
-  const logChecksums = await checksumsOf(context.core, files.log, active.byteLength);
+  const epochFor = (offset: number): number | null => (spec.leaderEpochOnDisk ? log.epochs.epochFor(offset) : null);
+  const logChecksums = await checksumsToLeave(context.core, active, files, epochFor);
   await leaveProducers(log);
   await state.writeDurably({
     ...durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, highWatermark),

@@ -7,6 +7,7 @@ import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
+import { batchBehind } from "./resync.ts";
 import { checksumsOf, readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 import { forgetScratch, locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
@@ -102,7 +103,7 @@ export class LogReader {
         const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks);
         if (bytes !== "unanchored") return bytes;
       } catch (error) {
-        if (!(error instanceof Damage) || position === 0) throw error;
+        if (!(error instanceof Damage)) throw error;
       }
       const anchored = await this.#anchor(segment, files, offset, limit);
       if (anchored < 0) return null;
@@ -122,7 +123,8 @@ export class LogReader {
       if (!(error instanceof Damage)) throw error;
       return await this.#anchor(segment, files, offset, limit);
     }
-    if (position < 0 && segment.contiguous && offset < limit.offset) return await this.#anchor(segment, files, offset, limit);
+    // Looked for by headers alone, one of which may be wrong: what passes for a gap at the end is walked.
+    if (position < 0 && offset < limit.offset) return await this.#anchor(segment, files, offset, limit);
     return position;
   }
 
@@ -137,6 +139,7 @@ export class LogReader {
 
   /** The slow, sure way: walks from the segment's beginning, steps over what is damaged, and hints the place it found. */
   async #anchor(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): Promise<number> {
+    const { core, epochFor } = this.#checks;
     let found: ScannedBatch | null = null;
     let damage: Damage | null = null;
     let from = 0;
@@ -145,20 +148,19 @@ export class LogReader {
     const isExact = segment.contiguous && !(await this.#isAsSealed(segment, files));
     while (from < limit.position && found === null) {
       const order = isExact && damage === null ? "exact" : "rising";
-      const expectation = { nextOffset, order, epochFor: this.#checks.epochFor } as const;
-      const end = await scanBatches(this.#checks.core, files.log, [from, limit.position], expectation, (batch) => {
+      const expectation = { nextOffset, order, epochFor } as const;
+      const end = await scanBatches(core, files.log, [from, limit.position], expectation, (batch) => {
         if (batch.lastOffset < offset) return undefined;
         found = { ...batch };
         return "stop";
       });
       if (found !== null || end.position >= limit.position) break;
-      damage = new Damage(end.position, limit.position, `${end.reason}: ${end.detail}`, end.reason === "older");
-      const header = new Uint8Array(HEADER_BYTE_LENGTH);
-      files.log.readAt(header, end.position);
-      const byteLength = batchByteLengthAt(viewOf(header), 0);
-      if (!(end.position + byteLength < limit.position)) throw damage;
-      damage = new Damage(end.position, end.position + byteLength, damage.message, damage.older);
-      from = end.position + byteLength;
+      const why = `${end.reason}: ${end.detail}`;
+      const rules = { order: segment.contiguous ? "exact" : "rising", epochFor } as const;
+      const behind = await batchBehind(core, files.log, end, limit, rules);
+      damage = new Damage(end.position, behind?.position ?? limit.position, why, end.reason === "older");
+      if (behind === null) throw damage;
+      from = behind.position;
       nextOffset = end.nextOffset;
     }
     const batch = found as ScannedBatch | null;

@@ -5,6 +5,7 @@ import { scanBatches } from "./batch-scan.ts";
 import { segmentFileName } from "./file-names.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
+import { indexesAreAsLeft } from "./left-indexes.ts";
 import type { LogContext } from "./log-context.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import { listPartitionFiles, removeSegmentFiles, tidyPartitionFiles, viewPartitionFiles } from "./partition-files.ts";
@@ -202,7 +203,9 @@ async function lookAt(
   }
   segment.warmFrom = segment.byteLength;
   // A topic without an entry in the catalogue has a policy that nobody here knows: a broker may have compacted what we wrote.
-  segment.contiguous = isOurs && !spec.frozen && spec.config().cleanupPolicy === "delete" && !segment.isInSwap;
+  // The last one was never compacted, whoever wrote it.
+  const mayHaveGaps = spec.config().cleanupPolicy !== "delete" && nextBaseOffset !== null;
+  segment.contiguous = isOurs && !(spec.isForeign ?? spec.frozen) && !mayHaveGaps && !segment.isInSwap;
   if (nextBaseOffset === null) return;
   segment.nextOffset = nextBaseOffset;
   segment.checksums = segment.isInSwap ? null : "unread";
@@ -275,7 +278,7 @@ async function takeCleanEnd(
     active.warmFrom = active.byteLength;
     if (left === null) return active.byteLength === 0;
     active.checksums = { byteLength: left.logByteLength, checksums: left.logChecksums };
-    if (indexesAreAsLeft(active, left)) return true;
+    if (indexesAreAsLeft(files, left)) return true;
     report(context, spec, "index.rebuilt", { file: active.logName, why: "it is not what the clean close left" });
     return false;
   }
@@ -296,21 +299,6 @@ async function takeCleanEnd(
   active.nextOffset = Math.max(end.nextOffset, active.baseOffset);
   active.verified.add(from, active.byteLength);
   return true;
-}
-
-/** Derived files that changed since the close are rebuilt, by way of recovery. */
-function indexesAreAsLeft(active: Segment, left: NonNullable<PartitionStateFacts["activeSegment"]>): boolean {
-  const { files } = active;
-  if (files === null) return false;
-  const { offsetIndex, timeIndex } = files;
-  return (
-    offsetIndex?.problem === null &&
-    timeIndex?.problem === null &&
-    offsetIndex.byteLength === left.indexByteLength &&
-    timeIndex.byteLength === left.timeIndexByteLength &&
-    offsetIndex.checksum() === left.indexChecksum &&
-    timeIndex.checksum() === left.timeIndexChecksum
-  );
 }
 
 /** The offset after the last batch of a complete `.log.swap`. */

@@ -38,7 +38,8 @@ export class PartitionLog {
   #writer: LogWriter;
   #reader: LogReader;
   #compaction: Compaction;
-  readonly #stopping: AbortController = new AbortController();
+  /** Made when a compaction asks for it. */
+  #stopping: AbortController | null = null;
   #closing: Promise<void> | null = null;
   /** Calls that change which segments there are: one after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -295,7 +296,7 @@ export class PartitionLog {
 
   /** `clean`: everything flushed, the files as Kafka leaves them after a clean stop. Idempotent. */
   close(clean: boolean): Promise<void> {
-    this.#stopping.abort(new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was closed`));
+    this.#stopping?.abort(new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was closed`));
     this.#closing ??= this.#close(clean);
     return this.#closing;
   }
@@ -338,6 +339,10 @@ export class PartitionLog {
 
   #newCompaction(firstDirtyOffset: number | null): Compaction {
     const { producers, abortedTransactions } = this.#log;
+    const stopping = (): AbortSignal => {
+      this.#stopping ??= new AbortController();
+      return this.#stopping.signal;
+    };
     const host = {
       log: this.#log,
       reader: this.#reader,
@@ -345,7 +350,9 @@ export class PartitionLog {
       watermarks: () => this.watermarks,
       lastEntries: () => producers.lastEntries(),
       aborted: (fromOffset: number, endOffset: number) => abortedTransactions.find(fromOffset, endOffset),
-      closing: this.#stopping.signal,
+      get closing(): AbortSignal {
+        return stopping();
+      },
     };
     return new Compaction(host, firstDirtyOffset);
   }

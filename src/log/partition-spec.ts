@@ -11,6 +11,8 @@ export interface PartitionSpec {
   readonly config: () => Readonly<TopicConfig>;
   /** Nothing is appended, retained away or rewritten: a topic of another writer that was not adopted. */
   readonly frozen: boolean;
+  /** Its settings are not known, and a broker may have compacted it; as `frozen` unless given, which is also what is opened to be read alone. */
+  readonly isForeign?: boolean;
   /** From Kafka's checkpoint files, where they name this partition. */
   readonly checkpoint: {
     readonly recoveryPoint: number | null;

@@ -1,6 +1,6 @@
 /** `odradek.state`: how far a partition is durable, in two slots of which one is always whole. Kafka ignores it. */
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
-import { OdradekError } from "../base/errors.ts";
+import { OdradekError, StorageError } from "../base/errors.ts";
 import { uuidFromText } from "../base/uuid-text.ts";
 import type { Core } from "../core/core.ts";
 import { readBytes, readInto, writeBytes } from "./file-bytes.ts";
@@ -145,7 +145,10 @@ export class PartitionState {
       }
       this.#directoryUnflushed = false;
       this.#openSlot = (this.#openSlot + 1) % SLOT_COUNT;
-      if (this.#waiting !== null) this.#put(file, this.#waiting);
+      // The other slot gets what is durable as well, without a flush: a bit that flips in one of them later takes nothing back. After a
+      // clean close the slot before says as much, and only has more looked at.
+      const last = this.#waiting ?? this.#facts ?? facts;
+      if (last.activeSegment === null) this.#copy(file, last);
       this.#waiting = null;
     });
     this.#turn = run.catch(() => {});
@@ -156,6 +159,15 @@ export class PartitionState {
   async close(): Promise<void> {
     await this.#turn;
     await this.#file?.close();
+  }
+
+  /** A full or failing disk costs the copy, and nothing else: one slot is whole. */
+  #copy(file: StorageFile, facts: PartitionStateFacts): void {
+    try {
+      this.#put(file, facts);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+    }
   }
 
   #put(file: StorageFile, facts: PartitionStateFacts): void {

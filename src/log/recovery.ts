@@ -5,12 +5,14 @@ import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-hea
 import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
 import { segmentFileName } from "./file-names.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
+import { indexesAreAsLeft } from "./left-indexes.ts";
 import type { LogContext } from "./log-context.ts";
 import { removeSegmentFiles } from "./partition-files.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import type { PartitionStateFacts } from "./partition-state.ts";
 import { ProducerRecovery, type RecoveredProducers } from "./producer-recovery.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
+import { batchBehind, type KnownEnd } from "./resync.ts";
 import { readSeal, sealSegment } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 
@@ -132,7 +134,8 @@ function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: num
   // Another writer has retained it away since.
   const isBehindUs = firstBase >= offset;
   // Another writer has rolled it, and cleaned it, perhaps into a segment before it: we note the roll before we clean.
-  const isCleaned = segments.every((segment) => !segment.contiguous) && segments.some(({ baseOffset }) => baseOffset >= offset);
+  const mayBeCleaned = (spec.isForeign ?? spec.frozen) || spec.config().cleanupPolicy !== "delete";
+  const isCleaned = mayBeCleaned && segments.some(({ baseOffset }) => baseOffset >= offset);
   if (holder !== undefined && (holder.byteLength >= position || !isCleaned)) return { offset, segmentBase, position, missing: null };
   if (isEmptyRoll || isBehindUs || isCleaned)
     return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
@@ -154,6 +157,8 @@ class Walk {
   /** The offset after the last batch accepted. */
   acceptedOffset: number;
   lastEpoch = -1;
+  /** Of the segment walked last. */
+  #isContiguous = true;
   /** By base offset: from where on bytes were not known to be durable. */
   readonly rewriteFrom: Map<number, number> = new Map();
 
@@ -171,13 +176,17 @@ class Walk {
     const isExact = facts !== null && segment.contiguous;
     // Whoever compacts keeps the batch before the active segment: offsets that are missing there were lost with the power.
     const isTornRoll = facts !== null && segment === this.#input.segments.at(-1) && segment.byteLength === 0;
-    if (isLater && (isExact || isTornRoll ? segment.baseOffset !== this.acceptedOffset : segment.baseOffset < this.acceptedOffset)) {
+    const mustFollow = (isExact && this.#isContiguous) || isTornRoll;
+    this.#isContiguous = segment.contiguous;
+    if (isLater && (mustFollow ? segment.baseOffset !== this.acceptedOffset : segment.baseOffset < this.acceptedOffset)) {
       const detail = `expected a segment that begins at offset ${this.acceptedOffset}, found ${segment.baseOffset}`;
       return { position: 0, nextOffset: this.acceptedOffset, reason: "order", detail };
     }
     if (files === null) return { position: 0, nextOffset: segment.baseOffset, reason: "end", detail: "" };
     // Nothing is written into the indexes of a log that may not change.
     const into: SegmentFiles = readOnly ? { log: files.log, offsetIndex: null, timeIndex: null } : files;
+    // They are not made again then, and nothing tells whether they are what was written.
+    if (readOnly) segment.indexIsBelieved = false;
     const fileByteLength = files.log.byteLength();
     let from = readOnly ? 0 : this.#prepareIndexes(segment, files, isLater, fileByteLength);
     let nextOffset = from === 0 ? segment.baseOffset : baseOffsetAt(files.log, from);
@@ -204,26 +213,39 @@ class Walk {
       segment.verified.add(begin, end.position);
       this.acceptedOffset = segment.nextOffset;
       segment.warmFrom = segment.byteLength;
-      const { segmentBase, position, offset } = this.#durable;
-      // Damage below the durable end, behind which the log is known to go on: that range alone is lost.
-      if (end.reason === "end" || segmentBase !== segment.baseOffset || end.position >= position || fileByteLength < position) return end;
-      segment.byteLength = position;
-      segment.nextOffset = offset;
-      this.acceptedOffset = offset;
-      from = position;
-      nextOffset = offset;
+      const known = this.#knownEnd(segment, fileByteLength);
+      if (end.reason === "end" || end.reason === "older" || known === null || end.nextOffset >= known.offset) return end;
+      // Damage behind which the log is known to go on: it alone is lost.
+      const behind = await batchBehind(context.core, files.log, end, known, { order, epochFor });
+      from = behind?.position ?? known.position;
+      nextOffset = behind?.baseOffset ?? known.offset;
+      segment.byteLength = from;
+      segment.nextOffset = nextOffset;
+      this.acceptedOffset = nextOffset;
     }
+  }
+
+  /** A place in the segment up to which all was durable, and the offset there; null: none is known. */
+  #knownEnd(segment: Segment, fileByteLength: number): KnownEnd | null {
+    const { segmentBase, position, offset } = this.#durable;
+    if (segmentBase === segment.baseOffset) return fileByteLength < position ? null : { position, offset };
+    const { segments } = this.#input;
+    const next = segments[segments.indexOf(segment) + 1];
+    return next === undefined || next.baseOffset > offset ? null : { position: fileByteLength, offset: next.baseOffset };
   }
 
   /** Leaves in the indexes what was durable with the recovery point; answers from where on the log must be walked. */
   #prepareIndexes(segment: Segment, files: SegmentFiles, isLater: boolean, fileByteLength: number): number {
     const { offsetIndex, timeIndex } = files;
     if (offsetIndex === null || timeIndex === null) return 0;
+    const left = this.#input.facts?.activeSegment ?? null;
+    const isAsLeft = left === null || left.baseOffset !== segment.baseOffset || indexesAreAsLeft(files, left);
     offsetIndex.truncateTo(isLater ? segment.baseOffset : this.#recoveryPoint);
     timeIndex.truncateTo(isLater ? segment.baseOffset : this.#recoveryPoint);
     const last = offsetIndex.lastEntry();
     const lastTime = timeIndex.lastEntry();
-    const wrong = offsetIndex.problem !== null || timeIndex.problem !== null || this.#input.facts === null;
+    const { facts } = this.#input;
+    const wrong = offsetIndex.problem !== null || timeIndex.problem !== null || facts === null || !isAsLeft;
     const isBelieved =
       !wrong &&
       last !== null &&
@@ -351,7 +373,8 @@ async function makeDurable(
   walk: Walk,
   producers: ProducerRecovery,
 ): Promise<void> {
-  const piece = new Uint8Array(REWRITE_BYTE_LENGTH);
+  const left = (segment: Segment): number => segment.byteLength - (walk.rewriteFrom.get(segment.baseOffset) ?? segment.byteLength);
+  const piece = new Uint8Array(Math.min(REWRITE_BYTE_LENGTH, Math.max(0, ...segments.slice(start).map(left))));
   for (const [index, segment] of segments.entries()) {
     if (index < start) continue;
     const isActive = index === segments.length - 1;

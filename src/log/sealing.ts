@@ -1,9 +1,11 @@
 /** Seals a segment: walks it once more, and writes down what every 64 KiB of it is, so that no later change goes unseen. */
 import type { StorageFile } from "../api/storage-driver.ts";
+import { StorageError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
 import { type ScanEnd, scanBatches } from "./batch-scan.ts";
-import { blockChecksumsInSteps, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
+import { type BlockChecksums, blockChecksumsInSteps, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { segmentFileName } from "./file-names.ts";
+import { checksumsToLeave } from "./left-blocks.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import { inDirectory, openIfPresent, readWholeFile, replaceFile } from "./replace-file.ts";
@@ -13,19 +15,30 @@ import type { Segment } from "./segment.ts";
 /** Between two pauses for others: 1 MiB. */
 const BLOCKS_PER_PAUSE = 16;
 
-/** The checksums of the first `byteLength` bytes, in steps that let others run. */
+/** The checksums of the first `byteLength` bytes, fewer where the file is shorter, in steps that let others run. */
 export async function checksumsOf(core: Core, file: StorageFile, byteLength: number): Promise<number[]> {
+  return (await sumsOf(core, file, byteLength)).checksums();
+}
+
+/** As `checksumsOf`, of a file that is known to be so long: what cannot be read whole is not to be sealed as it was read. */
+export async function checksumsOfWhole(core: Core, file: StorageFile, name: string, byteLength: number): Promise<number[]> {
+  const sums = await sumsOf(core, file, byteLength);
+  if (sums.byteLength === byteLength) return sums.checksums();
+  throw new StorageError("STORAGE_FAILED", `${name}: expected ${byteLength} bytes to be read, found ${sums.byteLength}`);
+}
+
+async function sumsOf(core: Core, file: StorageFile, byteLength: number): Promise<BlockChecksums> {
   const steps = blockChecksumsInSteps(core, file, byteLength);
   for (let count = 0; ; count += 1) {
     if (count % BLOCKS_PER_PAUSE === 0) await file.readAhead(count * SEAL_BLOCK_BYTE_LENGTH, BLOCKS_PER_PAUSE * SEAL_BLOCK_BYTE_LENGTH);
     const step = steps.next();
-    if (step.done) return step.value.checksums();
+    if (step.done) return step.value;
   }
 }
 
 /**
- * Durable when it resolves. Answers false, and seals nothing, when the segment is not what was written: a seal would make
- * the damage look right. `epochFor`: the leader epoch that a batch at an offset must carry; null: any.
+ * Durable when it resolves. Answers false when the segment is not what was written: what it then gets, if anything, is a seal
+ * that does not match the damage. `epochFor`: the leader epoch that a batch at an offset must carry; null: any.
  */
 export async function sealSegment(
   context: LogContext,
@@ -57,18 +70,23 @@ export async function trySeal(
       nextOffset = batch.lastOffset + 1;
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     });
-    if (end.position !== segment.byteLength) return end;
-    if (nextOffsetMin !== null && end.nextOffset < nextOffsetMin) {
+    const isDamaged = end.position !== segment.byteLength;
+    // Without a seal nobody would know that no offset is missing: what is ours gets one, whose sums of what is damaged never match.
+    if (isDamaged && (!segment.contiguous || end.reason === "older")) return end;
+    if (!isDamaged && nextOffsetMin !== null && end.nextOffset < nextOffsetMin) {
       const detail = `it ends at offset ${end.nextOffset - 1}, and went up to ${nextOffsetMin - 1} when it was sealed`;
       return { ...end, reason: "partial", detail };
     }
-    const logChecksums = await checksumsOf(core, files.log, segment.byteLength);
-    const txnIndex = await openIfPresent(storage, inDirectory(segment.directory, segmentFileName(segment.baseOffset, "txnindex")));
+    const logChecksums = isDamaged
+      ? await checksumsToLeave(core, segment, files, epochFor)
+      : await checksumsOfWhole(core, files.log, segment.logName, segment.byteLength);
+    const txnIndexName = inDirectory(segment.directory, segmentFileName(segment.baseOffset, "txnindex"));
+    const txnIndex = await openIfPresent(storage, txnIndexName);
     let txnIndexByteLength = 0;
     let txnIndexChecksums: number[] = [];
     try {
       txnIndexByteLength = txnIndex?.byteLength() ?? 0;
-      if (txnIndex !== null) txnIndexChecksums = await checksumsOf(core, txnIndex, txnIndexByteLength);
+      if (txnIndex !== null) txnIndexChecksums = await checksumsOfWhole(core, txnIndex, txnIndexName, txnIndexByteLength);
     } finally {
       await txnIndex?.close();
     }
@@ -76,8 +94,8 @@ export async function trySeal(
       topicId: spec.topicId,
       partition: spec.partition,
       baseOffset: segment.baseOffset,
-      nextOffset: end.nextOffset,
-      maxTimestamp,
+      nextOffset: isDamaged ? segment.nextOffset : end.nextOffset,
+      maxTimestamp: isDamaged ? -1 : maxTimestamp,
       hasGaps,
       logByteLength: segment.byteLength,
       logChecksums,
@@ -89,8 +107,9 @@ export async function trySeal(
       timeIndexChecksum: files.timeIndex?.checksum() ?? 0,
     };
     await replaceFile(storage, segment.directory, sealName(segment), encodeSeal(seal, core));
-    segment.maxTimestamp = maxTimestamp;
     segment.checksums = { byteLength: segment.byteLength, checksums: logChecksums };
+    if (isDamaged) return end;
+    segment.maxTimestamp = maxTimestamp;
     return null;
   } finally {
     segment.release();

@@ -60,8 +60,11 @@ export function locate(segment: Segment, files: SegmentFiles, offset: number, li
   const hinted = segment.hints.positionOf(offset);
   if (hinted >= 0 && hinted < limit.position) return hinted;
   const from = segment.indexIsBelieved ? (files.offsetIndex?.lookup(offset) ?? 0) : 0;
-  // An index that points beyond the log is wrong, and never an authority.
-  return walkTo(files.log, from < limit.position ? from : 0, offset, limit);
+  // An index that points beyond the log, or behind what is asked for, is wrong, and never an authority.
+  if (from === 0 || from >= limit.position) return walkTo(files.log, 0, offset, limit);
+  fillScratch(files.log, from, limit.position);
+  const leadsAstray = scratchTo - scratchFrom < HEADER_BYTE_LENGTH || readInt64(scratchView, 0) > offset;
+  return walkTo(files.log, leadsAstray ? 0 : from, offset, limit);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** One segment: its `.log` and two indexes, how far they are written, and who still uses the handles. */
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
-import { OdradekError, StorageError } from "../base/errors.ts";
+import { CoreFaultError, OdradekError, StorageError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { writeBytes } from "./file-bytes.ts";
 import { type SegmentFileKind, segmentFileName } from "./file-names.ts";
@@ -207,7 +207,7 @@ export class Segment {
       this.bytesSinceIndexEntry = 0;
     } catch (error) {
       // The batch is in the log already and an index is derived: without this entry a search is longer, and the next batch tries again.
-      if (!(error instanceof StorageError)) throw error;
+      if (!(error instanceof StorageError || error instanceof CoreFaultError)) throw error;
     }
   }
 

@@ -21,7 +21,7 @@ export async function offsetForTime(log: OpenedLog, reader: LogReader, marks: Wa
   const { segments } = log;
   for (let segment: Segment | null = segments.holding(marks.logStartOffset); segment !== null; segment = segments.after(segment)) {
     const searched = segment;
-    const start = await reader.withSegment(searched, marks.logStartOffset, async (files) => startOfSearch(searched, files, timestamp));
+    const start = await reader.withSegment(searched, marks.logStartOffset, (files) => startOfSearch(reader, searched, files, timestamp));
     const found = start === null ? null : await search(log, reader, searched, Math.max(start, marks.logStartOffset), marks, timestamp);
     if (found !== null) return found;
   }
@@ -29,11 +29,13 @@ export async function offsetForTime(log: OpenedLog, reader: LogReader, marks: Wa
 }
 
 /** An offset before which, in this segment, no record is late enough; null: none in it is. */
-function startOfSearch(segment: Segment, files: SegmentFiles, timestamp: number): number | null {
+async function startOfSearch(reader: LogReader, segment: Segment, files: SegmentFiles, timestamp: number): Promise<number | null> {
   if (segment.maxTimestamp >= 0 && segment.maxTimestamp < timestamp) return null;
   // The entry's own batch is the first that reached its timestamp, and may be the one wanted.
   const entry = segment.indexIsBelieved ? (files.timeIndex?.lookup(timestamp - 1) ?? null) : null;
-  return entry === null ? segment.baseOffset : entry.offset;
+  if (entry === null) return segment.baseOffset;
+  // No authority: it must agree with the batch it names.
+  return (await reader.maxTimestampAt(segment, files, entry.offset)) === entry.timestamp ? entry.offset : segment.baseOffset;
 }
 
 async function search(

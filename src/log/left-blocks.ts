@@ -1,0 +1,50 @@
+/** The block checksums that a segment is left with: right ones for what was checked, and for damage ones that never match. */
+import type { Core } from "../core/core.ts";
+import { scanBatches } from "./batch-scan.ts";
+import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
+import { readBytes } from "./file-bytes.ts";
+import { batchBehind } from "./resync.ts";
+import { checksumsOfWhole } from "./sealing.ts";
+import type { Segment, SegmentFiles } from "./segment.ts";
+
+/**
+ * Of a segment that is closed or sealed. Whoever opens it next believes the blocks whose sums match, so no sum may be made of bytes that
+ * nobody looked at: those of the last close are held against the file, and what it did not tell of is walked, unless this process has
+ * checked or written it. The batches of a block that does not match are then checked one by one.
+ */
+export async function checksumsToLeave(
+  core: Core,
+  segment: Segment,
+  { log }: SegmentFiles,
+  epochFor: (offset: number) => number | null,
+): Promise<number[]> {
+  const { byteLength, warmFrom, verified } = segment;
+  const left = segment.checksums === "unread" ? null : segment.checksums;
+  const found = await checksumsOfWhole(core, log, segment.logName, byteLength);
+  const sums = [...found];
+  const distrust = (from: number, until: number): void => {
+    for (let block = Math.floor(from / SEAL_BLOCK_BYTE_LENGTH); block * SEAL_BLOCK_BYTE_LENGTH < until && block < sums.length; block += 1)
+      sums[block] = ~(found[block] as number) >>> 0;
+  };
+  for (const [block, checksum] of left?.checksums.entries() ?? []) {
+    const at = block * SEAL_BLOCK_BYTE_LENGTH;
+    const end = Math.min(at + SEAL_BLOCK_BYTE_LENGTH, left?.byteLength ?? 0);
+    const isSameBlock = end === Math.min(at + SEAL_BLOCK_BYTE_LENGTH, byteLength);
+    const now = isSameBlock ? found[block] : core.crc32c(readBytes(log, at, end - at));
+    if (now !== checksum) distrust(at, end);
+  }
+  const unknownFrom = Math.min(left?.byteLength ?? 0, byteLength);
+  if (verified.covers(unknownFrom, Math.min(warmFrom, byteLength))) return sums;
+  const end = { position: byteLength, offset: segment.nextOffset };
+  const rules = { order: segment.contiguous ? "exact" : "rising", epochFor } as const;
+  let at = { position: 0, baseOffset: segment.baseOffset };
+  for (;;) {
+    const expectation = { ...rules, nextOffset: at.baseOffset };
+    const stopped = await scanBatches(core, log, [at.position, byteLength], expectation, () => {});
+    if (stopped.position >= byteLength) return sums;
+    const behind = await batchBehind(core, log, stopped, end, rules);
+    distrust(stopped.position, behind?.position ?? byteLength);
+    if (behind === null) return sums;
+    at = behind;
+  }
+}
