@@ -80,7 +80,7 @@ export const logFlushes: readonly ZooEntry[] = [
     file: "src/log/partition-log.ts",
     find: "Promise.all([taken, writer.flush()])",
     replace: "Promise.all([taken])",
-    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "of a backup" },
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "snapshot of it" },
     budgetMs: 15_000,
   },
   {
