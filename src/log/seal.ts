@@ -109,6 +109,8 @@ export function decodeSeal(bytes: Uint8Array, fileName: string, core: Core): Sea
   if (computed !== view.getUint32(CRC_AT)) wrong(`computed crc ${hex(computed)}, stored ${hex(view.getUint32(CRC_AT))}`);
   const logByteLength = readInt64(view, LOG_LENGTH_AT);
   const txnIndexByteLength = readInt64(view, TXN_LENGTH_AT);
+  if (logByteLength < 0 || txnIndexByteLength < 0)
+    wrong(`expected lengths of 0 or more, found ${logByteLength} of the log and ${txnIndexByteLength} of the transaction index`);
   const logBlocks = blockCount(logByteLength);
   const byteLength = BLOCKS_AT + (logBlocks + blockCount(txnIndexByteLength)) * CHECKSUM_BYTE_LENGTH;
   if (bytes.byteLength !== byteLength) wrong(`its lengths call for ${byteLength} bytes, found ${bytes.byteLength}`);

@@ -69,8 +69,10 @@ const PAGE_BYTE_LENGTH = 4096;
 /** What the file is made with: both slots' pages. */
 export const STATE_BYTE_LENGTH: number = SLOT_COUNT * PAGE_BYTE_LENGTH;
 const CHECKSUM_BYTE_LENGTH = 4;
-/** A checksum for every 64 KiB of the longest segment file, 2^31 bytes. */
-const BLOCK_AREA_BYTE_LENGTH = (2 ** 31 / SEAL_BLOCK_BYTE_LENGTH) * CHECKSUM_BYTE_LENGTH;
+/** Every segment file is shorter. */
+const SEGMENT_BYTE_LENGTH_LIMIT = 2 ** 31;
+/** A checksum for every 64 KiB of the longest segment file. */
+const BLOCK_AREA_BYTE_LENGTH = (SEGMENT_BYTE_LENGTH_LIMIT / SEAL_BLOCK_BYTE_LENGTH) * CHECKSUM_BYTE_LENGTH;
 
 //  A slot, big-endian; `crc` covers everything behind it up to the slot's end:
 //  0       4         8     12           20         36          44               52
@@ -122,7 +124,7 @@ export function blockAreaAt(index: number): number {
 export function encodeBlocks(facts: PartitionStateFacts): Bytes {
   const active = facts.activeSegment;
   if (active === null) return new Uint8Array(0);
-  if (active.logChecksums.length !== blockCount(active.logByteLength) || active.logByteLength >= 2 ** 31) {
+  if (active.logChecksums.length !== blockCount(active.logByteLength) || active.logByteLength >= SEGMENT_BYTE_LENGTH_LIMIT) {
     throw new OdradekError(
       "UNKNOWN_SERVER_ERROR",
       `state of segment ${active.baseOffset}: expected a checksum for every 64 KiB of ${active.logByteLength} bytes, found ${active.logChecksums.length}`,
@@ -176,6 +178,7 @@ export function encodeSlot(slot: Pick<StateSlot, "generation" | "topicId" | "par
 /** null for a slot that was never written; a sentence for one that cannot be believed. */
 export function decodeSlot(bytes: Uint8Array, core: Core): StateSlot | string | null {
   if (bytes.every((byte) => byte === 0)) return null;
+  if (bytes.byteLength < SLOT_BYTE_LENGTH) return `expected ${SLOT_BYTE_LENGTH} bytes, found ${bytes.byteLength}`;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0) !== MAGIC) return 'expected "ODST" at its head, found other bytes';
   if (view.getUint32(VERSION_AT) !== VERSION) return `expected version ${VERSION}, found ${view.getUint32(VERSION_AT)}`;
@@ -184,6 +187,9 @@ export function decodeSlot(bytes: Uint8Array, core: Core): StateSlot | string | 
   if (computed !== stored) return `computed crc ${computed.toString(16).padStart(8, "0")}, stored ${stored.toString(16).padStart(8, "0")}`;
   const flags = view.getUint32(FLAGS_AT);
   const active = (flags & HAS_ACTIVE_SEGMENT) === 0 ? null : activeSegmentOf(view);
+  // A right checksum over a length that no segment has: memory is taken by it.
+  if (active !== null && (active.logByteLength < 0 || active.logByteLength >= SEGMENT_BYTE_LENGTH_LIMIT))
+    return `expected an active segment of 0 to 2^31-1 bytes, found ${active.logByteLength}`;
   return {
     generation: readInt64(view, GENERATION_AT),
     topicId: bytes.slice(TOPIC_ID_AT, PARTITION_AT),

@@ -45,6 +45,26 @@ describe("a seal", () => {
     fc.assert(fc.property(seals, (seal) => void expect(decodeSeal(encodeSeal(seal, core), NAME, core)).toEqual(seal)));
   });
 
+  // The fuzzer wrote -1 where a seal tells how long its transaction index is, and made the checksum right: the seal was believed.
+  it("is refused with a length below 0, however right its checksum", () => {
+    for (const at of [60, 68]) {
+      const bytes = encodeSeal(
+        {
+          ...(fc.sample(seals, { numRuns: 1, seed: 1 })[0] as Seal),
+          logByteLength: 0,
+          logChecksums: [],
+          txnIndexByteLength: 0,
+          txnIndexChecksums: [],
+        },
+        core,
+      );
+      const view = new DataView(bytes.buffer);
+      view.setBigInt64(at, -1n);
+      view.setUint32(8, core.crc32c(bytes.subarray(12)));
+      expect(() => decodeSeal(bytes, NAME, core)).toThrow(/expected lengths of 0 or more/);
+    }
+  });
+
   it("is refused at every flipped bit, every shorter length and with a byte more", () => {
     fc.assert(
       fc.property(seals, (seal) => {
