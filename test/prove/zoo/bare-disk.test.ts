@@ -170,10 +170,11 @@ describe("a loss of power that takes all that was not flushed", () => {
 
   it("leaves a damaged log that was mended mended, and the bytes that were damaged beside it", async () => {
     const disk = crashStorage();
-    const { log } = await created(disk, ROLLING);
-    await sendAll(log, numbered(40));
-    await log.sealUnsealed();
-    await log.close(true);
+    const life = await openEngine(disk);
+    const config = { segmentBytes: 600, indexIntervalBytes: 50, maxMessageBytes: 400 };
+    await life.engine.createTopic({ topic: "orders", partitions: 1, config });
+    for (let index = 0; index < 30; index += 1) await produce(life, "orders", 0, [`value ${index}`]);
+    await life.engine.close();
     const name = "orders-0/00000000000000000000.log";
     const file = await disk.open(name, { create: "no" });
     file.writeAt(new Uint8Array([0xff, 0xff, 0xff]), 70);
@@ -183,13 +184,31 @@ describe("a loss of power that takes all that was not flushed", () => {
     const left = bare(disk);
     const kept = (await left.list("orders-0")).map((entry) => entry.name).filter((each) => each.includes(".damaged-"));
     expect(kept.length).toBe(1);
-    expect((await readWholeFile(left, `orders-0/${kept[0]}`, 1000))?.subarray(0).length).toBeGreaterThan(10);
+    expect((await readWholeFile(left, `orders-0/${kept[0]}`, 1000))?.length).toBeGreaterThan(10);
     expect(await openIfPresent(left, `${name}.tmp`)).toBe(null);
+    const next = await openEngine(left);
+    expect((await readPartition(next, "orders", 0)).records.length).toBeGreaterThan(27);
+    expect(madeAgain(next.events)).toEqual([]);
+    await next.engine.close();
     const { partitions } = await verifyDirectory(await contextOn(left, true), () => {});
     expect(partitions.flatMap(({ defects }) => defects.map(({ problem }) => problem))).toEqual([]);
-    const { log: next, events } = await opened(left, ROLLING);
-    expect((await readAll(next)).length).toBeGreaterThan(37);
-    expect(madeAgain(events)).toEqual([]);
+  });
+
+  it("does not bring back a producers' snapshot that was damaged, and that a repair removed", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, ROLLING);
+    await sendAs(log, { producerId: 7n, producerEpoch: 0, baseSequence: 0, recordCount: 1, transactional: false });
+    await sendAll(log, numbered(3));
+    await log.close(true);
+    const snapshot = (await disk.list("orders-0")).map((entry) => entry.name).find((each) => each.endsWith(".snapshot"));
+    const name = `orders-0/${snapshot}`;
+    const file = await disk.open(name, { create: "no" });
+    file.writeAt(new Uint8Array([0xff, 0xff]), 12);
+    await file.sync();
+    await file.close();
+    await mendDirectory(await contextOn(disk, false), () => {});
+    expect(await openIfPresent(disk, name)).toBe(null);
+    expect(await openIfPresent(bare(disk), name)).toBe(null);
   });
 
   it("keeps what an opening after a kill has served", async () => {
