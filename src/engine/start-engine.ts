@@ -6,6 +6,7 @@ import type { TopicConfig } from "../api/topic.ts";
 import type { Clock, Random } from "../base/clock.ts";
 import type { NativeCodecs } from "../compression/compression.ts";
 import { createCompression } from "../compression/create-compression.ts";
+import type { Core } from "../core/core.ts";
 import { loadCore } from "../core/load-core.ts";
 import { cleanShutdownContents, readCleanShutdown, removeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { LogContext } from "../log/log-context.ts";
@@ -27,6 +28,8 @@ export interface EngineWiring {
   readonly publish: DiagnosticsPublisher | undefined;
   readonly holder: LockHolder;
   readonly codecs: NativeCodecs;
+  /** One that is there already, for those who start thousands of engines one after another; a new one unless given. */
+  readonly core?: Core | undefined;
 }
 
 export interface EngineOptions {
@@ -46,7 +49,7 @@ export interface EngineOptions {
 
 export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
   const events = new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
-  const core = await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm });
+  const core = wiring.core ?? (await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm }));
   const storage = fenced(driver, { readOnly: options.readOnly });
   const topics = new TopicRegistry();
   let lock: StorageLock | null = null;

@@ -5,6 +5,8 @@ import type { TopicConfig } from "../../src/api/topic.ts";
 import { batchByteLengthAt } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
 import { nodeCodecs } from "../../src/compression/node-codecs.ts";
+import type { Core } from "../../src/core/core.ts";
+import { loadCore } from "../../src/core/load-core.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { startEngine } from "../../src/engine/start-engine.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
@@ -25,6 +27,8 @@ export const SMALL: Partial<TopicConfig> = {
 
 const holder = { pid: 1, runtime: "simulation", version: "0", since: "", argv: [], hostname: "" };
 const text = new TextEncoder();
+const codecs = nodeCodecs();
+let sharedCore: Promise<Core> | undefined;
 
 export interface Life {
   readonly engine: Engine;
@@ -42,7 +46,10 @@ export interface RigOptions {
 export async function openEngine(storage: StorageDriver, seed: number | string = 1, rig: RigOptions = {}): Promise<Life> {
   const clock = new ManualClock(rig.startMs ?? NOW_MS);
   const events: OdradekEvent[] = [];
-  const engine = await startEngine({ clock, random: new SeededRandom(seed), publish: undefined, holder, codecs: nodeCodecs() }, storage, {
+  // Its calls never nest: one serves all engines of a process, and thousands open in a second.
+  sharedCore ??= loadCore();
+  const wiring = { clock, random: new SeededRandom(seed), publish: undefined, holder, codecs, core: await sharedCore };
+  const engine = await startEngine(wiring, storage, {
     readOnly: rig.readOnly ?? false,
     lock: "auto",
     allowNetworkFileSystem: false,

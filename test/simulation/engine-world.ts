@@ -47,7 +47,31 @@ export class World {
   powerLost = false;
 
   clone(): World {
-    return Object.assign(new World(), structuredClone({ ...this }));
+    const clone = new World();
+    for (const [name, topic] of Object.entries(this.topics)) clone.topics[name] = cloneTopic(topic);
+    // What is asked for and not confirmed is told by its change: its facts are the same in the world that will settle it.
+    clone.unsettled = this.unsettled.map((change) => (change.kind === "create" ? { ...change, facts: cloneTopic(change.facts) } : change));
+    for (const [key, { durable, later }] of Object.entries(this.commits)) {
+      clone.commits[key] = { durable, later: later.map((each) => ({ ...each })) };
+    }
+    clone.valueCount = this.valueCount;
+    clone.powerLost = this.powerLost;
+    return clone;
+  }
+
+  /** Another number whenever something else is promised. */
+  version(): number {
+    let version = this.unsettled.length;
+    const add = (number: number): void => {
+      version = (Math.imul(version, 31) + number) | 0;
+    };
+    for (const { partitions } of Object.values(this.topics))
+      for (const facts of partitions) for (const end of [facts.promised, facts.durable, facts.deletedBefore, facts.deletionAsked]) add(end);
+    for (const { durable, later } of Object.values(this.commits)) {
+      add(durable ?? -1);
+      for (const each of later) add(each.acknowledged ? each.nextOffset : -each.nextOffset);
+    }
+    return version;
   }
 
   /** The change is confirmed: what was in doubt of the topic before is settled by it. */
@@ -187,6 +211,14 @@ export class World {
       }
     }
   }
+}
+
+function cloneTopic({ id, config, partitions }: TopicFacts): TopicFacts {
+  return {
+    id,
+    config,
+    partitions: partitions.map((facts) => ({ ...facts, history: facts.history.slice(), sent: facts.sent.slice() })),
+  };
 }
 
 export function newPartition(): PartitionFacts {

@@ -34,6 +34,8 @@ export interface Mortality<Run extends MortalRun> {
   /** How likely a life is disturbed, and at which step at the latest. */
   readonly disturbed: readonly [chance: number, stepMax: number];
   readonly losePower: () => void;
+  /** Told of each disk that a crash left, before it is opened. */
+  readonly onCrash?: ((left: CrashStorage) => void) | undefined;
   /** One life. Rejects when the machine is dead, or a promise broken. The last one must close what it opened. */
   readonly live: (life: Life<Run>) => Promise<void>;
   /** Waits for what is under way on the dead machine. */
@@ -45,12 +47,15 @@ export interface Lived {
   readonly crashes: number;
   /** Of which in an open that was not over. */
   readonly recoveryCrashes: number;
+  /** Of each crash's disk, in order, whether the life on it came to its end of opening; not so: it was crashed again in recovery. */
+  readonly recoveredFrom: readonly boolean[];
   /** Of which one after another. */
   readonly deepest: number;
 }
 
 export async function mortalLives<Run extends MortalRun>(random: SeededRandom, mortality: Mortality<Run>): Promise<Lived> {
   const trace: string[] = [];
+  const recoveredFrom: boolean[] = [];
   let [crashes, recoveryCrashes, inARow, deepest] = [0, 0, 0, 0];
   const latencies = random.fork();
   const latency = async (call: string): Promise<void> => {
@@ -71,11 +76,13 @@ export async function mortalLives<Run extends MortalRun>(random: SeededRandom, m
     const life: Life<Run> = { random, disk: current, storage, isLast, disturbedFrom, callsLeft, stepCount: 0, run: null };
     try {
       await mortality.live(life);
-      if (isLast) return { trace, crashes, recoveryCrashes, deepest };
+      if (number > 0) recoveredFrom.push(life.run !== null);
+      if (isLast) return { trace, crashes, recoveryCrashes, recoveredFrom, deepest };
     } catch (error) {
       // The dead machine refuses; a promise that is broken after its death was checked against a ghost.
       if (life.callsLeft > 0) throw error;
       if (life.run === null) recoveryCrashes += 1;
+      if (number > 0) recoveredFrom.push(life.run !== null);
     }
     const { run, stepCount } = life;
     inARow = run === null ? inARow + 1 : 0;
@@ -87,6 +94,7 @@ export async function mortalLives<Run extends MortalRun>(random: SeededRandom, m
     const kind = random.pick(["process", "power", "power"] as const);
     if (kind === "power" || isDisturbed) mortality.losePower();
     disk = current.crash(random.fork(), { kind, tornSectors: random.chance(0.3) });
+    mortality.onCrash?.(disk);
     if (run !== null) await mortality.afterDeath(run);
   }
   throw new Error("not reached");

@@ -4,12 +4,10 @@ import type { StorageDriver, StorageFile } from "../../src/api/storage-driver.ts
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { settled } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { type Life, openEngine, produce, SIM_SCALE, watched } from "./engine-rig.ts";
+import { type Life, openEngine, SIM_SCALE, watched } from "./engine-rig.ts";
+import { initialized, type Plan, prepare, program, thrive, transact } from "./transaction-program.ts";
 import { readCommitted, TestProducer } from "./transaction-rig.ts";
-import { PLACES, READ_FROM, TransactionWorld } from "./transaction-world.ts";
-
-/** More than any program commits offsets. */
-const RECORDS_ASIDE = 400;
+import { TransactionWorld } from "./transaction-world.ts";
 
 /** Whatever is under way on a dead machine never answers: those who wait go home. */
 class Machine {
@@ -53,81 +51,7 @@ class Machine {
   }
 }
 
-async function prepare(disk: CrashStorage): Promise<void> {
-  const life = await openEngine(disk, "before");
-  const { engine } = life;
-  await engine.createTopic({ topic: "orders", partitions: 2, config: { segmentBytes: 1200 } });
-  await engine.createTopic({ topic: "quick", partitions: 1, config: { segmentBytes: 1200, durability: "os" } });
-  await engine.createTopic({ topic: READ_FROM, partitions: 1, config: { segmentBytes: 100_000, maxMessageBytes: 50_000 } });
-  await produce(
-    life,
-    READ_FROM,
-    0,
-    Array.from({ length: RECORDS_ASIDE }, () => ""),
-  );
-  await engine.close();
-}
-
-interface Plan {
-  readonly sends: readonly number[];
-  readonly withOffset: boolean;
-  readonly end: "commit" | "abort" | "leave";
-}
-
-/** One transaction of a producer, noted in the world as it goes. */
-async function transact(world: TransactionWorld, producer: TestProducer, plan: Plan): Promise<void> {
-  if (plan.sends.length === 0 && !plan.withOffset) return;
-  const facts = world.begin(producer.id);
-  for (const place of plan.sends) {
-    const { topic, partition } = PLACES[place]!;
-    const value = world.newValue(producer.id);
-    facts.sent[place]!.push(value);
-    await producer.send(topic, partition, value);
-  }
-  if (plan.withOffset) {
-    facts.offset = world.newOffset();
-    await producer.commitOffset(producer.id, READ_FROM, 0, facts.offset);
-  }
-  if (plan.end === "leave") return;
-  facts.state = plan.end === "commit" ? "committing" : "aborting";
-  await producer.end(plan.end === "commit");
-  facts.state = plan.end === "commit" ? "committed" : "aborted";
-}
-
-async function initialized(world: TransactionWorld, producer: TestProducer): Promise<void> {
-  await producer.init();
-  world.given(producer.identity);
-}
-
-/** After the faults: whoever was there before goes on, and everything closes. */
-async function thrive(world: TransactionWorld, life: Life, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const producer = new TestProducer(life, name);
-    await initialized(world, producer);
-    await transact(world, producer, { sends: [0, 1, 2], withOffset: true, end: "commit" });
-    await transact(world, producer, { sends: [1, 2], withOffset: true, end: "abort" });
-  }
-  world.given(await life.engine.initProducerId({ transactionalId: null, transactionTimeoutMs: 0 }));
-  await world.check(life);
-  await life.engine.close();
-}
-
 // ── Every point of one program ───────────────────────────────────────────────
-
-/** Commits twice in a row over the same partitions, aborts, and leaves one open. */
-const PROGRAM: readonly Plan[] = [
-  { sends: [0, 1, 2], withOffset: true, end: "commit" },
-  { sends: [0, 2], withOffset: true, end: "commit" },
-  { sends: [1], withOffset: true, end: "abort" },
-  { sends: [1, 2], withOffset: true, end: "commit" },
-  { sends: [0, 1], withOffset: true, end: "leave" },
-];
-
-async function program(world: TransactionWorld, life: Life): Promise<void> {
-  const producer = new TestProducer(life, "p");
-  await initialized(world, producer);
-  for (const plan of PROGRAM) await transact(world, producer, plan);
-}
 
 /** The machine dies at the n-th call of the program; answers it, or null where it has not so many. */
 async function dieAt(base: CrashStorage, call: number): Promise<{ readonly machine: Machine; readonly world: TransactionWorld } | null> {

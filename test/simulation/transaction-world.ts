@@ -22,6 +22,8 @@ export interface TransactionFacts {
   state: "open" | "committing" | "aborting" | "committed" | "aborted";
 }
 
+const STATES: readonly TransactionFacts["state"][] = ["open", "committing", "aborting", "committed", "aborted"];
+
 export class BrokenTransaction extends Error {}
 
 export class TransactionWorld {
@@ -38,6 +40,14 @@ export class TransactionWorld {
     clone.#identities = new Set(this.#identities);
     [clone.#offset, clone.#valueCount] = [this.#offset, this.#valueCount];
     return clone;
+  }
+
+  /** Another number whenever something else is promised. */
+  version(): number {
+    return this.transactions.reduce(
+      (sum, { sent, state }) => (Math.imul(sum, 31) + sent.flat().length * 8 + STATES.indexOf(state)) | 0,
+      this.#offset,
+    );
   }
 
   begin(producer: string): TransactionFacts {

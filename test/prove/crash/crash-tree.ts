@@ -50,7 +50,12 @@ export class CrashTree<Facts> {
   crash(disk: CrashStorage, facts: Facts, where: string): Crashed<Facts> {
     const random = this.#random;
     const kind = random.chance(PROCESS_CHANCE) ? "process" : "power";
-    return this.crashedInto(disk.afterCrash(random, { kind, tornSectors: random.chance(TORN_CHANCE) }), facts, `${where}, ${kind} lost`, kind);
+    return this.crashedInto(
+      disk.afterCrash(random, { kind, tornSectors: random.chance(TORN_CHANCE) }),
+      facts,
+      `${where}, ${kind} lost`,
+      kind,
+    );
   }
 
   crashedInto(image: CrashStorage, facts: Facts, where: string, kind: "process" | "power" = "power"): Crashed<Facts> {
@@ -82,11 +87,13 @@ export class CrashTree<Facts> {
       disk.watch((call, name) => {
         if (!isOpen) {
           callCount += 1;
-          if (wantsAgain && random.chance(1 / callCount)) again = this.crash(disk, before, `${where}; opened, at call ${callCount} (${call} ${name})`);
+          if (wantsAgain && random.chance(1 / callCount))
+            again = this.crash(disk, before, `${where}; opened, at call ${callCount} (${call} ${name})`);
           return;
         }
         useCount += 1;
-        if (wantsLater && random.chance(1 / useCount)) later = this.crash(disk, facts, `${where}; used, at call ${useCount} (${call} ${name})`);
+        if (wantsLater && random.chance(1 / useCount))
+          later = this.crash(disk, facts, `${where}; used, at call ${useCount} (${call} ${name})`);
       });
     }
     try {

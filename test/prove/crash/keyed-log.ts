@@ -12,7 +12,13 @@ import { bedOf, DIRECTORY, type LogSettings } from "./log-bed.ts";
 const HOUR_MS = 3_600_000;
 const SEGMENT_BYTES = 260;
 const SETTINGS: LogSettings = {
-  config: { cleanupPolicy: "compact", segmentBytes: SEGMENT_BYTES, indexIntervalBytes: 50, maxMessageBytes: 250, deleteRetentionMs: HOUR_MS },
+  config: {
+    cleanupPolicy: "compact",
+    segmentBytes: SEGMENT_BYTES,
+    indexIntervalBytes: 50,
+    maxMessageBytes: 250,
+    deleteRetentionMs: HOUR_MS,
+  },
   maxUnflushedBytes: 500,
 };
 const KEYS = ["a", "b", "c", "gone"];
@@ -58,7 +64,8 @@ async function check(log: PartitionLog, facts: KeyedFacts): Promise<void> {
   if (log.failure !== null) throw new Error(`C9: a crash was taken for damage: ${log.failure.message}`);
   const { logEndOffset, highWatermark } = log.watermarks;
   if (highWatermark !== logEndOffset) throw new Error(`C1: the log ends at ${logEndOffset}, readers at ${highWatermark}`);
-  if (logEndOffset < facts.acknowledgedEnd) throw new Error(`C1: ${facts.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
+  if (logEndOffset < facts.acknowledgedEnd)
+    throw new Error(`C1: ${facts.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
   const found = await readKeyed(log, undefined, 300);
   for (const record of found) {
     if (facts.history[record.offset] === undefined && !facts.sent.has(`${record.key} ${record.value}`))

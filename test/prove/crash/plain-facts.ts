@@ -1,6 +1,7 @@
 /** What was promised of one partition whose records are numbers, as plain data, and how a log is held against it. */
-import { RecordCursor } from "../../../src/base/record-decoder.ts";
+
 import { CorruptionError } from "../../../src/base/errors.ts";
+import { RecordCursor } from "../../../src/base/record-decoder.ts";
 import { batchByteLengthAt, viewOf } from "../../../src/log/batch-header.ts";
 import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import { core } from "../../log/log-rig.ts";
@@ -48,7 +49,8 @@ export class PlainFacts {
     for (let index = 0; index < recordCount; index += 1) this.#put(appended.baseOffset + index, first + index);
     await log.flushed(appended.lastOffset + 1);
     this.acknowledgedEnd = Math.max(this.acknowledgedEnd, appended.lastOffset + 1);
-    if (log.watermarks.highWatermark <= appended.lastOffset) throw new Error(`C1: ${appended.lastOffset} was acknowledged, and is behind the high watermark`);
+    if (log.watermarks.highWatermark <= appended.lastOffset)
+      throw new Error(`C1: ${appended.lastOffset} was acknowledged, and is behind the high watermark`);
   }
 
   /** Notes what readers may see now. */
@@ -66,13 +68,16 @@ export class PlainFacts {
       throw new Error(`C9: a crash was taken for damage: ${log.failure.message}`);
     }
     const { logStartOffset, highWatermark, logEndOffset } = log.watermarks;
-    if (logStartOffset < this.deletedBefore) throw new Error(`C1: deleteRecords was confirmed to ${this.deletedBefore}, the log starts at ${logStartOffset}`);
-    if (logStartOffset > Math.max(this.deletedBefore, this.deletionAsked)) throw new Error(`C2: the log starts at ${logStartOffset}, which was never asked for`);
+    if (logStartOffset < this.deletedBefore)
+      throw new Error(`C1: deleteRecords was confirmed to ${this.deletedBefore}, the log starts at ${logStartOffset}`);
+    if (logStartOffset > Math.max(this.deletedBefore, this.deletionAsked))
+      throw new Error(`C2: the log starts at ${logStartOffset}, which was never asked for`);
     if (highWatermark !== logEndOffset) throw new Error(`C1: the log ends at ${logEndOffset}, readers at ${highWatermark}`);
     if (this.lied) {
       await this.#readWhatIsLeft(log);
     } else {
-      if (logEndOffset < this.acknowledgedEnd) throw new Error(`C1: ${this.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
+      if (logEndOffset < this.acknowledgedEnd)
+        throw new Error(`C1: ${this.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
       if (logEndOffset < this.seenEnd) throw new Error(`C4: ${this.seenEnd} were seen, the log ends at ${logEndOffset}`);
       await this.#read(log, logStartOffset, logEndOffset);
     }
@@ -97,7 +102,8 @@ export class PlainFacts {
           const found = numberIn(bytes, cursor.valueStart, cursor.valueLength);
           const expected = this.history[offset] ?? -1;
           if (expected >= 0 && found !== expected) throw new Error(`C3: at ${offset} expected record ${expected}, found ${found}`);
-          if (found <= before || found >= this.sentCount) throw new Error(`C3: at ${offset} found record ${found}, after ${before} and of ${this.sentCount} sent`);
+          if (found <= before || found >= this.sentCount)
+            throw new Error(`C3: at ${offset} found record ${found}, after ${before} and of ${this.sentCount} sent`);
           before = found;
           this.#put(offset, found);
           offset += 1;

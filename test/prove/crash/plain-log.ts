@@ -141,7 +141,12 @@ export class PlainLife {
 }
 
 /** Crashes of one life by chance: what up to `crashesMax` of its moments leave. */
-export async function plainLife(tree: CrashTree<PlainFacts>, random: SeededRandom, settings: LogSettings, perCall: number): Promise<Crashed<PlainFacts>[]> {
+export async function plainLife(
+  tree: CrashTree<PlainFacts>,
+  random: SeededRandom,
+  settings: LogSettings,
+  perCall: number,
+): Promise<Crashed<PlainFacts>[]> {
   const latencies = random.fork();
   // Flushes are slow and names quick, so that a roll can overtake a flush.
   const latency = async (call: string): Promise<void> => {

@@ -32,7 +32,9 @@ interface ProducerFacts {
 }
 
 const nameOf = ({ producerId, baseSequence, baseOffset, marker }: Logged): string =>
-  marker === null ? `${producerId}/${baseSequence} at ${baseOffset}` : `${producerId} ${marker.commit ? "commits" : "aborts"} at ${baseOffset}`;
+  marker === null
+    ? `${producerId}/${baseSequence} at ${baseOffset}`
+    : `${producerId} ${marker.commit ? "commits" : "aborts"} at ${baseOffset}`;
 
 export const producerSubject: Subject<ProducerFacts> = {
   kind: "log with producers",
@@ -54,11 +56,18 @@ export const producerSubject: Subject<ProducerFacts> = {
       const recordCount = newest.last - newest.first + 1;
       const sent = { producerId, producerEpoch: known.producerEpoch, recordCount, transactional: known.openFrom !== null };
       const again = await sendAs(log, { ...sent, baseSequence: newest.first });
-      if (again.baseOffset !== newest.baseOffset) throw new Error(`C3: ${producerId}/${newest.first} stands at ${newest.baseOffset}, and again at ${again.baseOffset}`);
+      if (again.baseOffset !== newest.baseOffset)
+        throw new Error(`C3: ${producerId}/${newest.first} stands at ${newest.baseOffset}, and again at ${again.baseOffset}`);
       const next = await sendAs(log, { ...sent, baseSequence: newest.last + 1 });
       await log.flushed(next.lastOffset + 1);
     } else {
-      const next = await sendAs(log, { producerId: 77n, producerEpoch: 0, baseSequence: 0, recordCount: 1, transactional: random.chance(0.5) });
+      const next = await sendAs(log, {
+        producerId: 77n,
+        producerEpoch: 0,
+        baseSequence: 0,
+        recordCount: 1,
+        transactional: random.chance(0.5),
+      });
       await log.flushed(next.lastOffset + 1);
     }
     await check(log, facts);
@@ -70,8 +79,10 @@ async function check(log: PartitionLog, facts: ProducerFacts): Promise<Logged[]>
   if (log.failure !== null) throw new Error(`C9: a crash was taken for damage: ${log.failure.message}`);
   const batches = await allBatches(log);
   const { logEndOffset, lastStableOffset } = log.watermarks;
-  if (logEndOffset < facts.acknowledgedEnd) throw new Error(`C1: ${facts.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
-  if ((batches.at(-1)?.lastOffset ?? -1) + 1 !== logEndOffset) throw new Error(`C2: the log ends at ${logEndOffset}, its batches at ${batches.at(-1)?.lastOffset}`);
+  if (logEndOffset < facts.acknowledgedEnd)
+    throw new Error(`C1: ${facts.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
+  if ((batches.at(-1)?.lastOffset ?? -1) + 1 !== logEndOffset)
+    throw new Error(`C2: the log ends at ${logEndOffset}, its batches at ${batches.at(-1)?.lastOffset}`);
   const names = batches.map(nameOf);
   for (const [index, name] of facts.acknowledged.entries())
     if (names[index] !== name) throw new Error(`C3: expected batch ${index} to be ${name}, found ${names[index]}`);
@@ -112,7 +123,11 @@ function equal(what: string, found: unknown, expected: unknown): void {
 }
 
 /** Producers whose transactions cross, and one without any. */
-export async function producerLife(tree: CrashTree<ProducerFacts>, random: SeededRandom, perCall: number): Promise<Crashed<ProducerFacts>[]> {
+export async function producerLife(
+  tree: CrashTree<ProducerFacts>,
+  random: SeededRandom,
+  perCall: number,
+): Promise<Crashed<ProducerFacts>[]> {
   const disk = crashStorage({ sectorByteLength: random.pick([64, 128]) });
   const { context, spec } = bedOf(disk, SETTINGS, new ManualClock(NOW_MS));
   const log = await PartitionLog.create(context, spec);
@@ -137,7 +152,13 @@ export async function producerLife(tree: CrashTree<ProducerFacts>, random: Seede
       written.push({ ...NO_BATCH, producerId, baseOffset, lastOffset, marker: { commit, coordinatorEpoch: 0 } });
     } else {
       const [baseSequence, recordCount] = [sequences.get(producerId) ?? 0, random.integer(1, 4)];
-      const { baseOffset, lastOffset } = await sendAs(log, { producerId, producerEpoch: 0, baseSequence, recordCount, transactional: !isLone });
+      const { baseOffset, lastOffset } = await sendAs(log, {
+        producerId,
+        producerEpoch: 0,
+        baseSequence,
+        recordCount,
+        transactional: !isLone,
+      });
       sequences.set(producerId, baseSequence + recordCount);
       if (!isLone) open.add(producerId);
       written.push({ ...NO_BATCH, producerId, baseSequence, baseOffset, lastOffset });

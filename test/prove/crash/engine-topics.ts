@@ -1,0 +1,120 @@
+/** Whole engines with topics, groups and their offsets: short programs in rotation and longer ones by chance, crashed at their calls. */
+import type { OdradekEvent } from "../../../src/api/odradek.ts";
+import { crashStorage } from "../../../src/testing/crash-storage.ts";
+import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
+import { openEngine } from "../../simulation/engine-rig.ts";
+import { Run, randomStep, type Step } from "../../simulation/engine-steps.ts";
+import { World } from "../../simulation/engine-world.ts";
+import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+
+const FIRST: readonly Step[] = [false, true].map((os): Step => ({ kind: "create", topic: "a", partitions: 2, os }));
+
+/** One of each kind; lengths such that the second batch rolls. */
+const ALPHABET: readonly Step[] = [
+  { kind: "create", topic: "b", partitions: 1, os: false },
+  { kind: "create", topic: "a", partitions: 1, os: false },
+  { kind: "delete", topic: "a" },
+  { kind: "alter", topic: "a", retentionBytes: 123_456 },
+  { kind: "partitions", topic: "a" },
+  { kind: "produce", topic: "a", partition: 0, count: 3, length: 80, wait: true },
+  { kind: "commit", group: "g", topic: "a", partition: 0, share: 0.99, durable: true, wait: true },
+  { kind: "commit", group: "g", topic: "a", partition: 0, share: 0.99, durable: false, wait: true },
+  { kind: "deleteRecords", topic: "a", partition: 0, share: 0.99 },
+  { kind: "reopen" },
+];
+
+/** What works behind every crash. */
+const USE: readonly Step[] = [
+  FIRST[0] as Step,
+  { kind: "produce", topic: "a", partition: 0, count: 2, length: 20, wait: true },
+  { kind: "commit", group: "g", topic: "a", partition: 0, share: 0.99, durable: true, wait: true },
+];
+
+/** Programs of one to three steps: the first makes topic a, on a "sync" or an "os" topic, the others are of the ten. All of them, in rotation by their number. */
+export const PROGRAM_COUNT: number = FIRST.length * (1 + ALPHABET.length + ALPHABET.length ** 2);
+
+export function shortProgram(number: number): readonly Step[] {
+  const first = FIRST[number % FIRST.length] as Step;
+  const rest = Math.floor(number / FIRST.length) % (PROGRAM_COUNT / FIRST.length);
+  if (rest === 0) return [first];
+  if (rest <= ALPHABET.length) return [first, ALPHABET[rest - 1] as Step];
+  const pair = rest - 1 - ALPHABET.length;
+  return [first, ALPHABET[Math.floor(pair / ALPHABET.length)] as Step, ALPHABET[pair % ALPHABET.length] as Step];
+}
+
+export const topicsSubject: Subject<World> = {
+  kind: "engine",
+  clone: (world) => world.clone(),
+  version: (world) => world.version(),
+  losePower: (world) => world.losePower(),
+  async survive(disk, world, opened, random) {
+    const life = await openEngine(disk, random.integer(0, 1_000_000));
+    opened();
+    await world.check(life);
+    const alarms = life.events.filter(isAlarm);
+    if (alarms.length > 0) throw new Error(`C9: after a crash alone: ${JSON.stringify(alarms)}`);
+    const run = new Run(world, life, () => Promise.reject(new Error("not reopened here")), random.integer(0, 1_000_000));
+    for (const step of USE) await run.step(step);
+    if (run.errors.length > 0) throw run.errors[0];
+    await world.check(life);
+  },
+};
+
+export function isAlarm({ type }: OdradekEvent): boolean {
+  return /^(seal\.ignored|txnindex\.|snapshot\.|swap\.ignored)/.test(type);
+}
+
+/** A loss of power at each call of the program's last step, of its close, and at the end: of each some images, by chance. */
+export async function shortCrashes(
+  tree: CrashTree<World>,
+  program: readonly Step[],
+  perCall: number,
+  random: SeededRandom,
+): Promise<Crashed<World>[]> {
+  const disk = crashStorage({ sectorByteLength: random.pick([64, 512]) });
+  const world = new World();
+  const crashes: Crashed<World>[] = [];
+  const told = JSON.stringify(program);
+  const gather = (where: string, count: number): void => {
+    for (let left = count; left > 0; left -= 1)
+      if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, world, `${told}, before ${where}`));
+  };
+  const run = new Run(world, await openEngine(disk), () => openEngine(disk, 2), random.integer(0, 1_000_000));
+  for (const [index, step] of program.entries()) {
+    if (index === program.length - 1) disk.watch((call, name) => gather(`${call} ${name}`, perCall));
+    await run.step(step);
+  }
+  await run.settled();
+  gather("the end", 1);
+  if (run.errors.length > 0) throw run.errors[0];
+  await run.life.engine.close();
+  disk.watch(null);
+  disk.halt();
+  return crashes;
+}
+
+/** A program by chance, crashed at some of its calls. */
+export async function longCrashes(tree: CrashTree<World>, perCall: number, random: SeededRandom): Promise<Crashed<World>[]> {
+  const disk = crashStorage({ sectorByteLength: 64 });
+  const world = new World();
+  const run = new Run(
+    world,
+    await openEngine(disk, random.integer(0, 1_000_000)),
+    () => openEngine(disk, random.integer(0, 1_000_000)),
+    random.integer(0, 1_000_000),
+  );
+  const crashes: Crashed<World>[] = [];
+  let number = 0;
+  disk.watch((call, name) => {
+    if (random.chance(perCall)) crashes.push(tree.crash(disk, world, `step ${number}, before ${call} ${name}`));
+  });
+  for (const step of [FIRST[0] as Step, ...Array.from({ length: random.integer(6, 20) }, () => randomStep(random))]) {
+    number += 1;
+    await run.step(step);
+  }
+  await run.settled();
+  if (run.errors.length > 0) throw run.errors[0];
+  disk.watch(null);
+  disk.halt();
+  return crashes;
+}
