@@ -150,7 +150,7 @@ export class CrashStorage implements StorageDriver {
 
   /**
    * The next `times` flushes of files, or of directories by their name with a slash behind it, whose name matches fail in the way
-   * of a file system. What a directory's flush should have written is seen and never written, whatever the way.
+   * of a file system.
    */
   failSyncs(pattern: RegExp, failure: SyncFailure, times = 1): void {
     this.#syncFailures.plan(pattern, failure, times);

@@ -8,6 +8,7 @@ import type { SimNode } from "./sim-directory.ts";
  * "ext4-late": the same, but this flush reports success and the next one the error.
  * "xfs": as "ext4", and the file system shuts down: every later change and flush fails.
  * "btrfs": an error, and reads see the old bytes again.
+ * Names go through the journal: when a directory cannot be flushed all four refuse every change from then on.
  */
 export type SyncFailure = "ext4" | "ext4-late" | "xfs" | "btrfs";
 
@@ -33,8 +34,8 @@ export class SyncFailures {
     const { failure } = planned;
     if (failure === "btrfs" && node.kind === "file") node.revertChanges();
     else node.loseChanges(time);
-    if (failure === "xfs") this.isShutDown = true;
-    if (failure !== "ext4-late") throw errnoError("EIO", call, name);
+    if (failure === "xfs" || node.kind === "directory") this.isShutDown = true;
+    if (failure !== "ext4-late" || node.kind === "directory") throw errnoError("EIO", call, name);
     this.#late.add(node);
   }
 }

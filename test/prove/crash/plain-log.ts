@@ -156,12 +156,17 @@ export async function plainLife(
   const life = new PlainLife(disk, settings);
   await life.begin();
   const crashes: Crashed<PlainFacts>[] = [];
+  const steps: PlainStep[] = [];
   let step = 0;
   disk.watch((call, name) => {
     for (let left = perCall; left > 0; left -= 1)
-      if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, life.facts, `step ${step}, before ${call} ${name}`));
+      if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, life.facts, `${told(steps)}, before ${call} ${name}`));
   });
-  for (const end = random.integer(4, 16); step < end; step += 1) if (!(await life.step(randomPlainStep(random)))) break;
+  for (const end = random.integer(4, 16); step < end; step += 1) {
+    const next = randomPlainStep(random);
+    steps.push(next);
+    if (!(await life.step(next))) break;
+  }
   await life.settled();
   crashes.push(tree.crash(disk, life.facts, "at the end"));
   disk.watch(null);
@@ -178,4 +183,13 @@ function randomPlainStep(random: SeededRandom): PlainStep {
   if (roll < 19) return { kind: "reopen", clean: random.chance(0.5) };
   const failure = random.pick(["ext4", "ext4", "btrfs", "btrfs", "xfs", "xfs", "ext4-late"] as const);
   return { kind: "failSync", failure, files: random.pick([/\.log$/, /./, /\/$/, /odradek\.state$/]) };
+}
+
+/** As short as it can be said again. */
+function told(steps: readonly PlainStep[]): string {
+  const each = (step: PlainStep): string =>
+    Object.values(step)
+      .map((value) => (typeof value === "number" ? `${Math.round(value * 100) / 100}` : `${value}`))
+      .join(" ");
+  return `[${steps.map(each).join(", ")}]`;
 }
