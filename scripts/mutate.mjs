@@ -4,6 +4,7 @@
  *   npm run mutate -- --files src/log/seal.ts,src/log/settling.ts
  *   npm run mutate -- --sample 300 --seed 7        whole files in the seed's order, folders in turn, until there are 300 mutants
  *   npm run mutate -- --folder log --minutes 20    begins no other batch of files after that
+ *   npm run mutate -- --files … --tests test/log/books/seal.test.ts    by these tests alone, while a test is being written
  *
  * `--record` puts the figures of each file into proof/mutation.json; `--json` ends with `{ mutants, killed, survived, score }`.
  * Survivors are printed with the line they stand in, so that they can be judged: equivalent, or a test that is missing.
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
   options: {
     files: { type: "string" },
     folder: { type: "string" },
+    tests: { type: "string" },
     sample: { type: "string" },
     seed: { type: "string", default: String(Math.floor(Date.now() / 86_400_000)) },
     minutes: { type: "string" },
@@ -123,7 +125,7 @@ async function mutated({ folder, files }) {
   const configFile = join(work, `stryker-${process.pid}.json`);
   mkdirSync(work, { recursive: true });
   rmSync(reportFile, { force: true });
-  const tests = testsNear(folder, files, filesUnder(projectRoot, "test", [".test.ts"]));
+  const tests = options.tests?.split(",") ?? testsNear(folder, files, filesUnder(projectRoot, "test", [".test.ts"]));
   const config = {
     testRunner: "vitest",
     plugins: ["@stryker-mutator/vitest-runner", join(home, "prose.mjs")],

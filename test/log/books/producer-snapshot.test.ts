@@ -74,6 +74,59 @@ describe("a producer snapshot", () => {
       expect(() => decodeProducerSnapshot(bytes.subarray(0, length), NAME, core)).toThrow(CorruptionError);
     expect(() => decodeProducerSnapshot(new Uint8Array([...bytes, 0]), NAME, core)).toThrow(CorruptionError);
   });
+
+  // Lengths that a true checksum covers were believed, and of what a producer of no sequences left nothing was ever looked at.
+  it("is not believed when its count calls for other bytes than it has, its checksum being right", () => {
+    const made = encodeProducerSnapshot([new ProducerEntry(8n)], 1, core);
+    const countAt = 6;
+    for (const [count, byteLength] of [
+      [0, made.length],
+      [2, made.length],
+      [1, made.length + 1],
+      [-1, made.length],
+    ] as const) {
+      const bytes = new Uint8Array(byteLength);
+      bytes.set(made);
+      const view = new DataView(bytes.buffer);
+      view.setInt32(countAt, count);
+      view.setUint32(2, core.crc32c(bytes.subarray(countAt)));
+      expect(() => decodeProducerSnapshot(bytes, NAME, core)).toThrow(/entries call for -?\d+ bytes, found \d+/);
+    }
+  });
+
+  it("that is not believed says which of its bytes, and both checksums in eight digits", () => {
+    const bytes = encodeProducerSnapshot([new ProducerEntry(8n)], 1, core);
+    new DataView(bytes.buffer).setUint32(2, 0x0b0c);
+    const refusal = expect.objectContaining({ code: "BOOK_CORRUPT", file: NAME, byteRange: [0, bytes.length] });
+    expect(() => decodeProducerSnapshot(bytes, NAME, core)).toThrow(refusal);
+    expect(() => decodeProducerSnapshot(bytes, NAME, core)).toThrow(/computed crc [0-9a-f]{8}, stored 00000b0c/);
+    expect(() => decodeProducerSnapshot(bytes.subarray(0, 9), NAME, core)).toThrow(/at least 10 bytes/);
+  });
+
+  it("of a producer without batches says -1 for sequence and offset, as Kafka does, and 0 for the delta", () => {
+    const view = new DataView(encodeProducerSnapshot([new ProducerEntry(8n)], 1, core).buffer);
+    expect([view.getBigInt64(10), view.getInt16(18), view.getInt32(20), view.getBigInt64(24), view.getInt32(32)]).toEqual([
+      8n,
+      -1,
+      -1,
+      -1n,
+      0,
+    ]);
+  });
+
+  it("keeps a last batch at offset 0, one of sequence 0, one that goes round, and one that has no sequences", () => {
+    for (const [first, last, base, end] of [
+      [0, 0, 0, 0],
+      [-1, -1, 5, 9],
+      [2 ** 31 - 2, 1, 0, 3],
+      [0, 3, 4, 7],
+    ] as const) {
+      const made = new ProducerEntry(8n);
+      made.addBatch(3, first, last, base, end, 77);
+      const [read] = decodeProducerSnapshot(encodeProducerSnapshot([made], 1, core), NAME, core);
+      expect(read?.lastBatch).toEqual({ firstSequence: first, lastSequence: last, baseOffset: base, lastOffset: end, timestamp: 77 });
+    }
+  });
 });
 
 describe("sequences", () => {

@@ -106,6 +106,37 @@ describe("retention", () => {
     });
   });
 
+  // Their edges were never stood on: an epoch of 1970 was as good as none, and a day ahead as good as more.
+  it("takes the time 0 and one of just a day ahead for times, and goes by the clock to the millisecond", () => {
+    const config = { ...FOREVER, retentionMs: 1000 };
+    const at = (maxTimestamp: number, nowMs: number, retentionMs = 1000): number => {
+      const [first, active] = log(0, 0) as [RetentionSegment, RetentionSegment];
+      return segmentsToDelete(
+        [
+          { ...first, maxTimestamp },
+          { ...active, maxTimestamp: -1 },
+        ],
+        { ...config, retentionMs },
+        ALL_BELOW,
+        nowMs,
+      ).count;
+    };
+    expect([at(0, 1000), at(0, 1001), at(-1, 1001)]).toEqual([0, 1, 0]);
+    // Of something ahead of the clock the age is negative; so may the retention be, in a topic that Kafka made.
+    expect([at(NOW + DAY, NOW, -DAY - 1), at(NOW + DAY + 1, NOW, -DAY - 2)]).toEqual([1, 0]);
+  });
+
+  it("lets an empty active segment be, whatever is asked for", () => {
+    const [old, active] = log(DAY, DAY) as [RetentionSegment, RetentionSegment];
+    const empty = { ...active, byteLength: 0, nextOffset: active.baseOffset };
+    for (const config of [
+      { ...FOREVER, retentionMs: 0 },
+      { ...FOREVER, retentionBytes: 0 },
+    ]) {
+      expect(segmentsToDelete([old, empty], config, ALL_BELOW, NOW)).toMatchObject({ count: 1, rollActive: false });
+    }
+  });
+
   it("never goes below retentionBytes, the active segment counted", () => {
     const given = log(0, 0, 0, 0);
     for (const [retentionBytes, count] of [

@@ -40,6 +40,8 @@ const seals: fc.Arbitrary<Seal> = fc
     txnIndexByteLength: Math.max(0, seal.txnIndexChecksums.length * SEAL_BLOCK_BYTE_LENGTH - short),
   }));
 
+const NO_FILES = { logByteLength: 0, logChecksums: [], txnIndexByteLength: 0, txnIndexChecksums: [] };
+
 describe("a seal", () => {
   it("comes back as it went", () => {
     fc.assert(fc.property(seals, (seal) => void expect(decodeSeal(encodeSeal(seal, core), NAME, core)).toEqual(seal)));
@@ -80,7 +82,7 @@ describe("a seal", () => {
             refusal = error;
           }
           expect(refusal).toBeInstanceOf(CorruptionError);
-          expect(refusal).toMatchObject({ code: "BOOK_CORRUPT", file: NAME });
+          expect(refusal).toMatchObject({ code: "BOOK_CORRUPT", file: NAME, byteRange: [0, other.byteLength] });
         }
       }),
       { numRuns: 5 },
@@ -90,7 +92,39 @@ describe("a seal", () => {
   it("is not made of sums that do not cover the file", () => {
     const seal = decodeSeal(encodeSeal(fc.sample(seals, { numRuns: 1, seed: 1 })[0]!, core), NAME, core);
     expect(() => encodeSeal({ ...seal, logByteLength: 65_536 * 3, logChecksums: [1, 2] }, core)).toThrow(/64 KiB/);
+    expect(() => encodeSeal({ ...seal, txnIndexByteLength: 65_536 * 3, txnIndexChecksums: [1, 2] }, core)).toThrow(/64 KiB/);
     expect(() => encodeSeal({ ...seal, topicId: "" }, core)).toThrow(/topic id/);
+  });
+
+  // These three held in no test: what a seal of a true checksum says of lengths was believed whatever it said.
+  it("covers a file of 2^31 bytes with as many of transactions, and no more", () => {
+    const seal = fc.sample(seals, { numRuns: 1, seed: 1 })[0]!;
+    const sums = new Array<number>(2 ** 15).fill(0xfedcba98);
+    const largest = { ...seal, logByteLength: 2 ** 31, logChecksums: sums, txnIndexByteLength: 2 ** 31, txnIndexChecksums: sums };
+    expect(decodeSeal(encodeSeal(largest, core), NAME, core)).toEqual(largest);
+    const larger = { ...largest, logByteLength: 2 ** 31 + 1, logChecksums: [...sums, 1] };
+    expect(() => encodeSeal(larger, core)).toThrow(/64 KiB/);
+  });
+
+  it("is refused when its lengths call for other sums than it has, its checksum being right", () => {
+    const bytes = encodeSeal({ ...fc.sample(seals, { numRuns: 1, seed: 1 })[0]!, ...NO_FILES }, core);
+    const sealOf = (more: number): Uint8Array => {
+      const other = new Uint8Array([...bytes, ...new Uint8Array(more)]);
+      new DataView(other.buffer).setUint32(8, core.crc32c(other.subarray(12)));
+      return other;
+    };
+    expect(decodeSeal(sealOf(0), NAME, core)).toMatchObject(NO_FILES);
+    for (const more of [1, 4, 8]) {
+      expect(() => decodeSeal(sealOf(more), NAME, core)).toThrow(
+        new RegExp(`call for ${bytes.length} bytes, found ${bytes.length + more}`),
+      );
+    }
+  });
+
+  it("names both checksums in eight digits when they differ", () => {
+    const bytes = encodeSeal({ ...fc.sample(seals, { numRuns: 1, seed: 1 })[0]!, ...NO_FILES }, core);
+    new DataView(bytes.buffer).setUint32(8, 0x0000_0a1b);
+    expect(() => decodeSeal(bytes, NAME, core)).toThrow(/computed crc [0-9a-f]{8}, stored 00000a1b/);
   });
 });
 
