@@ -410,4 +410,24 @@ describe("a loss of power that takes all that was not flushed", () => {
     expect((await readAll(next)).length).toBe(3);
   });
 
+
+  it("keeps the catalogue that an opening after a kill has built on", async () => {
+    const disk = crashStorage();
+    const life = await openEngine(disk);
+    let killed: CrashStorage | null = null;
+    let isReplaced = false;
+    // The catalogue has its name, and the process dies before that is durable.
+    disk.watch((call, name) => {
+      if (isReplaced && call === "syncDirectory" && killed === null) killed = dead(disk);
+      if (call === "replace" && name.includes("odradek.json")) isReplaced = true;
+    });
+    await life.engine.createTopic({ topic: "orders", partitions: 1, config: {} }).catch(() => {});
+    disk.watch(null);
+    const found = killed as CrashStorage | null;
+    if (found === null) throw new Error("expected the catalogue to be replaced");
+    const next = await openEngine(found);
+    await produce(next, "orders", 0, ["acknowledged"]);
+    const last = await openEngine(bare(found));
+    expect((await readPartition(last, "orders", 0)).records.map(({ value }) => value)).toEqual(["acknowledged"]);
+  });
 });

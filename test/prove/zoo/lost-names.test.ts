@@ -144,6 +144,31 @@ describe("a loss of power that takes some names and leaves others", () => {
     }
   });
 
+  it("leaves of a creation that was killed, and is cleared away for another, nothing that passes for a topic", async () => {
+    const disk = crashStorage();
+    const first = await openEngine(disk);
+    await first.engine.close();
+    const { engine } = await openEngine(disk);
+    const killed: CrashStorage[] = [];
+    disk.watch((call, name) => {
+      if (call === "replace" && name.includes("odradek.json")) killed.push(disk.crash(new SeededRandom(0), { kind: "process" }));
+    });
+    await engine.createTopic({ topic: "orders", partitions: 1, config: {} }).catch(() => {});
+    const found = killed[0] as CrashStorage;
+    const left = await disksDuring(found, async (watching) => {
+      const life = await openEngine(watching);
+      await life.engine.createTopic({ topic: "orders", partitions: 1, config: {} });
+    });
+    for (const { disk: image, where } of left) {
+      const next = await openEngine(image);
+      const topics = await next.engine.metadata(["orders"]);
+      if (topics.length === 0) await next.engine.createTopic({ topic: "orders", partitions: 1, config: {} });
+      await produce(next, "orders", 0, ["first"]);
+      expect((await readPartition(next, "orders", 0)).records.length, where).toBe(1);
+      await next.engine.close();
+    }
+  });
+
   it("leaves what an opening finds of a pass that was killed, and tidies up", async () => {
     const options: RigOptions = { config: { cleanupPolicy: "compact", segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 } };
     const isOfNames = (call: string): boolean => /^(replace|remove|syncDirectory)/.test(call);

@@ -22,7 +22,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   },
   {
     name: "cleaned-time-index-not-flushed",
-    tale: "The same for its time index.",
+    tale: "The same for its time index, by which retention would go.",
     file: "src/log/cleaned-segment.ts",
     find: "      this.#timeIndex.sync(),\n",
     replace: "",
@@ -75,15 +75,6 @@ export const rewritingFlushes: readonly ZooEntry[] = [
     budgetMs: 30_000,
   },
   {
-    name: "final-names-not-flushed",
-    tale: "A swap that answers that it is done while its last names are not durable.",
-    file: "src/log/segment-swap.ts",
-    find: "      segment.isInSwap = false;\n      await this.#syncDirectory();\n",
-    replace: "      segment.isInSwap = false;\n",
-    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being compacted" },
-    budgetMs: 30_000,
-  },
-  {
     name: "tidied-removals-not-flushed",
     tale: "An opening that ends an interrupted swap removes files and goes on before that is durable (KAFKA-2118, a crash during the recovery of a swap).",
     file: "src/log/partition-files.ts",
@@ -103,7 +94,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   },
   {
     name: "tidied-names-not-flushed",
-    tale: "The same for the names that it gives.",
+    tale: "The same for the final names that it gives to a swap.",
     file: "src/log/partition-files.ts",
     find: "  if (swaps.length > 0) await storage.syncDirectory(directory);\n  await removeAll(deleted);\n",
     replace: "  await removeAll(deleted);\n",
@@ -129,15 +120,6 @@ export const rewritingFlushes: readonly ZooEntry[] = [
     budgetMs: 15_000,
   },
   {
-    name: "repaired-name-not-flushed",
-    tale: "The mended log's name is not durable when the repair goes on to the books that speak of it.",
-    file: "src/log/segment-rewrite.ts",
-    find: "  await storage.replace(temporary, name);\n  await storage.syncDirectory(directory);\n",
-    replace: "  await storage.replace(temporary, name);\n",
-    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being mended" },
-    budgetMs: 30_000,
-  },
-  {
     name: "repair-copy-not-flushed",
     tale: "The copy of the damaged bytes has a durable name and no durable bytes.",
     file: "src/log/segment-rewrite.ts",
@@ -152,8 +134,8 @@ export const rewritingFlushes: readonly ZooEntry[] = [
     file: "src/log/repair.ts",
     find: "      await storage.remove(file);\n      await storage.syncDirectory(at.directory);\n",
     replace: "      await storage.remove(file);\n",
-    caughtBy: { test: "test/log/repair.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "a repair removed" },
+    budgetMs: 15_000,
   },
   {
     name: "repaired-offset-index-not-flushed",
@@ -166,7 +148,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   },
   {
     name: "repaired-time-index-not-flushed",
-    tale: "The same for the time index.",
+    tale: "The same for the time index: lost, it is made again from the whole segment.",
     file: "src/log/repair.ts",
     find: "        await files.timeIndex?.sync();\n",
     replace: "",

@@ -1,0 +1,119 @@
+/**
+ * Flushes without an entry: no promise was found that breaks without them, by crash at every call or by thought. Each says why; where that
+ * stops being so an entry takes its place, and where it is so for good the flush may go.
+ */
+
+export interface UnneededFlush {
+  readonly file: string;
+  /** Stands once in the file, with the call in it. */
+  readonly find: string;
+  readonly why: string;
+}
+
+export const unneeded: readonly UnneededFlush[] = [
+  {
+    file: "src/log/log-writer.ts",
+    find: "    if (this.#failure === null) await this.flush().catch(() => {});\n",
+    why: "A rolled segment is flushed before its seal, for which a drain waits as well, and a close in order flushes the active one itself; those who wait for a flush have asked for it.",
+  },
+  {
+    file: "src/log/log-writer.ts",
+    find: "      else await this.flush();\n",
+    why: "What waits in the queue waits for room, and has asked for the flush that makes it.",
+  },
+  {
+    file: "src/log/open-log.ts",
+    find: "  await active.files?.log.sync();\n",
+    why: "The first segment is empty, and its first batch is flushed before it is acknowledged; a preallocated length that is lost is no loss.",
+  },
+  {
+    file: "src/log/open-log.ts",
+    find: "{ segment: active, position: 0, offset: 0 }, 0));\n  await storage.syncDirectory(directory);\n",
+    why: "The state, written just before, has made its own name durable, and with it every name in the directory.",
+  },
+  {
+    file: "src/log/open-log.ts",
+    find: "    await context.storage.syncDirectory(spec.directory);\n    return fresh;\n",
+    why: "The new segment is empty, and its name is made durable before its first batch is acknowledged; without it the next opening makes it again.",
+  },
+  {
+    file: "src/log/partition-state.ts",
+    find: ", storage.syncDirectory(directory)]",
+    why: "Recovery makes the directory durable before anything of it is served; a damaged log serves what was durable before, under names that were.",
+  },
+  {
+    file: "src/log/recovery.ts",
+    find: "    await storage.syncDirectory(spec.directory);\n    if (active === segment)",
+    why: "A removed segment that comes back behind the cut is cut again, for it does not follow; before anything is appended the end of recovery flushes the directory.",
+  },
+  {
+    file: "src/log/recovery.ts",
+    find: "  await context.storage.syncDirectory(spec.directory);\n  for (const segment of segments.slice(start)) segment.directoryUnflushed",
+    why: "When the producers are settled, which always follows, the directory is flushed once more before the log is served.",
+  },
+  {
+    file: "src/log/clean-end.ts",
+    find: "  if (active.directoryUnflushed) await context.storage.syncDirectory(spec.directory);\n",
+    why: "A segment whose name is not durable at a close is empty: a batch in it was flushed together with its name. The next opening makes it again.",
+  },
+  {
+    file: "src/log/aborted-transactions.ts",
+    find: "    if (isNew) await this.#context.storage.syncDirectory(this.#directory);\n",
+    why: "A snapshot of the producers is put in place behind it, wherever there are transactions, and that flushes the directory before the recovery point moves.",
+  },
+  {
+    file: "src/log/cleaned-segment.ts",
+    find: "    this.#flush = this.#log.sync();\n",
+    why: "It spreads the flush of much over the pass, so that the one at the end, on which the promise stands, is short.",
+  },
+  {
+    file: "src/log/segment-removal.ts",
+    find: "  await context.storage.syncDirectory(spec.directory);\n",
+    why: "The new log start is durable before the first file goes: what comes back lies below it, and is removed again.",
+  },
+  {
+    file: "src/log/segment-swap.ts",
+    find: "      segment.isInSwap = false;\n      await this.#syncDirectory();\n",
+    why: "A swap whose final names are lost is one that was cut short before its end, which the next opening brings to it.",
+  },
+  {
+    file: "src/log/segment-rewrite.ts",
+    find: "  await storage.replace(temporary, name);\n  await storage.syncDirectory(directory);\n",
+    why: "The indexes are made anew behind it, and that flushes the directory; until then the damaged log may come back, and is mended again.",
+  },
+  {
+    file: "src/engine/group-service.ts",
+    find: "    await this.#topic.flush();\n",
+    why: "A close closes the logs of internal topics behind it, and that flushes them.",
+  },
+  {
+    file: "src/engine/backup.ts",
+    find: "  await target.syncDirectory(\"\");\n  const at",
+    why: "The checkpoints that a backup writes behind the logs flush the same directory, and the catalogue comes last.",
+  },
+  {
+    file: "src/storage/fenced-file.ts",
+    find: "    const syncing = this.#sync();\n",
+    why: "A call of the method that asks for the flush, which has an entry.",
+  },
+  {
+    file: "src/engine/topic-admin.ts",
+    find: "      await context.storage.syncDirectory(\"\");\n",
+    why: "The creation of each partition's log has flushed the same directory, and has an entry.",
+  },
+  {
+    file: "src/engine/internal-topic.ts",
+    find: "    await this.#house.context.storage.syncDirectory(\"\");\n",
+    why: "The creation of the partition's log has flushed the same directory just before.",
+  },
+  {
+    file: "src/engine/topic-admin.ts",
+    find: "  await Promise.allSettled(topic.openLogs().map((log) => log.flush()));\n",
+    why: "The state says under which durability the log was written, and its writer flushes before it notes another: until then a torn end is judged by the old one.",
+  },
+  {
+    file: "src/engine/transaction-markers.ts",
+    find: "        await log.flush();\n        return null;\n",
+    why: "A marker that stands there was flushed by the end that wrote it; where that flush failed the log was opened anew since, which flushes what it keeps.",
+  },
+];
