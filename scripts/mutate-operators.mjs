@@ -28,6 +28,8 @@ const F64_CONST = 0x44;
 const I32_EQZ = 0x45;
 const I64_EQZ = 0x50;
 const I64_NE = 0x52;
+const I64_ROTL = 0x89;
+const I64_ROTR = 0x8a;
 const simd = (number) => SIMD_PREFIX * 256 + number;
 const V128_STORE = simd(11);
 
@@ -138,7 +140,7 @@ export function mutantsOf(module, fn, panics) {
   if (panics.has(fn.index)) return [];
   const dying = dyingInstructions(fn, panics);
   return fn.instructions.flatMap((instruction, index) => {
-    if (dying.has(index)) return [];
+    if (dying.has(index) || isNoChange(fn.instructions, index)) return [];
     return changesOf(module, fn, instruction).map(({ what, bytes }) => ({
       fn: fn.index,
       instruction: index,
@@ -146,6 +148,14 @@ export function mutantsOf(module, fn, panics) {
       body: () => Uint8Array.from([...fn.body.subarray(0, instruction.at), ...bytes, ...fn.body.subarray(instruction.end)]),
     }));
   });
+}
+
+/** Halves exchanged are the same in either direction: a rotation of 64 bits by 32. */
+function isNoChange(instructions, index) {
+  const before = instructions[index - 1];
+  return (
+    (instructions[index].op === I64_ROTL || instructions[index].op === I64_ROTR) && before?.op === I64_CONST && before.immediate === 32n
+  );
 }
 
 /** Functions that go straight to a trap. */

@@ -11,6 +11,8 @@ import "../../core/batch-writer.test.ts";
 import "../../core/compactor.test.ts";
 import "../../core/codecs.test.ts";
 import "../../core/load-core.test.ts";
+import "../../core/negative-lengths.test.ts";
+import "../../core/memory-ranges.test.ts";
 import { tests } from "./collected.mjs";
 import { setBinary } from "./mutant-builds.ts";
 import { setChance } from "./seeded-check.mjs";
