@@ -146,6 +146,8 @@ export class LogWriter {
       else await this.flush();
     }
     if (this.#failure === null) await this.flush().catch(() => {});
+    // A roll that was under way when the log failed makes files, and puts them away again: not behind the back of who closes.
+    while (this.#busy !== null) await this.#busy;
     await this.#flusher.idle();
     await this.settling.done();
   }

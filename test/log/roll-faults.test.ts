@@ -2,9 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { crashStorage } from "../../src/testing/crash-storage.ts";
 import { type FaultyStorage, faultyStorage } from "../../src/testing/faulty-storage.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { compactAll, KEYED, put, rollOver } from "./compaction-rig.ts";
-import { created, opened, type RigOptions, readAll, send } from "./log-rig.ts";
+import { created, NOW_MS, opened, type RigOptions, readAll, send } from "./log-rig.ts";
 
 const SMALL: RigOptions = { config: { segmentBytes: 400, indexIntervalBytes: 100, maxMessageBytes: 350 } };
 
@@ -50,6 +51,31 @@ describe("a roll that failed halfway", () => {
     for (let count = 0; count < 3; count += 1) await send(log, "b".repeat(200)).catch(() => {});
     expect(storage.openFileCount).toBe(before);
     expect(await handlesAfter(storage, () => log.close(true))).toBe(0);
+  });
+});
+
+describe("a roll that is under way when the log fails", () => {
+  // close() resolved while the roll went on making files, in a directory whose lock was given back by then.
+  it("has come to its end before the log is closed", async () => {
+    const clock = new ManualClock(NOW_MS);
+    const storage = faultyStorage(crashStorage(), {
+      clock,
+      latencyMs: (call, name) => (call === "open" && /[1-9]\.\w+$/.test(name) ? 1000 : 0),
+    });
+    const { log } = await created(storage, SMALL);
+    await send(log, "a".repeat(200));
+    storage.fail({ call: "sync", name: /\.log$/, errno: "EIO" });
+    const sent = [send(log, "b"), send(log, "c".repeat(250))].map((each) => each.catch((error: { code: string }) => error.code));
+    expect(await sent[0]).toBe("PARTITION_FAILED");
+    let calls = -1;
+    const closing = log.close(false).then(() => {
+      calls = storage.count();
+    });
+    for (let step = 0; step < 10; step += 1) await clock.advance(1000);
+    await closing;
+    expect(storage.count()).toBe(calls);
+    expect(storage.openFileCount).toBe(0);
+    expect(await sent[1]).toBe("PARTITION_FAILED");
   });
 });
 

@@ -7,16 +7,21 @@ export interface Circumstances {
   readonly core?: boolean;
   /** Producers write: what was lost to a fault may leave a gap in their sequences. */
   readonly producers?: boolean;
+  /** Topics are made and deleted: what was refused may have been done. */
+  readonly topics?: boolean;
 }
 
+const TOPICS: ReadonlySet<string> = new Set(["TOPIC_ALREADY_EXISTS", "UNKNOWN_TOPIC_OR_PARTITION"]);
+
 /** What is wrong with it; null: nothing. */
-export function wrongWith(error: unknown, { core, producers }: Circumstances): string | null {
+export function wrongWith(error: unknown, { core, producers, topics }: Circumstances): string | null {
   if (!(error instanceof OdradekError)) return `expected an OdradekError, found ${shown(error)}`;
   if (error.code === "UNKNOWN_SERVER_ERROR") return `expected an error that says what it is, found ${shown(error)}`;
   if (error instanceof StorageError) return null;
   if (error instanceof CoreFaultError && core === true) return null;
   if (error instanceof ProducerStateError && producers === true) return null;
   if (error instanceof UsageError && error.code === "LOG_CLOSED") return null;
+  if (error instanceof UsageError && topics === true && TOPICS.has(error.code)) return null;
   return `expected a StorageError, found ${shown(error)}`;
 }
 
