@@ -45,6 +45,8 @@ interface BadBatch {
 }
 
 const REWRITE_BYTE_LENGTH = 1024 * 1024;
+/** What file systems give a file at a time: where the size was there first, all of it reads as what stood there before. */
+const BLOCK_BYTE_LENGTH = 4096;
 
 export async function recover(input: RecoveryInput): Promise<Recovered> {
   const { spec, segments, facts, epochs, readOnly } = input;
@@ -296,6 +298,8 @@ async function judge(
     const files = await later.acquire();
     try {
       const byteLength = files.log.byteLength();
+      // A block whose bytes did not come to the disk goes on behind the last byte that was written.
+      if (config.preallocate) beyond += BLOCK_BYTE_LENGTH;
       if (await hasBytesBeyond(files.log, Math.max(0, beyond))) {
         const message = `${what}; ${later.logName} goes on more than ${windowByteLength} bytes behind it, which no torn write explains`;
         return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], message);

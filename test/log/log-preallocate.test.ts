@@ -125,4 +125,29 @@ describe("a preallocated partition", () => {
     await send(log, "x".repeat(900));
     await log.close(true);
   });
+
+  /**
+   * A loss of power left the size of a preallocated file and not a block of it: all of that block read as what had stood there before,
+   * behind the last byte ever written as well, so that what was torn seemed to reach farther than anything unflushed may, and was
+   * taken for damage.
+   */
+  it("takes for torn what reads as garbage up to the end of a block, and for damage what goes on behind it", async () => {
+    const options: RigOptions = { ...OPTIONS, config: { ...OPTIONS.config, segmentBytes: 20_000 } };
+    for (const [garbageEnd, isTorn] of [
+      [4096, true],
+      [12_288, false],
+    ] as const) {
+      const storage = memory();
+      const { context, spec } = rig(storage, options);
+      const log = await PartitionLog.create(context, spec);
+      await send(log, "kept");
+      const end = log.byteLength;
+      const file = await storage.open("orders-0/00000000000000000000.log", { create: "no" });
+      file.writeAt(new Uint8Array(garbageEnd - end).fill(0xa5), end);
+      await file.close();
+      const again = await opened(storage, options);
+      expect(again.log.failure === null).toBe(isTorn);
+      if (isTorn) expect((await readAll(again.log)).map((record) => record.value)).toEqual(["kept"]);
+    }
+  });
 });

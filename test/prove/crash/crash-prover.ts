@@ -17,7 +17,10 @@ export const crashProver: Prover = {
         // The n-th trial has the turns from n·turns up to (n+1)·turns: as many as that in the mean, none of them twice.
         for (let turn = Math.ceil(seed * turns); turn < (seed + 1) * turns && !account.isFull; turn += 1) {
           const before = account.stateCount;
-          await run(account, new SeededRandom(`${seed}/${name}/${turn}`), turn);
+          // Before any crash nothing is refused.
+          await run(account, new SeededRandom(`${seed}/${name}/${turn}`), turn).catch((error: unknown) =>
+            account.fail(name, "without a crash", error),
+          );
           say(`${name}, turn ${turn}: ${account.stateCount - before} crash states`);
         }
       }

@@ -154,6 +154,8 @@ export async function plainLife(
   };
   const disk = crashStorage({ sectorByteLength: random.pick([32, 64, 128]), ...(random.chance(0.5) ? { latency } : {}) });
   const life = new PlainLife(disk, settings);
+  // Records of no other trial, so that its disks are others too.
+  life.facts.sentCount = random.integer(0, 1_000_000_000);
   await life.begin();
   const crashes: Crashed<PlainFacts>[] = [];
   const steps: PlainStep[] = [];
