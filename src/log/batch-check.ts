@@ -14,8 +14,14 @@ export interface BatchCheck {
   readonly detail: string;
 }
 
-/** `bytes`: whole batches by their lengths. `expectedOffset`: what the first must begin with; null: unknown. */
-export function checkBatches(rules: BatchCheckRules, bytes: Uint8Array, expectedOffset: number | null, contiguous: boolean): BatchCheck {
+/** `bytes`: whole batches by their lengths. `expectedOffset`: what the first must begin with; null: unknown. `endOffset`: none reaches it. */
+export function checkBatches(
+  rules: BatchCheckRules,
+  bytes: Uint8Array,
+  expectedOffset: number | null,
+  contiguous: boolean,
+  endOffset: number,
+): BatchCheck {
   const view = viewOf(bytes);
   const { core } = rules;
   let position = 0;
@@ -30,6 +36,7 @@ export function checkBatches(rules: BatchCheckRules, bytes: Uint8Array, expected
     if (nextOffset !== null && (contiguous ? baseOffset !== nextOffset : baseOffset < nextOffset)) {
       return bad(position, "order", `expected offset ${nextOffset}, found ${baseOffset}`);
     }
+    if (lastOffset >= endOffset) return bad(position, "order", `expected offsets below ${endOffset}, found ${baseOffset} to ${lastOffset}`);
     if (lastOffset < baseOffset || baseOffset < 0 || !Number.isSafeInteger(lastOffset))
       return bad(position, "offset", `offsets ${baseOffset} to ${lastOffset}`);
     // Of its last offset: where records were deleted, epochs begin with the log start, perhaps in the middle of a batch.

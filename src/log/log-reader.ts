@@ -65,8 +65,32 @@ export class LogReader {
     for (let segment: Segment | null = segments.holding(offset); segment !== null; segment = segments.after(segment)) {
       const bytes = await this.#readCold(segment, offset, maxBytes);
       if (bytes !== null) return bytes;
+      this.#assertNoneMissing(segment, offset);
     }
     return NOTHING;
+  }
+
+  /** No batch of the segment reaches the offset. That its end or the segment behind it is gone must not pass for a gap. */
+  #assertNoneMissing(segment: Segment, offset: number): void {
+    const next = this.#log.segments.after(segment);
+    if (next === null || segment.sealedEnd === null) return;
+    const { nextOffset, isWhole } = segment.sealedEnd;
+    const hasLostItsEnd = isWhole && offset < nextOffset;
+    if (!hasLostItsEnd && (offset < nextOffset || offset >= next.baseOffset)) return;
+    const last = hasLostItsEnd ? nextOffset - 1 : next.baseOffset - 1;
+    const what = hasLostItsEnd
+      ? `went up to ${nextOffset - 1} when it was sealed`
+      : `ends at ${nextOffset - 1}, and the next segment begins at`;
+    const rest = hasLostItsEnd ? "" : ` ${next.baseOffset}`;
+    throw new CorruptionError(
+      `${segment.logName}: expected offsets up to ${last}, found none from ${offset} on: it ${what}${rest}; the next readable offset is ${next.baseOffset}`,
+      {
+        file: segment.logName,
+        byteRange: [segment.byteLength, segment.byteLength],
+        offsetRange: [offset, last],
+        nextReadableOffset: next.baseOffset,
+      },
+    );
   }
 
   /** Up to where this segment may be read now. */
@@ -194,6 +218,7 @@ export class LogReader {
     if ("problem" in seal) return report(seal.problem);
     const isOurs = seal.baseOffset === segment.baseOffset && seal.partition === spec.partition && seal.topicId === spec.topicId;
     if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
+    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: contiguous && !seal.hasGaps };
     if (files.log.byteLength() !== seal.logByteLength)
       return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
     segment.contiguous = contiguous && !seal.hasGaps;

@@ -93,6 +93,7 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       await lookAt(context, spec, segment, next ?? null, facts !== null);
       segments.push(segment);
     }
+    if (segments.length === 0 && facts !== null && facts.durableEndOffset > logStartOffset) throw lost(spec, logStartOffset, facts);
     if (segments.length === 0)
       segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
     else await (segments.at(-1) as Segment).acquire();
@@ -185,6 +186,13 @@ function foreign(spec: PartitionSpec, problem: string | null): CorruptionError {
     nextReadableOffset: null,
     code: "BOOK_CORRUPT",
   });
+}
+
+/** No segment is there, and records were: an empty log in their place would pass for one that never had any. */
+function lost(spec: PartitionSpec, logStartOffset: number, { durableEndOffset }: PartitionStateFacts): CorruptionError {
+  const message = `${spec.directory}: expected segments with offsets ${logStartOffset} to ${durableEndOffset - 1}, found none; restore them from a backup`;
+  const offsetRange = [logStartOffset, durableEndOffset - 1] as const;
+  return new CorruptionError(message, { file: spec.directory, byteRange: [0, 0], offsetRange, nextReadableOffset: null });
 }
 
 /** Its length; and of one that is not the last, where it ends. What was rewritten may have gaps. */

@@ -1,8 +1,9 @@
 /** What is done with a partition that was not left in order (C9): finds where the log ends, tells a torn tail from damage, makes the rest durable. */
 import type { StorageFile } from "../api/storage-driver.ts";
-import { CorruptionError, type OdradekError } from "../base/errors.ts";
+import type { OdradekError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
 import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
+import { type DurableEnd, durableEnd, uncertainEnd } from "./durable-end.ts";
 import { segmentFileName } from "./file-names.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import { indexesAreAsLeft } from "./left-indexes.ts";
@@ -72,6 +73,7 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
     }
   }
   if (bad !== null && problem === null) problem = await judge(input, bad, durable);
+  if (bad === null && problem === null && facts !== null) problem = endsTooEarly(segments.at(-1) as Segment, walk.acceptedOffset, durable);
   if (bad !== null && problem === null) await cut(input, bad);
   const active = segments.at(-1) as Segment;
   const endProblem = problem;
@@ -113,41 +115,6 @@ async function endsInUnwrittenSpace(segments: readonly Segment[], index: number,
   const log = (segments[index] as Segment).files?.log;
   if (log === undefined || segments[index + 1]?.baseOffset !== end.nextOffset) return false;
   return !(await hasBytesBeyond(log, end.position));
-}
-
-/** D: below it everything was durable, so that whatever is wrong there is damage. */
-interface DurableEnd {
-  readonly offset: number;
-  /** -1: only the offset is known (Kafka's checkpoint). */
-  readonly segmentBase: number;
-  readonly position: number;
-  /** The segment that holds it is not there. */
-  readonly missing: OdradekError | null;
-}
-
-function durableEnd({ facts, segments, spec }: RecoveryInput, recoveryPoint: number): DurableEnd {
-  if (facts === null || facts.durableEndOffset < recoveryPoint)
-    return { offset: recoveryPoint, segmentBase: -1, position: 0, missing: null };
-  const { durableSegmentBase: segmentBase, durableEndPosition: position, durableEndOffset: offset } = facts;
-  const holder = segments.find((segment) => segment.baseOffset === segmentBase);
-  const firstBase = (segments[0] as Segment).baseOffset;
-  // A roll whose directory entry was lost with the power: nothing had been acknowledged in it.
-  const isEmptyRoll = position === 0;
-  // Another writer has retained it away since.
-  const isBehindUs = firstBase >= offset;
-  // Another writer has rolled it, and cleaned it, perhaps into a segment before it: we note the roll before we clean.
-  const mayBeCleaned = (spec.isForeign ?? spec.frozen) || spec.config().cleanupPolicy !== "delete";
-  const isCleaned = mayBeCleaned && segments.some(({ baseOffset }) => baseOffset >= offset);
-  if (holder !== undefined && (holder.byteLength >= position || !isCleaned)) return { offset, segmentBase, position, missing: null };
-  if (isEmptyRoll || isBehindUs || isCleaned)
-    return { offset: isBehindUs ? firstBase : offset, segmentBase: -1, position: 0, missing: null };
-  const file = `${spec.directory}/${String(segmentBase).padStart(20, "0")}.log`;
-  return {
-    offset,
-    segmentBase,
-    position,
-    missing: damage(file, [0, position], [segmentBase, offset - 1], `${file}: expected ${position} durable bytes, found no such file`),
-  };
 }
 
 /** Walks segments from the recovery point on, counts their batches in and rebuilds their indexes. */
@@ -284,9 +251,20 @@ async function judge(
   const what = `batch at ${segment.logName}:${end.position}: ${end.reason}${end.detail === "" ? "" : `: ${end.detail}`}`;
   const bytes = [end.position, segment.files?.log.byteLength() ?? end.position] as const;
   if (end.reason === "older")
-    return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], `${what}; messages of magic 0 and 1 are not read here`, true);
+    return uncertainEnd(
+      segment.logName,
+      bytes,
+      [end.nextOffset, end.nextOffset],
+      `${what}; messages of magic 0 and 1 are not read here`,
+      true,
+    );
   if (end.nextOffset < durable.offset) {
-    return damage(segment.logName, bytes, [end.nextOffset, durable.offset - 1], `${what}; offsets up to ${durable.offset} were durable`);
+    return uncertainEnd(
+      segment.logName,
+      bytes,
+      [end.nextOffset, durable.offset - 1],
+      `${what}; offsets up to ${durable.offset} were durable`,
+    );
   }
   const config = spec.config();
   // The settings may be others by now; states of before do not say how it was written.
@@ -302,7 +280,7 @@ async function judge(
       if (config.preallocate) beyond += BLOCK_BYTE_LENGTH;
       if (await hasBytesBeyond(files.log, Math.max(0, beyond))) {
         const message = `${what}; ${later.logName} goes on more than ${windowByteLength} bytes behind it, which no torn write explains`;
-        return damage(segment.logName, bytes, [end.nextOffset, end.nextOffset], message);
+        return uncertainEnd(segment.logName, bytes, [end.nextOffset, end.nextOffset], message);
       }
       // Zeros behind the last byte of a preallocated segment were never written: they are no distance.
       beyond -= config.preallocate ? await endOfBytes(files.log, later === segment ? end.position : 0) : byteLength;
@@ -313,27 +291,22 @@ async function judge(
   return null;
 }
 
+/** Whole batches, as many bytes as there should be, and other ones: a file in another's place. */
+function endsTooEarly({ logName, byteLength }: Segment, acceptedOffset: number, durable: DurableEnd): OdradekError | null {
+  if (acceptedOffset >= durable.offset) return null;
+  const offsets = [acceptedOffset, durable.offset - 1] as const;
+  return uncertainEnd(
+    logName,
+    [byteLength, byteLength],
+    offsets,
+    `${logName}: expected offsets up to ${offsets[1]}, found them to end at ${acceptedOffset}`,
+  );
+}
+
 function shorter(segment: Segment, end: ScanEnd, durable: DurableEnd): OdradekError {
   const byteLength = segment.files?.log.byteLength() ?? 0;
   const message = `${segment.logName}: expected ${durable.position} durable bytes, found ${byteLength}; offsets ${end.nextOffset} to ${durable.offset - 1} are missing`;
-  return damage(segment.logName, [byteLength, durable.position], [end.nextOffset, durable.offset - 1], message);
-}
-
-function damage(
-  file: string,
-  byteRange: readonly [number, number],
-  offsetRange: readonly [number, number],
-  message: string,
-  older = false,
-): CorruptionError {
-  const code = older ? "UNSUPPORTED_MAGIC" : "CORRUPT_MESSAGE";
-  return new CorruptionError(`${message}; nothing is appended until it is repaired`, {
-    file,
-    byteRange,
-    offsetRange,
-    nextReadableOffset: null,
-    code,
-  });
+  return uncertainEnd(segment.logName, [byteLength, durable.position], [end.nextOffset, durable.offset - 1], message);
 }
 
 /** Ends the log before the bad batch. Later segments go first, the newest before the others: a crash on the way leaves the same question. */

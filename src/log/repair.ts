@@ -79,8 +79,11 @@ function rewriteStep(
     file: segment.file,
     action: said.join("; "),
     run: () => {
-      // Where offsets may be missing a gap says enough, except at the end, where it would be handed out again.
-      const fillHoles = segment.order === "exact" || segment.isActive;
+      // Where offsets may be missing a gap says enough, except at an end: there it would be handed out again, or pass for a lost segment.
+      const fillHoles =
+        segment.order === "exact" ||
+        segment.isActive ||
+        ranges.at(-1)?.nextOffset === survey.segments[survey.segments.indexOf(segment) + 1]?.baseOffset;
       return rewriteSegment(core, storage, survey.at.directory, logName, ranges, { fillHoles, leaderEpochAt });
     },
   };

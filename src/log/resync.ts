@@ -37,8 +37,9 @@ export async function batchBehind(
   const isWithin = byLength + HEADER_BYTE_LENGTH <= end.position;
   if (isWithin) log.readAt(header, byLength);
   const baseOffset = isWithin ? readInt64(view, 0) : -1;
-  const followed = isWithin ? { position: byLength, baseOffset } : null;
-  if (stopped.reason === "older" || (isWithin && baseOffset === nextOffset && nextOffset > stopped.nextOffset)) return followed;
+  const mayFollow = isWithin && baseOffset >= stopped.nextOffset && baseOffset < end.offset;
+  const followed = mayFollow ? { position: byLength, baseOffset } : null;
+  if (stopped.reason === "older" || (mayFollow && baseOffset === nextOffset)) return followed;
   const found = await findNextBatch(core, log, stopped.position + 1, end, { ...rules, nextOffset: stopped.nextOffset });
   if (found < 0) return followed;
   log.readAt(header, found);

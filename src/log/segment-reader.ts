@@ -154,7 +154,7 @@ function check(
   }
   const view = viewOf(bytes);
   const expected = trusted > 0 ? nextOffsetBefore(view, trusted) : expectedOffsetAt(segment, position);
-  const result = checkBatches(checks, bytes.subarray(trusted), expected, segment.contiguous);
+  const result = checkBatches(checks, bytes.subarray(trusted), expected, segment.contiguous, limit.offset);
   if (result.goodByteLength === 0 && trusted === 0) {
     throw new Damage(position, position + batchByteLengthAt(view, 0), `${result.reason}: ${result.detail}`);
   }

@@ -53,6 +53,8 @@ export class Segment {
   indexIsBelieved = true;
   /** Checksums of blocks that must match before a byte is believed; null: there are none; "unread": the seal was not looked at yet. */
   checksums: SealedBlocks | null | "unread" = null;
+  /** Up to where it went by a seal of ours, whatever it is now; null: none is known. `isWhole`: no offset was missing. */
+  sealedEnd: { readonly nextOffset: number; readonly isWhole: boolean } | null = null;
   /** Nothing is left to do about its seal: it has one, was given one, or was found not to deserve one. */
   sealIsSettled = false;
   /** Its files still stand under the names of a swap that nobody may finish: another writer's, or opened to be read. */

@@ -5,6 +5,7 @@ import { RecordCursor } from "../base/record-decoder.ts";
 import type { Compression } from "../compression/compression.ts";
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { BASE_TIMESTAMP_AT, batchByteLengthAt, lastOffsetAt, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
+import { Damage } from "./damage.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
@@ -35,7 +36,13 @@ async function startOfSearch(reader: LogReader, segment: Segment, files: Segment
   const entry = segment.indexIsBelieved ? (files.timeIndex?.lookup(timestamp - 1) ?? null) : null;
   if (entry === null) return segment.baseOffset;
   // No authority: it must agree with the batch it names.
-  return (await reader.maxTimestampAt(segment, files, entry.offset)) === entry.timestamp ? entry.offset : segment.baseOffset;
+  try {
+    return (await reader.maxTimestampAt(segment, files, entry.offset)) === entry.timestamp ? entry.offset : segment.baseOffset;
+  } catch (error) {
+    // Whether that batch, or one before it, is of any concern is for the search to say.
+    if (!(error instanceof Damage)) throw error;
+    return segment.baseOffset;
+  }
 }
 
 async function search(
