@@ -41,7 +41,10 @@ export function flushSites(root: string): FlushSite[] {
 }
 
 /** What of the text a plant takes away or changes: what it leaves at both ends is as it was. */
-export function changedRange(text: string, { find, replace }: { readonly find: string; readonly replace: string }): [from: number, to: number] {
+export function changedRange(
+  text: string,
+  { find, replace }: { readonly find: string; readonly replace: string },
+): [from: number, to: number] {
   const start = text.indexOf(find);
   const shortest = Math.min(find.length, replace.length);
   let before = 0;

@@ -41,20 +41,31 @@ async function disksDuring(disk: CrashStorage, work: (watching: ReturnType<typeo
 
 /** What a first pass has made small, and more: the next pass makes one segment of several. */
 async function fill(log: Parameters<typeof put>[0]): Promise<void> {
+  await put(log, [["deleted", "gone"]]);
   for (let index = 0; index < 12; index += 1) await put(log, [[`k${index % 5}`, `value ${index}`]]);
+  await put(log, [["deleted", null]]);
   await rollOver(log);
   await compactAll(log);
   for (let index = 12; index < 18; index += 1) await put(log, [[`k${index % 5}`, `value ${index}`]]);
   await rollOver(log);
 }
 
+/** What a table of it would hold. */
+function newestOf(records: Awaited<ReturnType<typeof readKeyed>>): Map<string | null, string | null> {
+  const newest = new Map(records.map(({ key, value }) => [key, value]));
+  for (const [key, value] of newest) if (value === null) newest.delete(key);
+  return newest;
+}
+
 describe("a loss of power that takes some names and leaves others", () => {
   it("leaves every newest value of a partition that is being compacted, once", async () => {
-    const options: RigOptions = { config: { cleanupPolicy: "compact", segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 } };
+    const options: RigOptions = {
+      config: { cleanupPolicy: "compact", deleteRetentionMs: 0, segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 },
+    };
     const disk = crashStorage();
     const { log } = await created(disk, options);
     await fill(log);
-    const newest = new Map((await readKeyed(log)).map(({ key, value }) => [key, value]));
+    const newest = newestOf(await readKeyed(log));
     await log.close(false);
     const left = await disksDuring(disk, async (watching) => {
       const { log: compacted } = await opened(watching, options);
@@ -63,10 +74,16 @@ describe("a loss of power that takes some names and leaves others", () => {
     for (const { disk: image, where } of left) {
       const { log: next, events } = await opened(image, options);
       const records = await readKeyed(next);
-      expect(new Map(records.map(({ key, value }) => [key, value])), where).toEqual(newest);
+      expect(newestOf(records), where).toEqual(newest);
       // No segment lost what protects it, and none got what another's was.
-      expect(events.filter(({ type }) => type === "seal.ignored"), where).toEqual([]);
-      expect(records.map(({ offset }) => offset), where).toEqual([...new Set(records.map(({ offset }) => offset))].sort((a, b) => a - b));
+      expect(
+        events.filter(({ type }) => type === "seal.ignored"),
+        where,
+      ).toEqual([]);
+      expect(
+        records.map(({ offset }) => offset),
+        where,
+      ).toEqual([...new Set(records.map(({ offset }) => offset))].sort((a, b) => a - b));
       await next.close(false);
     }
     expect(left.length).toBeGreaterThan(100);
@@ -88,8 +105,13 @@ describe("a loss of power that takes some names and leaves others", () => {
     const damaged = Buffer.from([0xab, 0xcd, 0xef]);
     for (const { disk: image, where } of left) {
       const names = (await image.list("orders-0")).map((entry) => entry.name).filter((each) => /\.log$|\.damaged-/.test(each));
-      const contents = await Promise.all(names.map(async (each) => Buffer.from((await readWholeFile(image, `orders-0/${each}`, 10_000)) ?? [])));
-      expect(contents.some((bytes) => bytes.includes(damaged)), where).toBe(true);
+      const contents = await Promise.all(
+        names.map(async (each) => Buffer.from((await readWholeFile(image, `orders-0/${each}`, 10_000)) ?? [])),
+      );
+      expect(
+        contents.some((bytes) => bytes.includes(damaged)),
+        where,
+      ).toBe(true);
       // Mended again, and read: the damaged batch alone is gone.
       await mendDirectory(await contextOn(image, false), () => {});
       const { log: next } = await opened(image, options);
@@ -114,7 +136,10 @@ describe("a loss of power that takes some names and leaves others", () => {
       if (isThere) {
         for (const partition of [0, 1]) expect((await readPartition(next, "orders", partition)).records.length, where).toBe(5);
       } else {
-        expect((await image.list("")).map(({ name }) => name).filter((each) => each.startsWith("orders")), where).toEqual([]);
+        expect(
+          (await image.list("")).map(({ name }) => name).filter((each) => each.startsWith("orders")),
+          where,
+        ).toEqual([]);
         await next.engine.createTopic({ topic: "orders", partitions: 2, config: {} });
         for (const partition of [0, 1]) expect((await readPartition(next, "orders", partition)).records, where).toEqual([]);
       }
@@ -170,7 +195,9 @@ describe("a loss of power that takes some names and leaves others", () => {
   });
 
   it("leaves what an opening finds of a pass that was killed, and tidies up", async () => {
-    const options: RigOptions = { config: { cleanupPolicy: "compact", segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 } };
+    const options: RigOptions = {
+      config: { cleanupPolicy: "compact", deleteRetentionMs: 0, segmentBytes: 400, indexIntervalBytes: 50, maxMessageBytes: 4000 },
+    };
     const isOfNames = (call: string): boolean => /^(replace|remove|syncDirectory)/.test(call);
     let killedCount = 0;
     // The process dies at one change of names after another, so that the cache alone has the last ones; then the power goes.
@@ -178,7 +205,7 @@ describe("a loss of power that takes some names and leaves others", () => {
       const disk = crashStorage();
       const { log } = await created(disk, options);
       await fill(log);
-      const newest = new Map((await readKeyed(log)).map(({ key, value }) => [key, value]));
+      const newest = newestOf(await readKeyed(log));
       const killed: CrashStorage[] = [];
       let calls = 0;
       disk.watch((call) => {
@@ -200,7 +227,11 @@ describe("a loss of power that takes some names and leaves others", () => {
       for (const { disk: image, where } of left) {
         const { log: next } = await opened(image, options);
         const records = await readKeyed(next);
-        expect(new Map(records.map(({ key, value }) => [key, value])), where).toEqual(newest);
+        expect(newestOf(records), where).toEqual(newest);
+        expect(
+          records.map(({ offset }) => offset),
+          where,
+        ).toEqual([...new Set(records.map(({ offset }) => offset))].sort((a, b) => a - b));
         await next.close(false);
       }
     }

@@ -88,7 +88,7 @@ export const unneeded: readonly UnneededFlush[] = [
   },
   {
     file: "src/engine/backup.ts",
-    find: "  await target.syncDirectory(\"\");\n  const at",
+    find: '  await target.syncDirectory("");\n  const at',
     why: "The checkpoints that a backup writes behind the logs flush the same directory, and the catalogue comes last.",
   },
   {
@@ -98,12 +98,12 @@ export const unneeded: readonly UnneededFlush[] = [
   },
   {
     file: "src/engine/topic-admin.ts",
-    find: "      await context.storage.syncDirectory(\"\");\n",
+    find: '      await context.storage.syncDirectory("");\n',
     why: "The creation of each partition's log has flushed the same directory, and has an entry.",
   },
   {
     file: "src/engine/internal-topic.ts",
-    find: "    await this.#house.context.storage.syncDirectory(\"\");\n",
+    find: '    await this.#house.context.storage.syncDirectory("");\n',
     why: "The creation of the partition's log has flushed the same directory just before.",
   },
   {

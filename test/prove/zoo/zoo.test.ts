@@ -84,7 +84,12 @@ describe("what is planted", () => {
   it("must be there to be planted, and must compile", async () => {
     const stale = await meeting({ ...harmless, find: "text that stands nowhere" });
     expect(stale.failures[0]?.what).toContain("stale entry harmless: expected its text once");
-    const broken = await meeting({ ...harmless, file: "src/log/retention.ts", find: "export function segmentsToDelete(", replace: "export function (" });
+    const broken = await meeting({
+      ...harmless,
+      file: "src/log/retention.ts",
+      find: "export function segmentsToDelete(",
+      replace: "export function (",
+    });
     expect(broken.counts.zooCaught).toBe(0);
     expect(broken.failures[0]?.what).toContain("no test was run");
   });

@@ -87,7 +87,7 @@ export const logFlushes: readonly ZooEntry[] = [
     name: "partition-directory-name-not-flushed",
     tale: "The other half of KAFKA-3968 (fixed in 2021 after a revert): the new partition's own name in the log directory.",
     file: "src/log/open-log.ts",
-    find: "  await storage.syncDirectory(\"\");\n  active.directoryUnflushed = false;\n",
+    find: '  await storage.syncDirectory("");\n  active.directoryUnflushed = false;\n',
     replace: "  active.directoryUnflushed = false;\n",
     caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
     budgetMs: 20_000,
