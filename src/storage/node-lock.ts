@@ -29,10 +29,12 @@ export async function lockDirectory(directory: string, holder: LockHolder, optio
   const releaseInProcess = claimInProcess(directory, directory);
   try {
     const lock = await attemptForAWhile(directory, holder, options, platform);
-    const broker = brokerHolding(directory, platform);
-    if (broker !== null) {
+    try {
+      const broker = brokerHolding(directory, platform);
+      if (broker !== null) throw inUse(directory, broker);
+    } catch (error) {
       await lock.release();
-      throw inUse(directory, broker);
+      throw error;
     }
     let released: Promise<void> | null = null;
     return {

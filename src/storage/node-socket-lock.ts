@@ -128,9 +128,12 @@ async function makeClaim(directory: string, name: string, holder: LockHolder): P
 }
 
 async function dropClaim(path: string, name: string, claim: Claim): Promise<void> {
-  unlinkIfThere(join(path, name));
-  rmdirIfEmpty(path);
-  await closed(claim.server);
+  try {
+    unlinkIfThere(join(path, name));
+    rmdirIfEmpty(path);
+  } finally {
+    await closed(claim.server);
+  }
 }
 
 function heldLock(lockPath: string, name: string, claim: Claim): LockAttempt {
@@ -141,10 +144,14 @@ function heldLock(lockPath: string, name: string, claim: Claim): LockAttempt {
     async release() {
       if (!open) return;
       open = false;
-      unlinkIfThere(path);
-      // Empty or absent is the same to the next one. Absent is kinder to Kafka, which wants no foreign directories here.
-      rmdirIfEmpty(lockPath);
-      await closed(claim.server);
+      try {
+        unlinkIfThere(path);
+        // Empty or absent is the same to the next one. Absent is kinder to Kafka, which wants no foreign directories here.
+        rmdirIfEmpty(lockPath);
+      } finally {
+        // A name that stays behind is a dead owner's once nobody listens: the next one clears it away.
+        await closed(claim.server);
+      }
     },
   };
 }
@@ -157,19 +164,20 @@ function closed(server: Server): Promise<void> {
 
 /** Private directories whose makers died before they could rename or remove them. */
 async function sweep(directory: string): Promise<void> {
-  for (const name of readdirSync(directory)) {
-    if (!PRIVATE_NAME.test(name)) continue;
-    const path = join(directory, name);
-    try {
-      const probe = await probeSocket(path, name);
-      if (probe.state === "held") continue;
-      if (probe.state === "dead") unlinkIfThere(join(path, name));
-      // A maker between its mkdir and its listening loses the empty directory, and makes another.
-      rmdirIfEmpty(path);
-    } catch {
-      // Someone else's to sweep, or swept already: an owner needs none of these gone.
-    }
+  try {
+    for (const name of readdirSync(directory)) if (PRIVATE_NAME.test(name)) await sweepOne(join(directory, name), name).catch(() => {});
+  } catch {
+    // As below: and the lock is ours by now, for its owner to keep.
   }
+}
+
+/** Rejects where it is someone else's to sweep, or swept already: an owner needs none of these gone. */
+async function sweepOne(path: string, name: string): Promise<void> {
+  const probe = await probeSocket(path, name);
+  if (probe.state === "held") return;
+  if (probe.state === "dead") unlinkIfThere(join(path, name));
+  // A maker between its mkdir and its listening loses the empty directory, and makes another.
+  rmdirIfEmpty(path);
 }
 
 /** Whether someone listens. Only a refusal is death; whatever is not understood counts as life. */

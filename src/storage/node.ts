@@ -160,10 +160,14 @@ class NodeStorage implements StorageDriver {
   }
 
   async #file(name: string, handle: FileHandle, readOnly: boolean, isNew: boolean): Promise<StorageFile> {
-    const facts = await handle.stat();
-    if (facts.isFile()) return new NodeFile(name, handle, readOnly, isNew);
-    await handle.close();
-    throw errnoError(facts.isDirectory() ? "EISDIR" : "EINVAL", "open", name);
+    try {
+      const facts = await handle.stat();
+      if (facts.isFile()) return new NodeFile(name, handle, readOnly, isNew);
+      throw errnoError(facts.isDirectory() ? "EISDIR" : "EINVAL", "open", name);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   #rename(from: string, to: string): Promise<void> {

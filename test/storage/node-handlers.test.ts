@@ -1,0 +1,249 @@
+/** What the drivers and locks on a real disk do when the system refuses one of their calls: each refusal is told as what it is, and nothing is kept that nobody owns. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { StorageLock } from "../../src/api/storage-driver.ts";
+import { fenced } from "../../src/storage/fenced.ts";
+import { memory } from "../../src/storage/memory.ts";
+import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
+import { lockDirectory } from "../../src/storage/node-lock.ts";
+import { networkFileSystemAt } from "../../src/storage/node-network-file-system.ts";
+import { directory, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
+import { answerWith, forgetRefusals, refuse } from "./system-faults.ts";
+
+vi.mock("node:fs", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));
+vi.mock("node:fs/promises", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));
+vi.mock("node:child_process", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));
+vi.mock("node:os", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));
+
+/** A file system that a program serves. */
+const FUSE = 0x65735546;
+
+afterEach(() => {
+  expect(forgetRefusals()).toEqual([]);
+});
+
+const lock = (mechanism: "auto" | "socket", more: object = {}): Promise<StorageLock> =>
+  lockDirectory(directory, nodeHolder(), optionsOf(mechanism, { retryMs: 0, ...more }));
+
+/** A socket whose owner has died: its name is there, and nobody listens. */
+async function deadSocket(path: string): Promise<void> {
+  const child = spawn(process.execPath, [
+    "-e",
+    `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`,
+  ]);
+  await once(child, "exit");
+  expect(existsSync(path)).toBe(true);
+}
+
+describe("a lock by flock", () => {
+  it("is refused in words when its file is a directory, may not be opened, or cannot be", async () => {
+    for (const [errno, code, words] of [
+      ["EISDIR", "LOCK_UNAVAILABLE", 'lock: "socket"'],
+      ["EACCES", "PERMISSION_DENIED", "readOnly: true"],
+      ["EROFS", "PERMISSION_DENIED", "readOnly: true"],
+      ["EIO", "EIO", ""],
+    ] as const) {
+      refuse("openSync", errno, /odradek-lock$/);
+      expect(await refusal(lock("auto"))).toMatchObject({ code, message: expect.stringContaining(words) });
+      await takeAndRelease("auto");
+    }
+  });
+
+  it("is refused when the program cannot be run, and when the kernel cannot be asked", async () => {
+    refuse("spawnSync", "ERR_ACCESS_DENIED");
+    expect((await refusal(lock("auto"))).message).toContain("--allow-child-process");
+    const fake = join(directory, "flock");
+    writeFileSync(fake, "no program", { mode: 0o600 });
+    expect((await refusal(lock("auto", { flockPrograms: [fake] }))).message).toContain("could not be run");
+    refuse("readFileSync", "EACCES", /fdinfo/);
+    expect((await refusal(lock("auto"))).message).toContain("/proc/self/fdinfo could not be read");
+    await takeAndRelease("auto");
+  });
+
+  it("gives up when its file is replaced each time", async () => {
+    let count = 0;
+    const afterFlock = (): void => {
+      count += 1;
+      writeFileSync(join(directory, "other"), "");
+      renameSync(join(directory, "other"), join(directory, ".odradek-lock"));
+    };
+    expect((await refusal(lock("auto", { afterFlock }))).message).toContain("was replaced by someone else 8 times");
+    expect(count).toBe(8);
+    await takeAndRelease("auto");
+  });
+
+  // The lock was ours when the look at the broker's file failed: nobody gave it back before the process died.
+  it("is given back when it cannot be told whether a broker is there", async () => {
+    refuse("statSync", "EACCES", /\.lock$/);
+    expect((await refusal(lock("auto"))).code).toBe("EACCES");
+    await takeAndRelease("auto");
+  });
+
+  it("does without the table of locks where it cannot be read, and without the name of the machine", async () => {
+    writeFileSync(join(directory, ".lock"), "");
+    refuse("readFileSync", "EACCES", /^\/proc\/locks$/);
+    await takeAndRelease("auto");
+    refuse("hostname", "EACCES");
+    expect(nodeHolder().hostname).toBe("");
+  });
+});
+
+describe("a lock by opening", () => {
+  it("names nobody where the file cannot be read, and tells what is no lock", async () => {
+    for (const [errno, code] of [
+      ["EBUSY", "DIRECTORY_IN_USE"],
+      ["EIO", "EIO"],
+    ] as const) {
+      refuse("openSync", errno, /odradek-lock$/, errno === "EBUSY" ? 2 : 1);
+      expect(await refusal(lock("auto", { platform: "win32" }))).toMatchObject({ code });
+    }
+    expect((await refusal(lock("auto", { platform: "aix" }))).message).toContain("no lock is known for aix");
+    expect((await refusal(lock("socket", { platform: "darwin" }))).message).toContain("for Linux alone");
+  });
+});
+
+describe("a network file system", () => {
+  it("is refused by name; of one that a program serves the table of mounts tells, and where that cannot be read it is taken for local", async () => {
+    answerWith("statfs", { type: 0x6969 });
+    expect((await refusal(lock("auto"))).message).toContain("(NFS)");
+    answerWith("statfs", { type: FUSE });
+    answerWith("readFile", `36 35 0:40 / ${directory} rw - fuse.sshfs host: rw\n`, /mountinfo/);
+    expect(await networkFileSystemAt(directory, "linux")).toBe("fuse.sshfs");
+    answerWith("statfs", { type: FUSE });
+    refuse("readFile", "EACCES", /mountinfo/);
+    expect(await networkFileSystemAt(directory, "linux")).toBe(null);
+    await takeAndRelease("auto");
+  });
+});
+
+describe("a lock by socket", () => {
+  it("is refused in words where a file of the other way stands", async () => {
+    await takeAndRelease("auto");
+    expect((await refusal(lock("socket"))).message).toContain('last opened with lock: "auto"');
+  });
+
+  it("leaves nothing behind, whichever of its calls is refused", async () => {
+    for (const [call, where] of [
+      ["mkdirSync", /odradek-lock\./],
+      ["openSync", /odradek-lock\./],
+      ["renameSync", /odradek-lock\./],
+    ] as const) {
+      refuse(call, "EIO", where);
+      expect((await refusal(lock("socket"))).code, call).toBe("EIO");
+      expect(readdirSync(directory), call).toEqual([]);
+      await takeAndRelease("socket");
+    }
+  });
+
+  it("tries again when what it made was swept away meanwhile, and gives up in the end", async () => {
+    refuse("openSync", "ENOENT", /odradek-lock\./);
+    refuse("renameSync", "ENOENT", /odradek-lock\./);
+    await takeAndRelease("socket");
+    refuse("renameSync", "ENOENT", /odradek-lock\./, 64);
+    expect((await refusal(lock("socket"))).message).toContain("taken and freed by others 64 times");
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("tells a refusal to look at the owner, and takes over when the owner has gone by then", async () => {
+    for (const errno of ["EIO", "ENOENT"] as const) {
+      refuse("renameSync", "ENOTEMPTY", /odradek-lock\./);
+      refuse("readdirSync", errno, /odradek-lock$/);
+      if (errno === "EIO") expect((await refusal(lock("socket"))).code).toBe("EIO");
+      else await takeAndRelease("socket");
+    }
+  });
+
+  // The name was ours when the sweeping of others' leftovers failed: the lock stayed with nobody.
+  it("is kept by its owner when leftovers cannot be looked for, and given back when asked", async () => {
+    refuse("readdirSync", "EIO");
+    await takeAndRelease("socket");
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("asks in another way in Bun, which calls a full queue a refusal", async () => {
+    const claim = join(directory, ".odradek-lock.1-0123456789abcdef");
+    for (const code of ["ConnectionRefused", "TimeoutError"]) {
+      mkdirSync(claim, { recursive: true });
+      await deadSocket(join(claim, ".odradek-lock.1-0123456789abcdef"));
+      vi.stubGlobal("Bun", {});
+      vi.stubGlobal("fetch", () => Promise.reject(Object.assign(new Error(code), { code })));
+      try {
+        await takeAndRelease("socket");
+      } finally {
+        vi.unstubAllGlobals();
+      }
+      // What is not understood counts as life, and is left alone.
+      expect(existsSync(claim)).toBe(code !== "ConnectionRefused");
+    }
+  });
+
+  it("tells when its names cannot be removed", async () => {
+    for (const call of ["unlinkSync", "rmdirSync"] as const) {
+      const owner = await lock("socket");
+      refuse(call, "EIO", /odradek-lock/);
+      expect((await refusal(owner.release())).code, call).toBe("EIO");
+      // Nobody listens any more: the next one takes it.
+      await takeAndRelease("socket");
+    }
+  });
+});
+
+describe("files on disk", () => {
+  it("tells what is no path of a directory", () => {
+    expect(() => nodeStorage(new URL("https://example.org/data"))).toThrow("expected a file: URL, found https://example.org");
+    expect(() => nodeStorage("")).toThrow("expected the path of a directory");
+  });
+
+  it("tells what is of the wrong kind, or not there", async () => {
+    const storage = nodeStorage(directory);
+    await storage.createDirectory("d");
+    await (await storage.open("f", { create: "new" })).close();
+    await expect(storage.replace("d", "e")).rejects.toMatchObject({ code: "EISDIR" });
+    await expect(storage.renameDirectory("f", "g")).rejects.toMatchObject({ code: "ENOTDIR" });
+    await expect(storage.remove("nowhere/f")).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(storage.open("d", { create: "no", readOnly: true })).rejects.toMatchObject({ code: "EISDIR" });
+  });
+
+  it("tells every refusal as it came", async () => {
+    const storage = nodeStorage(directory);
+    await storage.createDirectory("d");
+    refuse("open", "EIO", /\/f$/);
+    await expect(storage.open("f", { create: "if-missing" })).rejects.toMatchObject({ code: "EIO" });
+    refuse("realpath", "EIO", /\/d$/);
+    await expect(storage.list("d")).rejects.toMatchObject({ code: "EIO" });
+    refuse("lstat", "EIO", /\/e$/);
+    await expect(storage.renameDirectory("d", "e")).rejects.toMatchObject({ code: "EIO" });
+    const other = nodeStorage(join(directory, "root"));
+    refuse("realpath", "EIO", /root$/);
+    await expect(other.list("")).rejects.toMatchObject({ code: "EIO" });
+    refuse("realpath", "ENOENT", /root$/, 2);
+    await expect(other.createDirectory("x")).rejects.toMatchObject({ code: "ENOENT" });
+    await other.createDirectory("x");
+  });
+});
+
+describe("memory", () => {
+  it("is full where the system has no more of it, or a file would be too long", async () => {
+    const file = await memory().open("f", { create: "new" });
+    expect(() => file.truncate(2 ** 32)).toThrow("EFBIG");
+    vi.stubGlobal("Uint8Array", () => {
+      throw new RangeError("Array buffer allocation failed");
+    });
+    try {
+      expect(() => file.truncate(100_000)).toThrow("ENOSPC");
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+});
+
+describe("the fence", () => {
+  it("tells when the driver will not close", async () => {
+    const driver = memory();
+    driver.close = () => Promise.reject(Object.assign(new Error("EIO: close"), { code: "EIO" }));
+    await expect(fenced(driver).close()).rejects.toMatchObject({ name: "StorageError", code: "STORAGE_FAILED" });
+  });
+});
