@@ -44,7 +44,9 @@ const count = await mutantCounter();
 const results = new Map();
 for (const batch of await batches()) {
   if (Date.now() >= endsAtMs) break;
-  for (const [file, mutants] of await mutated(batch)) results.set(file, mutants);
+  const found = new Map(await mutated(batch));
+  for (const [file, mutants] of found) results.set(file, mutants);
+  if (options.record) recordFiles(found);
 }
 const total = sumOf([...results.values()].flat());
 for (const folder of folders) {
@@ -55,7 +57,6 @@ for (const folder of folders) {
     `src/${folder}: ${inFolder.length} files, ${mutants} mutants, ${killed} killed (${timeout} by the clock), ${survived} survived, score ${score} %`,
   );
 }
-if (options.record) recordFiles(results);
 if (options.json) {
   const { mutants, killed, survived, score } = total;
   say(JSON.stringify({ mutants, killed, survived, score }));

@@ -119,6 +119,7 @@ describe("a producer snapshot", () => {
       [0, 0, 0, 0],
       [-1, -1, 5, 9],
       [2 ** 31 - 2, 1, 0, 3],
+      [2 ** 31 - 1, 0, 0, 1],
       [0, 3, 4, 7],
     ] as const) {
       const made = new ProducerEntry(8n);
