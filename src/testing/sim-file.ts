@@ -219,15 +219,15 @@ export type Fingerprint = readonly [number, number];
 const NOTHING = new Uint8Array(0);
 
 function fingerprintOf(bytes: Uint8Array): Fingerprint {
-  let [one, other] = [bytes.length | 0, ~bytes.length];
-  const stir = (word: number): void => {
-    one = Math.imul(one ^ word, 0x01000193) ^ (one >>> 15);
-    other = Math.imul((other << 13) ^ (other >>> 19) ^ word, 0x5bd1e995);
-  };
+  let one = bytes.length | 0;
+  let other = ~bytes.length;
   const wordCount = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
   const words = new Int32Array(bytes.buffer, wordCount === 0 ? 0 : bytes.byteOffset, wordCount);
-  for (let at = 0; at < wordCount; at++) stir(words[at]!);
-  for (let at = wordCount * 4; at < bytes.length; at++) stir(bytes[at]!);
+  for (let at = 0; at < bytes.length; at = at < wordCount * 4 ? at + 4 : at + 1) {
+    const word = at < wordCount * 4 ? words[at >>> 2]! : bytes[at]!;
+    one = Math.imul(one ^ word, 0x01000193) ^ (one >>> 15);
+    other = Math.imul((other << 13) ^ (other >>> 19) ^ word, 0x5bd1e995);
+  }
   return [one, other];
 }
 
@@ -243,7 +243,7 @@ function isEqual(one: Uint8Array | null, other: Uint8Array | null): boolean {
 }
 
 function slot(bytes: Uint8Array, at: number, byteLength: number): Uint8Array {
-  const sector = bytes.slice(at * byteLength, (at + 1) * byteLength);
+  const sector = bytes.subarray(at * byteLength, (at + 1) * byteLength);
   if (sector.length === byteLength) return sector;
   const whole = new Uint8Array(byteLength);
   whole.set(sector);

@@ -52,7 +52,7 @@ export const keyedSubject: Subject<KeyedFacts> = {
     if (left.length > 0) throw new Error(`after recovery there are ${left.join(", ")}`);
     await put(log, facts, random.pick(KEYS), random);
     await check(log, facts);
-    if (!random.chance(0.15)) return;
+    if (!random.chance(0.05)) return;
     await roll(log, facts);
     await compactAll(log);
     await check(log, facts);

@@ -1,7 +1,7 @@
 /** The log of a topic without keys: lives of it by chance, with crashes at their calls, and how what is left is opened and used. */
 import { StorageError } from "../../../src/base/errors.ts";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
-import { type CrashStorage, crashStorage, type SyncFailure } from "../../../src/testing/crash-storage.ts";
+import { type CrashStorage, type CrashStorageOptions, crashStorage, type SyncFailure } from "../../../src/testing/crash-storage.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
@@ -140,19 +140,20 @@ export class PlainLife {
   }
 }
 
-/** Crashes of one life by chance: what up to `crashesMax` of its moments leave. */
+/** Crashes of one life by chance: about `perCall` images of each moment before a call. */
 export async function plainLife(
   tree: CrashTree<PlainFacts>,
   random: SeededRandom,
   settings: LogSettings,
   perCall: number,
+  newDisk: (options: CrashStorageOptions) => CrashStorage = crashStorage,
 ): Promise<Crashed<PlainFacts>[]> {
   const latencies = random.fork();
   // Flushes are slow and names quick, so that a roll can overtake a flush.
   const latency = async (call: string): Promise<void> => {
     for (let turns = Math.floor(latencies.next() * (call === "sync" ? 60 : 3)); turns > 0; turns -= 1) await null;
   };
-  const disk = crashStorage({ sectorByteLength: random.pick([32, 64, 128]), ...(random.chance(0.5) ? { latency } : {}) });
+  const disk = newDisk({ sectorByteLength: random.pick([32, 64, 128]), ...(random.chance(0.5) ? { latency } : {}) });
   const life = new PlainLife(disk, settings);
   // Records of no other trial, so that its disks are others too.
   life.facts.sentCount = random.integer(0, 1_000_000_000);

@@ -21,7 +21,10 @@ export function tracesProverOf(simulations: typeof SIMULATIONS): Prover {
         const failures: Failure[] = [];
         const at = one.findIndex((call, index) => call !== other[index]);
         if (at >= 0 || one.length !== other.length)
-          failures.push({ breach: "other", what: `call ${at < 0 ? one.length : at}: once ${one[at] ?? "no more"}, again ${other[at < 0 ? one.length : at] ?? "no more"}` });
+          failures.push({
+            breach: "other",
+            what: `call ${at < 0 ? one.length : at}: once ${one[at] ?? "no more"}, again ${other[at < 0 ? one.length : at] ?? "no more"}`,
+          });
         return { counts: { tracesCompared: 1, tracesEqual: failures.length === 0 ? 1 : 0 }, failures };
       } catch (error) {
         return { counts: { tracesCompared: 1, tracesEqual: 0 }, failures: [failureOf(error)] };
