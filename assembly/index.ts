@@ -25,6 +25,7 @@ import { snappyCompressBlock as compressSnappy, snappyDecompressBlock as decompr
 import { filterRecords, mapRecords } from "./compaction/batch-filter";
 import { hashHigh, hashKey, hashLow, setSecret } from "./compaction/key-hash";
 import { mappedKeyCount, openMap } from "./compaction/offset-map";
+import { openVerdicts, settle } from "./compaction/verdicts";
 import { appendOffset, findOffset } from "./lookup/offset-index";
 import { appendTime, findTime } from "./lookup/time-index";
 import { find } from "./record/batch-reader";
@@ -135,15 +136,24 @@ export function murmur2(at: usize, start: i32, byteLength: i32, keyByteLength: i
   return murmur2Of(at, start, byteLength, keyByteLength);
 }
 
-/** An empty offset map of `byteLength` bytes at `at`, its hashes under the 16 bytes at `secretAt`. Answers how many keys it takes. */
-export function openOffsetMap(at: usize, byteLength: i32, secretAt: usize): i32 {
+/**
+ * An empty offset map of `byteLength` bytes at `at`, its hashes under the 16 bytes at `secretAt`; and what is told of offsets in
+ * `verdictsByteLength` bytes at `verdictsAt`. Answers how many keys it takes.
+ */
+export function openOffsetMap(at: usize, byteLength: i32, secretAt: usize, verdictsAt: usize, verdictsByteLength: i32): i32 {
   mustBeInMemory(secretAt, 16);
   setSecret(secretAt);
+  openVerdicts(verdictsAt, verdictsByteLength);
   return openMap(at, byteLength);
 }
 
 export function offsetMapKeyCount(): i32 {
   return mappedKeyCount();
+}
+
+/** Answers 1 while more places of the map are left to be settled. */
+export function settleOffsetMap(placeCountMax: i32): i32 {
+  return settle(placeCountMax);
 }
 
 export function mapBatch(at: usize, byteLength: i32, startOffset: f64): i32 {

@@ -24,6 +24,7 @@ import {
   RECORD_COUNT_AT,
 } from "../record/layout";
 import { attributesAt, keyAt, keyLength, offsetDeltaAt, readRecord, recordEnd, timestampDelta, valueLength } from "../record/record";
+import { noteMapped, Verdict, verdictOn } from "./verdicts";
 import {
   addWaiting,
   forgetWaiting,
@@ -97,6 +98,7 @@ function putAllWaiting(): bool {
   for (let i = 0; i < count; i++) {
     if (!putWaiting(i)) return false;
     latestPut = waitingOffset(i);
+    noteMapped(latestPut);
   }
   return true;
 }
@@ -140,9 +142,18 @@ export function filterRecords(
     let kind: i32 = Kind.GOES;
     if (!discards) {
       if (isControl || recordOffset() > latestOffset) kind = Kind.STAYS | isTombstone;
-      else if (keyLength >= 0 && (!isTombstone || keepsTombstones)) kind = Kind.ASKS | isTombstone;
+      else if (keyLength >= 0 && (!isTombstone || keepsTombstones)) {
+        const verdict = verdictOn(recordOffset());
+        if (verdict == Verdict.UNKNOWN) kind = Kind.ASKS | isTombstone;
+        else if (verdict == Verdict.STAYS) kind = Kind.STAYS | isTombstone;
+      }
     }
     recordAttributes |= <i32>load<u8>(attributesAt);
+    if (kind >= Kind.STAYS && waitingCount == 0) {
+      if (kind != Kind.GOES) keep(start, recordEnd, timestampDelta, isTombstone);
+      start = recordEnd;
+      continue;
+    }
     addWaiting(keyAt, keyLength, recordOffset(), timestampDelta, start, recordEnd, kind);
     start = recordEnd;
     if (waitingCount == WAITING_MAX) judgeAllWaiting();
@@ -191,22 +202,26 @@ function closeRun(): void {
   runCount++;
 }
 
+// @ts-ignore: decorator
+@inline
+function keep(start: usize, end: usize, delta: i64, isTombstone: i32): void {
+  if (keptCount == 0) firstKeptDelta = maxKeptDelta = delta;
+  else if (delta > maxKeptDelta) maxKeptDelta = delta;
+  keptCount++;
+  if (isTombstone) keptTombstone = true;
+  if (start != runEnd) {
+    closeRun();
+    runStart = start;
+  }
+  runEnd = end;
+}
+
 function judgeAllWaiting(): void {
   prepareWaiting();
   for (let i = 0; i < waitingCount; i++) {
     const kind = waitingKind(i);
     if (kind == Kind.GOES || (kind < Kind.STAYS && waitingOffset(i) < latestOfWaiting(i))) continue;
-    const delta = waitingTimestampDelta(i);
-    if (keptCount == 0) firstKeptDelta = maxKeptDelta = delta;
-    else if (delta > maxKeptDelta) maxKeptDelta = delta;
-    keptCount++;
-    if (kind & 1) keptTombstone = true;
-    const start = waitingStart(i);
-    if (start != runEnd) {
-      closeRun();
-      runStart = start;
-    }
-    runEnd = waitingEnd(i);
+    keep(waitingStart(i), waitingEnd(i), waitingTimestampDelta(i), kind & 1);
   }
   forgetWaiting();
 }

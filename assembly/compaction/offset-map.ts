@@ -39,6 +39,17 @@ export function mappedKeyCount(): i32 {
   return keyCount;
 }
 
+export function placeCount(): i32 {
+  return slotCount;
+}
+
+/** The offset of the key that stands there; far below any offset where there is none. */
+// @ts-ignore: decorator
+@inline
+export function offsetInPlace(place: i32): i64 {
+  return load<u8>(tagsAt + <usize>place) == 0 ? i64.MIN_VALUE >> 1 : loadOffset(slotAt(place));
+}
+
 // @ts-ignore: decorator
 @inline
 function firstPlaceOf(low: u64): i32 {

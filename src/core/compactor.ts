@@ -27,6 +27,10 @@ const RECORD_GROWTH_MAX = 10;
 const RUN_BYTE_LENGTH = 8;
 /** Behind the map its first tags stand once more. */
 const TAG_WINDOW_BYTE_LENGTH = 16;
+/** Behind that, of each offset that is mapped, two bits: an eighth of the map's bytes is enough for any but the largest, whose other records are looked up. */
+const VERDICTS_BYTE_LENGTH_MAX = 4 * 1024 * 1024;
+/** Well within a millisecond. */
+const PLACES_SETTLED_AT_ONCE = 32_768;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 export class InstanceCompactor implements Compactor {
@@ -34,6 +38,8 @@ export class InstanceCompactor implements Compactor {
   readonly #memory: CoreMemory;
   readonly #mapByteLength: number;
   readonly #secret: Uint8Array;
+  readonly #verdictsAt: number;
+  readonly #verdictsByteLength: number;
   readonly #batchAt: number;
   #latestOffset = -1;
   #isBroken = false;
@@ -52,7 +58,9 @@ export class InstanceCompactor implements Compactor {
     this.#memory = new CoreMemory(module);
     this.#mapByteLength = Math.floor(dedupeBufferByteLength / SLOT_BYTE_LENGTH) * SLOT_BYTE_LENGTH;
     this.#secret = hashSecret.slice();
-    this.#batchAt = this.#memory.arenaEnd + this.#mapByteLength + TAG_WINDOW_BYTE_LENGTH;
+    this.#verdictsAt = this.#memory.arenaEnd + this.#mapByteLength + TAG_WINDOW_BYTE_LENGTH;
+    this.#verdictsByteLength = Math.min(VERDICTS_BYTE_LENGTH_MAX, this.#mapByteLength >> 3);
+    this.#batchAt = this.#verdictsAt + this.#verdictsByteLength;
     this.keyCountMax = this.#call("the making of an offset map", () => {
       // The first batches of ordinary size fit at once; a longer one makes room when it comes.
       this.#memory.reserve(this.#batchAt + 2 * this.#memory.windowByteLength);
@@ -102,6 +110,10 @@ export class InstanceCompactor implements Compactor {
     return isWhole;
   }
 
+  settle(): boolean {
+    return this.#call("the settling of an offset map", () => this.#memory.exports.settleOffsetMap(PLACES_SETTLED_AT_ONCE)) === 1;
+  }
+
   coverTo(lastOffset: number): void {
     if (lastOffset > this.#latestOffset) this.#latestOffset = lastOffset;
   }
@@ -149,7 +161,8 @@ export class InstanceCompactor implements Compactor {
   #openMap(): number {
     const memory = this.#memory;
     memory.bytes.set(this.#secret, memory.stagingAt);
-    return memory.exports.openOffsetMap(memory.arenaEnd, this.#mapByteLength, memory.stagingAt);
+    const { arenaEnd, stagingAt } = memory;
+    return memory.exports.openOffsetMap(arenaEnd, this.#mapByteLength, stagingAt, this.#verdictsAt, this.#verdictsByteLength);
   }
 
   /** Where the batch stands in the core's memory: in the window, if it is there, else copied. Makes room for what is made of it. */

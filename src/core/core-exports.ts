@@ -25,7 +25,8 @@ export interface CoreExports {
   appendOffsetEntry(at: number, count: number, relativeOffset: number, position: number): number;
   appendTimeEntry(at: number, count: number, timestamp: number, relativeOffset: number): number;
   murmur2(at: number, start: number, byteLength: number, keyByteLength: number): number;
-  openOffsetMap(at: number, byteLength: number, secretAt: number): number;
+  openOffsetMap(at: number, byteLength: number, secretAt: number, verdictsAt: number, verdictsByteLength: number): number;
+  settleOffsetMap(placeCountMax: number): number;
   offsetMapKeyCount(): number;
   mapBatch(at: number, byteLength: number, startOffset: number): number;
   filterBatch(

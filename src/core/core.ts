@@ -197,6 +197,11 @@ export interface Compactor {
   clear(): void;
   /** Puts the keys of the batch's records from `startOffset` on into the map. False: it is full, and covers records up to `latestOffset` alone. */
   mapBatch(batch: Uint8Array, startOffset: number): boolean;
+  /**
+   * When all is mapped: finds out, for a while, which records are their keys' newest, so that they need not be looked up when they are
+   * filtered. True while there is more to be found out; whoever does not ask is answered the same, later.
+   */
+  settle(): boolean;
   /** Covers a batch without looking into it: control batches, and those of aborted transactions. */
   coverTo(lastOffset: number): void;
   /** What is left of a batch. */

@@ -64,7 +64,7 @@ export class CompactionRound {
 
   /** Reads `segments` into the map, records from `startOffset` on. Answers the offset before which every key's newest offset is known. */
   async map(segments: readonly Segment[], startOffset: number): Promise<number> {
-    const { compactor, log } = this.#setup;
+    const { compactor, log, turn, throwIfStopped } = this.#setup;
     const transactions = new CleanedTransactions(this.#setup.aborted);
     for (const segment of segments) {
       let isFull = false;
@@ -85,6 +85,10 @@ export class CompactionRound {
       // Offsets that are nowhere are covered too.
       const next = log.segments.after(segment);
       if (next !== null) compactor.coverTo(next.baseOffset - 1);
+    }
+    while (compactor.settle()) {
+      if (turn.isSpent()) await turn.next();
+      throwIfStopped();
     }
     return compactor.latestOffset + 1;
   }

@@ -32,6 +32,14 @@ const record = (
   value: value === null ? null : new TextEncoder().encode(value),
   headers: [],
 });
+/** The batch in memory of its own, or where segments are read to. */
+function placed(compactor: Compactor, batch: Uint8Array, isInWindow: boolean): Uint8Array {
+  if (!isInWindow) return batch;
+  const at = 1000;
+  compactor.readWindow().set(batch, at);
+  return compactor.readWindow().subarray(at, at + batch.length);
+}
+
 function plainBatch(baseOffset: number, records: SlowBatch["records"], more: Partial<SlowBatch> = {}): SlowBatch {
   return {
     baseOffset: BigInt(baseOffset),
@@ -53,27 +61,32 @@ describe.each(BUILDS)("compaction (%s)", (build) => {
     (await coreOf(build)).compactor({ dedupeBufferByteLength, hashSecret: SECRET });
 
   it("keeps and writes what the rules keep and write, batch by batch", async () => {
-    const compactor = await compactorOf();
+    // Of the small one's offsets not all can be told of without a look at the map.
+    const compactors = [await compactorOf(), await compactorOf(240)] as const;
     const outcomes = new Set<string>();
+    const anyUse = fc.record({ isSmall: fc.boolean(), isSettled: fc.boolean(), isInWindow: fc.boolean() });
     const anyLog = fc.tuple(anyStoredBatch(0), anyStoredBatch(100), anyStoredBatch(200), anyStoredBatch(300));
     fc.assert(
-      fc.property(anyLog, fc.nat(150), fc.nat(4), anyFilterOptions, (log, startOffset, mappedCount, options) => {
+      fc.property(anyLog, fc.nat(150), fc.nat(4), anyFilterOptions, anyUse, (log, startOffset, mappedCount, options, use) => {
+        const compactor = compactors[use.isSmall ? 1 : 0];
         compactor.clear();
         const map = new SlowMap();
         for (const batch of log.slice(0, mappedCount)) {
           if ((batch.attributes & 0x20) !== 0) continue;
-          expect(compactor.mapBatch(slowBatchBytes(batch), startOffset)).toBe(true);
+          expect(compactor.mapBatch(placed(compactor, slowBatchBytes(batch), use.isInWindow), startOffset)).toBe(true);
           map.put(batch, BigInt(startOffset));
         }
         expect([compactor.keyCount, compactor.latestOffset]).toEqual([map.offsets.size, Number(map.latestOffset)]);
+        while (use.isSettled && compactor.settle());
         for (const batch of log) {
           const original = slowBatchBytes(batch);
           const before = toHex(original);
-          const { outcome, bytes, recordCount, maxTimestamp } = compactor.filterBatch(original, options);
+          const given = placed(compactor, original, use.isInWindow);
+          const { outcome, bytes, recordCount, maxTimestamp } = compactor.filterBatch(given, options);
           const expected = slowFilter(batch, map, options);
           outcomes.add(outcome);
           expect([outcome, toHex(bytes)]).toEqual([expected.outcome, toHex(expected.bytes)]);
-          expect(toHex(original), "what was given is not touched").toBe(before);
+          expect(toHex(given), "what was given is not touched").toBe(before);
           if (outcome === "dropped") continue;
           const view = new DataView(bytes.buffer, bytes.byteOffset);
           expect([recordCount, maxTimestamp]).toEqual([view.getInt32(57), Number(view.getBigInt64(35))]);
@@ -142,6 +155,8 @@ describe.each(BUILDS)("compaction (%s)", (build) => {
     expect(compactor.mapBatch(slowBatchBytes(plainBatch(1005, [record(0, "k3", "v")])), 0)).toBe(true);
     // The older k3 goes; what the map does not reach stays.
     expect(compactor.filterBatch(batch, LATER)).toMatchObject({ outcome: "rewritten", recordCount: 19 });
+    while (compactor.settle());
+    expect(compactor.filterBatch(batch, LATER)).toMatchObject({ outcome: "rewritten", recordCount: 19 });
     compactor.clear();
     expect([compactor.keyCount, compactor.latestOffset]).toEqual([0, -1]);
     expect(compactor.filterBatch(batch, LATER).outcome).toBe("unchanged");
@@ -160,8 +175,31 @@ describe.each(BUILDS)("compaction (%s)", (build) => {
     );
     for (const batch of batches) expect(compactor.mapBatch(batch, 0)).toBe(true);
     expect(compactor.keyCount).toBe(keys.length);
-    expect(compactor.filterBatch(batches[0]!, LATER).outcome).toBe("dropped");
-    expect(compactor.filterBatch(batches[1]!, LATER).outcome).toBe("unchanged");
+    for (const isSettled of [false, true]) {
+      while (isSettled && compactor.settle());
+      expect(compactor.filterBatch(batches[0]!, LATER).outcome).toBe("dropped");
+      expect(compactor.filterBatch(batches[1]!, LATER).outcome).toBe("unchanged");
+    }
+    // What is mapped after that is told of too.
+    expect(compactor.mapBatch(slowBatchBytes(plainBatch(20_000, [record(0, "key-3", "v")])), 0)).toBe(true);
+    expect(compactor.filterBatch(batches[1]!, LATER).recordCount).toBe(keys.length - 1);
+    while (compactor.settle());
+    expect(compactor.filterBatch(batches[1]!, LATER).recordCount).toBe(keys.length - 1);
+  });
+
+  it("finds batches in its window again when it had to have more memory", async () => {
+    const compactor = await compactorOf();
+    const count = 100_000;
+    const records = Array.from({ length: count }, (_, i) => record(i, "", ""));
+    const bytes = slowBatchBytes(plainBatch(0, records));
+    const window = compactor.readWindow();
+    expect(bytes.length).toBeLessThan(window.length);
+    const given = placed(compactor, bytes, true);
+    const { outcome, bytes: unchanged } = compactor.filterBatch(given, LATER);
+    expect([outcome, window.length, unchanged.length]).toEqual(["unchanged", 0, bytes.length]);
+    expect(toHex(unchanged)).toBe(toHex(bytes));
+    compactor.mapBatch(unchanged, 0);
+    expect(compactor.filterBatch(placed(compactor, bytes, true), LATER)).toMatchObject({ outcome: "rewritten", recordCount: 1 });
   });
 
   it("takes batches larger than any window, growing ones too", async () => {
@@ -217,7 +255,7 @@ describe.each(BUILDS)("compaction (%s)", (build) => {
     const memory = new Uint8Array(raw.memory.buffer);
     const [secretAt, keyAt, hashAt, mapAt] = [200_000, 201_000, 202_000, 203_000];
     memory.set(SECRET, secretAt);
-    raw.openOffsetMap(mapAt, 240, secretAt);
+    raw.openOffsetMap(mapAt, 240, secretAt, mapAt + 300, 30);
     const published: [number, string][] = [
       [0, "a3817f04ba25a8e66df67214c7550293"],
       [1, "da87c1d86b99af44347659119b22fc45"],

@@ -10,6 +10,7 @@ import { slowBatchBytes } from "./twin/batch.ts";
 
 const ELSEWHERE = 1 << 20;
 const SECRET_AT = 2 << 20;
+const VERDICTS_AT = 3 << 20;
 /** What codecs may overrun stands behind all that they read and write: assembly/compression/copying.ts. */
 const SLACK = 32;
 const BATCH = slowBatchBytes(slowBatchOf([{ key: new Uint8Array(3), value: new Uint8Array(40), headers: [], timestamp: 5 }]));
@@ -23,7 +24,7 @@ interface Ranged {
   readonly isFixed?: boolean;
 }
 
-const openMap = (raw: CoreExports): number => raw.openOffsetMap(ELSEWHERE, 2400, SECRET_AT);
+const openMap = (raw: CoreExports): number => raw.openOffsetMap(ELSEWHERE, 2400, SECRET_AT, VERDICTS_AT, 300);
 const put = (raw: CoreExports, bytes: Uint8Array, at: number): void => new Uint8Array(raw.memory.buffer).set(bytes, at);
 
 const RANGES: Readonly<Record<string, Ranged>> = {
@@ -44,8 +45,19 @@ const RANGES: Readonly<Record<string, Ranged>> = {
   appendOffsetEntry: { byteLength: 16, isFixed: true, call: (raw, at) => raw.appendOffsetEntry(at, 1, 7, 9) },
   appendTimeEntry: { byteLength: 24, isFixed: true, call: (raw, at) => raw.appendTimeEntry(at, 1, 7, 9) },
   // Sixteen bytes more than it is said to be long.
-  "openOffsetMap, the map": { byteLength: 2416, call: (raw, at, byteLength) => raw.openOffsetMap(at, byteLength - 16, SECRET_AT) },
-  "openOffsetMap, the secret": { byteLength: 16, isFixed: true, call: (raw, at) => raw.openOffsetMap(ELSEWHERE, 2400, at) },
+  "openOffsetMap, the map": {
+    byteLength: 2416,
+    call: (raw, at, byteLength) => raw.openOffsetMap(at, byteLength - 16, SECRET_AT, VERDICTS_AT, 300),
+  },
+  "openOffsetMap, the verdicts": {
+    byteLength: 300,
+    call: (raw, at, byteLength) => raw.openOffsetMap(ELSEWHERE, 2400, SECRET_AT, at, byteLength),
+  },
+  "openOffsetMap, the secret": {
+    byteLength: 16,
+    isFixed: true,
+    call: (raw, at) => raw.openOffsetMap(ELSEWHERE, 2400, at, VERDICTS_AT, 300),
+  },
   mapBatch: { byteLength: 80, prepare: openMap, call: (raw, at, byteLength) => raw.mapBatch(at, byteLength, 0) },
   "filterBatch, the batch": {
     byteLength: 80,
