@@ -124,6 +124,7 @@ async function batches() {
 async function mutated({ folder, files }) {
   const reportFile = join(work, `report-${process.pid}.json`);
   const configFile = join(work, `stryker-${process.pid}.json`);
+  const sandbox = join(work, `sandbox-${process.pid}`);
   mkdirSync(work, { recursive: true });
   rmSync(reportFile, { force: true });
   const tests = options.tests?.split(",") ?? testsNear(folder, files, filesUnder(projectRoot, "test", [".test.ts"]));
@@ -138,7 +139,7 @@ async function mutated({ folder, files }) {
     concurrency: 1,
     timeoutMS: 8000,
     timeoutFactor: 2,
-    tempDirName: join(work, "sandbox"),
+    tempDirName: sandbox,
     ignorePatterns: [
       ...[
         "/dist",
@@ -165,9 +166,11 @@ async function mutated({ folder, files }) {
   const { output } = await runNode("test/mutation/node_modules/@stryker-mutator/core/bin/stryker.js", ["run", configFile], {
     env: { ODRADEK_MUTATION_TESTS: tests.join(" ") },
     // What a batch may take beyond the end of the time given.
-    ...(Number.isFinite(endsAtMs) ? { timeoutMs: endsAtMs - Date.now() + 120_000 } : {}),
+    // By the signal that Stryker hears: it ends its own processes first.
+    ...(Number.isFinite(endsAtMs) ? { timeoutMs: endsAtMs - Date.now() + 120_000, timeoutSignal: "SIGTERM" } : {}),
   });
   rmSync(configFile, { force: true });
+  rmSync(sandbox, { recursive: true, force: true });
   if (!existsSync(reportFile)) {
     say(`no report of these files; Stryker said:\n${output.split("\n").slice(-25).join("\n")}`);
     return [];

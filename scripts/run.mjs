@@ -9,7 +9,7 @@ export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
  * Resolves to `{ code, output }`; never rejects for an exit code. With `inherit`, the program writes to our own terminal and `output` is empty.
  * @param {string} program
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: Record<string, string | undefined>, inherit?: boolean, timeoutMs?: number }} [options]
+ * @param {{ cwd?: string, env?: Record<string, string | undefined>, inherit?: boolean, timeoutMs?: number, timeoutSignal?: NodeJS.Signals }} [options]
  * @returns {Promise<{ code: number, output: string }>}
  */
 export function run(program, args, options = {}) {
@@ -22,7 +22,8 @@ export function run(program, args, options = {}) {
     const pieces = [];
     child.stdout?.on("data", (piece) => pieces.push(piece));
     child.stderr?.on("data", (piece) => pieces.push(piece));
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
+    const timer =
+      options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill(options.timeoutSignal ?? "SIGKILL"), options.timeoutMs);
     child.on("error", (error) => {
       clearTimeout(timer);
       reject(error);
