@@ -7,7 +7,7 @@ export const TEN_MINUTES = {
   bits: 1_000_000,
   kills: 300,
   model: 200_000,
-  fuzz: 2_000_000,
+  fuzz: 400_000,
   traces: 100,
   zoo: 10,
 };

@@ -79,7 +79,7 @@ async function prove() {
   const underWay = {};
   const perTrial = {};
 
-  const doneOf = (name) => book.sums[provers[name]] / targets[name];
+  const doneOf = (name) => (book.sums[provers[name]] ?? 0) / targets[name];
   /** The one that is furthest behind, trials under way counted by what one brought before. */
   const next = () => {
     const open = Object.keys(targets).filter((name) => doneOf(name) + ((underWay[name] ?? 0) * (perTrial[name] ?? 0)) / targets[name] < 1);
