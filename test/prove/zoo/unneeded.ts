@@ -103,7 +103,7 @@ export const unneeded: readonly UnneededFlush[] = [
   },
   {
     file: "src/engine/internal-topic.ts",
-    find: '    await this.#house.context.storage.syncDirectory("");\n',
+    find: 'await this.#house.context.storage.syncDirectory("");',
     why: "The creation of the partition's log has flushed the same directory just before.",
   },
   {
@@ -115,5 +115,10 @@ export const unneeded: readonly UnneededFlush[] = [
     file: "src/engine/transaction-markers.ts",
     find: "        await log.flush();\n        return null;\n",
     why: "A marker that stands there was flushed by the end that wrote it; where that flush failed the log was opened anew since, which flushes what it keeps.",
+  },
+  {
+    file: "src/log/partition-files.ts",
+    find: "    if (names.length > 0) await storage.syncDirectory(directory);\n",
+    why: "The names that are given next are flushed before the log is served. A source that comes back in between holds what is below newer values, and deletes outlive the pass that cleans what they delete.",
   },
 ];

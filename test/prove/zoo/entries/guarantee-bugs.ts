@@ -80,7 +80,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
     file: "src/consumer/aborted-filter.ts",
     find: "    if (!isControl(attributes)) return this.#open.has(producerId);\n",
     replace: "    if (!isControl(attributes)) return false;\n",
-    caughtBy: { test: "test/engine/transaction-readers.test.ts" },
+    caughtBy: { test: "test/face/transactions.test.ts" },
     budgetMs: 20_000,
   },
   {
@@ -98,7 +98,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
     file: "src/log/producer-check.ts",
     find: "  if (coordinatorEpoch < entry.coordinatorEpoch) {\n",
     replace: "  if (coordinatorEpoch < -1) {\n",
-    caughtBy: { test: "test/log/producer-batches.test.ts" },
+    caughtBy: { test: "test/log/producer-states.test.ts" },
     budgetMs: 20_000,
   },
   {

@@ -75,15 +75,6 @@ export const rewritingFlushes: readonly ZooEntry[] = [
     budgetMs: 30_000,
   },
   {
-    name: "tidied-removals-not-flushed",
-    tale: "An opening that ends an interrupted swap removes files and goes on before that is durable (KAFKA-2118, a crash during the recovery of a swap).",
-    file: "src/log/partition-files.ts",
-    find: "    if (names.length > 0) await storage.syncDirectory(directory);\n",
-    replace: "",
-    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "tidies up" },
-    budgetMs: 30_000,
-  },
-  {
     name: "found-swap-names-not-flushed",
     tale: "Recovered is not durable, for swaps: an opening after a kill finds the new names in the cache alone, removes what they replace, and the power goes.",
     file: "src/log/partition-files.ts",
