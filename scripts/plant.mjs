@@ -14,6 +14,7 @@ import { projectRoot } from "./run.mjs";
 /** What loads the core's bytes: in the product, and in the core's own tests. */
 const INLINE_CORE = "src/core/core-bytes.ts";
 const BUILT_CORES = "test/core/builds.ts";
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
 const BUILT_CORE = "new URL(`../../build/core.${build}.wasm`, import.meta.url)";
 
 /**
