@@ -1,7 +1,7 @@
 /** The reading side of a partition: finds the segment, warms cold bytes without blocking, and names damage by its place. */
 import type { Bytes, Watermarks } from "../api/bytes.ts";
 import { CorruptionError, OffsetError } from "../base/errors.ts";
-import { batchByteLengthAt, HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
+import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { type ScannedBatch, scanBatches } from "./batch-scan.ts";
 import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";

@@ -1,18 +1,16 @@
 /** Bits flipped in one partition that the log itself wrote, one at a time, and everything of it read after each. */
 import { OdradekError } from "../../../src/base/errors.ts";
 import { SEAL_BLOCK_BYTE_LENGTH } from "../../../src/log/block-checksums.ts";
-import { LeaderEpochs } from "../../../src/log/leader-epochs.ts";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { type Rig, type RigOptions, rig, send } from "../../log/log-rig.ts";
 import type { Failure } from "../prover.ts";
 import { ImageStorage } from "./disk-image.ts";
-import { DIRECTORY, type MadePartition } from "./made-partition.ts";
+import { type MadePartition } from "./made-partition.ts";
 import {
   assertDerived,
   assertDerivedOrTold,
   Broken,
-  batchesIn,
   type PartitionTruth,
   READING_WAYS,
   type ReadingWay,
