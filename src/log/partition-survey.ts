@@ -129,9 +129,11 @@ async function checkState(
   found: Findings,
 ): Promise<{ facts: PartitionStateFacts | null; hasState: boolean }> {
   const { directory, cleanShutdown } = at;
-  const state = await PartitionState.load(context, directory, { ...at, readOnly: true, cleanShutdown });
   const file = inDirectory(directory, STATE_FILE);
   const hasState = (await context.storage.list(directory)).some((entry) => entry.name === STATE_FILE);
+  const state = await PartitionState.load(context, directory, { ...at, readOnly: true, cleanShutdown });
+  // What was read is all that is wanted of it.
+  await state.close();
   const facts = state.facts();
   if (state.problem !== null) {
     const kind = state.foreign ? "foreign" : "state";
@@ -148,7 +150,6 @@ async function checkState(
         remedy: state.foreign ? REMEDY_BACKUP : REMEDY_REPAIR,
       });
   }
-  await state.close();
   return { facts, hasState };
 }
 

@@ -45,11 +45,11 @@ export async function txnIndexDefect(
 ): Promise<Defect | null> {
   const name = inDirectory(directory, segmentFileName(baseOffset, "txnindex"));
   const file = await openIfPresent(storage, name);
-  const byteLength = file?.byteLength() ?? 0;
   const defect = (problem: string, byteRange: Defect["byteRange"]): Defect => {
     return { kind: "txnindex", file: name, byteRange, offsetRange: null, problem: `${name}: ${problem}`, remedy: REMEDY_REPAIR };
   };
   try {
+    const byteLength = file?.byteLength() ?? 0;
     const expected = left.seal?.txnIndexByteLength ?? left.closed?.txnIndexByteLength ?? null;
     if (expected !== null && expected !== byteLength)
       return defect(`expected ${expected} bytes, found ${file === null ? "no such file" : byteLength}`, null);

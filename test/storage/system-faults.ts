@@ -30,7 +30,7 @@ export function forgetRefusals(): string[] {
 
 /** The module with every function of it behind the plan. */
 export function refusing<Module extends object>(real: Module): Module {
-  const wrapped: Record<string, unknown> = { ...real };
+  const wrapped: Record<string, unknown> = { ...(real as Record<string, unknown>) };
   // Those of node:fs/promises answer later.
   const isAsynchronous = "rename" in real && !("renameSync" in real);
   for (const [name, value] of Object.entries(real)) {

@@ -1,0 +1,227 @@
+/** What the log does when a call of the storage fails where its days seldom fail, and what its parts say to a caller that breaks their rules. */
+import { describe, expect, it } from "vitest";
+import { writeInt16, writeInt64 } from "../../src/base/big-endian.ts";
+import { OdradekError, ProducerStateError, StorageError } from "../../src/base/errors.ts";
+import { ATTRIBUTES_AT, stampChecksum } from "../../src/base/record-batch.ts";
+import { AppendQueue } from "../../src/log/append-queue.ts";
+import { CLEAN_SHUTDOWN_FILE, cleanShutdownContents, removeCleanShutdown, writeCleanShutdown } from "../../src/log/clean-shutdown.ts";
+import { writeBytes } from "../../src/log/file-bytes.ts";
+import { segmentFileName } from "../../src/log/file-names.ts";
+import { LeaderEpochs } from "../../src/log/leader-epochs.ts";
+import { OffsetIndex } from "../../src/log/offset-index.ts";
+import { writePartitionMetadata } from "../../src/log/partition-metadata.ts";
+import { surveyPartition } from "../../src/log/partition-survey.ts";
+import { payloadDefect } from "../../src/log/payload-survey.ts";
+import { checkMarker } from "../../src/log/producer-check.ts";
+import { ProducerTable } from "../../src/log/producer-table.ts";
+import { encodeSeal } from "../../src/log/seal.ts";
+import { Segment } from "../../src/log/segment.ts";
+import { SegmentList } from "../../src/log/segment-list.ts";
+import { TimeIndex } from "../../src/log/time-index.ts";
+import { readTransactionIndex } from "../../src/log/transaction-index.ts";
+import { TransactionSurvey } from "../../src/log/transaction-survey.ts";
+import { memory } from "../../src/storage/memory.ts";
+import { crashStorage } from "../../src/testing/crash-storage.ts";
+import { faultyStorage } from "../../src/testing/faulty-storage.ts";
+import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { batchAround, compressionOf } from "../compression/support.ts";
+import { batchOf, core, created, NOW_MS, opened, type RigOptions, rig, send } from "./log-rig.ts";
+import { sendAs } from "./producer-rig.ts";
+
+describe("the queue of appends", () => {
+  it("refuses what exceeds its bound, in words, and takes one batch of any size", async () => {
+    const queue = new AppendQueue<string>();
+    const large = new Uint8Array(64 * 1024 * 1024 + 1);
+    const verdict = { recordCount: 1, maxTimestamp: 0 };
+    const waiting = queue.add(large, verdict, undefined, "orders-0");
+    expect(() => queue.add(new Uint8Array(1), verdict, undefined, "orders-0")).toThrow("the disk is slower than the senders");
+    queue.rejectAll(new Error("over"));
+    await expect(waiting).rejects.toThrow("over");
+  });
+});
+
+describe("the marker of a clean shutdown", () => {
+  it("is passed over when it is too long, and a refusal to read or remove it is told", async () => {
+    const storage = faultyStorage(memory());
+    await writeCleanShutdown(storage, new Uint8Array(5000));
+    expect(await cleanShutdownContents(storage)).toBe(null);
+    storage.fail({ call: "readAt", errno: "EIO" });
+    await writeCleanShutdown(storage);
+    await expect(cleanShutdownContents(storage)).rejects.toThrow("EIO");
+    storage.fail({ call: "remove", name: new RegExp(CLEAN_SHUTDOWN_FILE), errno: "EACCES" });
+    await expect(removeCleanShutdown(storage)).rejects.toThrow("EACCES");
+    await removeCleanShutdown(storage);
+    await removeCleanShutdown(storage);
+  });
+});
+
+describe("a write to a file that takes nothing", () => {
+  it("ends, and says how far it came", async () => {
+    const storage = faultyStorage(memory());
+    const file = await storage.open("f", { create: "new" });
+    storage.fail({ call: "writeAt", atMost: 3 });
+    storage.fail({ call: "writeAt", nth: 2, atMost: 0 });
+    expect(() => writeBytes(file, new Uint8Array(10), 0)).toThrow("a write of 10 bytes at 0 stopped after 3");
+  });
+});
+
+describe("what would break the format", () => {
+  it("is refused before a byte of it is written", async () => {
+    const storage = memory();
+    await expect(writePartitionMetadata(storage, "", "short")).rejects.toThrow("expected a topic id of 22 characters");
+    const epochs = await LeaderEpochs.load(storage, "");
+    await epochs.assign(3, 0);
+    await expect(epochs.assign(3, 5)).rejects.toThrow("expected an epoch above 3");
+    expect(() => segmentFileName(-1, "log")).toThrow("expected a base offset from 0");
+    const facts = { topicId: "AAAAAAAAAAAAAAAAAAAAAQ", partition: 0, baseOffset: 0, nextOffset: 1, maxTimestamp: 0, hasGaps: false };
+    const lengths = { logByteLength: 10, logChecksums: [], txnIndexByteLength: 0, txnIndexChecksums: [] };
+    const indexes = { indexByteLength: 0, indexChecksum: 0, timeIndexByteLength: 0, timeIndexChecksum: 0 };
+    expect(() => encodeSeal({ ...facts, ...lengths, ...indexes }, core)).toThrow("a checksum for every 64 KiB of 10");
+    const offsets = await OffsetIndex.create(storage, "index", 10, { core });
+    offsets.append(12, 100);
+    expect(() => offsets.append(12, 200)).toThrow("expected an entry that rises from offset 12 at 100");
+    const times = await TimeIndex.create(storage, "timeindex", 10, { core });
+    expect(times.maybeAppend(5, 12)).toBe(true);
+    expect(() => times.maybeAppend(6, 11)).toThrow("expected an offset from 12 on");
+  });
+
+  it("is refused of segments that are no neighbours any more", () => {
+    const { context } = rig(memory());
+    const [one, two, other] = [0, 5, 9].map((baseOffset) => new Segment(context, "orders-0", baseOffset, false)) as [
+      Segment,
+      Segment,
+      Segment,
+    ];
+    const list = new SegmentList([one, two]);
+    expect(() => list.replace([other], one)).toThrow("no sealed neighbours");
+    expect(() => list.replace([two], other)).toThrow("no sealed neighbours");
+  });
+
+  it("is refused of a marker that an older producer, or coordinator, sends", () => {
+    const entry = { producerId: 1n, producerEpoch: 2, coordinatorEpoch: 3 } as Parameters<typeof checkMarker>[0];
+    expect(() => checkMarker(entry, 1, 3, "orders-0")).toThrow(ProducerStateError);
+    expect(() => checkMarker(entry, 2, 2, "orders-0")).toThrow("expected a marker of coordinator epoch 3 or more");
+    checkMarker(entry, 2, 3, "orders-0");
+  });
+});
+
+/** A control batch of a transaction whose record is none, its checksum right. */
+function strayMarker(): Uint8Array {
+  const batch = batchAround(core, new Uint8Array([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), 0, 1);
+  writeInt16(batch, ATTRIBUTES_AT, 0x30);
+  writeInt64(batch, 43, 7);
+  stampChecksum(batch, core);
+  return batch;
+}
+
+describe("a marker that is none", () => {
+  it("says nothing of any transaction, to the log or to a survey", () => {
+    const batch = strayMarker();
+    expect(new ProducerTable("orders-0").admit(batch, 0, 0, 0, NOW_MS)).toBe(null);
+    const survey = new TransactionSurvey("orders-0");
+    survey.take(batch, { baseOffset: 0, lastOffset: 0, maxTimestamp: NOW_MS } as Parameters<TransactionSurvey["take"]>[1]);
+    expect(survey.finishSegment([])).toEqual({ problems: [], expected: [] });
+  });
+
+  it("is told of a payload: what cannot be read, and what we did wrong ourselves", () => {
+    const batch = { position: 0, byteLength: 100, baseOffset: 0, lastOffset: 0 } as Parameters<typeof payloadDefect>[3];
+    expect(payloadDefect(compressionOf(core), "f", strayMarker(), batch)?.problem).toContain("whose records cannot be read");
+    const broken = {
+      ...compressionOf(core),
+      decompressBatch: () => {
+        throw new TypeError("ours");
+      },
+    };
+    expect(() => payloadDefect(broken, "f", batchOf([{ value: "a", timestamp: NOW_MS }]), batch)).toThrow("ours");
+  });
+});
+
+describe("a transaction index that is none", () => {
+  it("is said to be one", async () => {
+    const storage = memory();
+    const file = await storage.open("00000000000000000000.txnindex", { create: "new" });
+    file.writeAt(new Uint8Array(33), 0);
+    await file.close();
+    await expect(readTransactionIndex({ storage }, "", 0)).rejects.toMatchObject({ code: "BOOK_CORRUPT" });
+  });
+});
+
+/** A directory with rolled segments, seals, snapshots and transaction indexes. */
+async function wellUsed(): Promise<ReturnType<typeof memory>> {
+  const storage = memory();
+  const options: RigOptions = { config: { segmentBytes: 400, indexIntervalBytes: 100 } };
+  const { log } = await created(storage, options);
+  for (let round = 0; round < 4; round += 1) {
+    const at = { producerId: 1n, producerEpoch: 0, baseSequence: round, recordCount: 1, transactional: true };
+    await sendAs(log, at);
+    await log.appendMarker({ producerId: 1n, producerEpoch: 0, coordinatorEpoch: 0, commit: false });
+    await send(log, `${round}`.repeat(100));
+  }
+  await log.flush();
+  await log.sealUnsealed();
+  await log.close(true);
+  return storage;
+}
+
+describe("a survey whose disk refuses", () => {
+  it("tells it as damage or as a refusal, whichever call it is, and gives back every handle", async () => {
+    const disk = await wellUsed();
+    const at = {
+      topic: "orders",
+      partition: 0,
+      topicId: "AAAAAAAAAAAAAAAAAAAAAQ",
+      directory: "orders-0",
+      cleanShutdown: true,
+      config: null,
+      recoveryPoint: null,
+    };
+    const survey = async (storage: ReturnType<typeof faultyStorage>): Promise<number> => {
+      const { context } = rig(storage, { readOnly: true });
+      return (await surveyPartition(context, at)).defects.length;
+    };
+    const quiet = faultyStorage(disk);
+    expect(await survey(quiet)).toBe(0);
+    for (const call of ["open", "list", "readAt", "byteLength", "closeFile"] as const) {
+      for (let nth = 1; nth <= quiet.count(call); nth += 1) {
+        const storage = faultyStorage(disk);
+        let hit = "";
+        const fault = storage.fail({ call, nth, errno: "EIO", onMeet: (name) => (hit = name) });
+        const told = await survey(storage).catch((error: unknown) => error);
+        expect(fault.metCount, `${call} ${nth}`).toBe(1);
+        if (typeof told !== "number") expect(told, `${call} ${nth}`).toBeInstanceOf(OdradekError);
+        expect(storage.openFileCount, `${call} ${nth} ${hit}`).toBe(0);
+      }
+    }
+  });
+});
+
+describe('an "os" log that lost more than its start with the power', () => {
+  it("begins again at its start whichever call fails meanwhile, at the next opening", async () => {
+    const options: RigOptions = { config: { durability: "os", segmentBytes: 400 } };
+    const first = crashStorage();
+    const { log } = await created(first, options);
+    for (let count = 0; count < 5; count += 1) await send(log, `${count}`.repeat(50));
+    await log.deleteRecordsBefore(4);
+    const left = first.crash(new SeededRandom(1), { survival: "nothing" });
+    const quiet = faultyStorage(left.crash(new SeededRandom(1), { kind: "process" }));
+    const { log: reopened } = await opened(quiet, options);
+    expect(reopened.watermarks).toMatchObject({ logStartOffset: 4, logEndOffset: 4 });
+    await reopened.close(true);
+    for (const call of ["open", "list", "remove", "syncDirectory", "truncate", "sync", "closeFile", "byteLength", "writeAt"] as const) {
+      for (let nth = 1; nth <= quiet.count(call); nth += 1) {
+        const storage = faultyStorage(left.crash(new SeededRandom(1), { kind: "process" }));
+        storage.fail({ call, nth, errno: "ENOSPC" });
+        const where = `${call} ${nth}`;
+        const tried = await opened(storage, options).catch((error: unknown) => error);
+        if (tried instanceof Error) expect(tried, where).toBeInstanceOf(StorageError);
+        else await (tried as Awaited<ReturnType<typeof opened>>).log.close(false).catch(() => {});
+        expect(storage.openFileCount, where).toBe(0);
+        storage.mend();
+        const again = await opened(storage, options);
+        expect(again.log.watermarks, where).toMatchObject({ logStartOffset: 4, logEndOffset: 4 });
+        await send(again.log, "after");
+        await again.log.close(true);
+      }
+    }
+  });
+});
