@@ -6,7 +6,7 @@ import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { type Rig, type RigOptions, rig, send } from "../../log/log-rig.ts";
 import type { Failure } from "../prover.ts";
 import { ImageStorage } from "./disk-image.ts";
-import { type MadePartition } from "./made-partition.ts";
+import type { MadePartition } from "./made-partition.ts";
 import {
   assertDerived,
   assertDerivedOrTold,
