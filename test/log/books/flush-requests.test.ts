@@ -28,8 +28,10 @@ describe("a flush is due", () => {
 });
 
 describe("requests for flushes", () => {
-  function bed(config: Partial<typeof NEVER>) {
+  async function bed(config: Partial<typeof NEVER>) {
     const clock = new ManualClock();
+    // A process is older than its logs: an age counted from its start would be one from the first hour on.
+    await clock.advance(5_000_000);
     const seen = { requests: 0, byteLength: 10, recordCount: 1 };
     const requests = new FlushRequests({
       clock,
@@ -44,7 +46,7 @@ describe("requests for flushes", () => {
   }
 
   it("come at once when the flush is due, without waiting for an hour as well", async () => {
-    const { clock, seen, requests } = bed({ flushMessages: 2, flushMs: 100 });
+    const { clock, seen, requests } = await bed({ flushMessages: 2, flushMs: 100 });
     seen.recordCount = 2;
     requests.consider();
     expect(seen.requests).toBe(1);
@@ -53,7 +55,7 @@ describe("requests for flushes", () => {
   });
 
   it("come once when flushMs have passed since the oldest append, however many were made", async () => {
-    const { clock, seen, requests } = bed({ flushMs: 100 });
+    const { clock, seen, requests } = await bed({ flushMs: 100 });
     await clock.advance(30);
     requests.consider();
     await clock.advance(30);
@@ -73,14 +75,15 @@ describe("requests for flushes", () => {
 
   it("never come by the hour where flushMs is infinite, nor after they are cancelled", async () => {
     for (const flushMs of [Number.POSITIVE_INFINITY, 100]) {
-      const { clock, seen, requests } = bed({ flushMs });
+      const { clock, seen, requests } = await bed({ flushMs });
       requests.consider();
       if (flushMs === 100) requests.cancel();
+      expect(clock.pendingCount, "no timer is left to wait").toBe(0);
       await clock.advance(10_000_000);
       expect(seen.requests).toBe(0);
       requests.cancel();
     }
-    const { clock, seen, requests } = bed({ flushMs: 100 });
+    const { clock, seen, requests } = await bed({ flushMs: 100 });
     requests.consider();
     requests.cancel();
     requests.consider();

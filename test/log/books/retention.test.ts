@@ -126,6 +126,12 @@ describe("retention", () => {
     expect([at(NOW + DAY, NOW, -DAY - 1), at(NOW + DAY + 1, NOW, -DAY - 2)]).toEqual([1, 0]);
   });
 
+  it("takes a segment that ends with the high watermark, and none that ends behind it", () => {
+    const countAt = (highWatermark: number): number =>
+      segmentsToDelete(log(0, 0, 0), { ...FOREVER, retentionBytes: 0 }, { logStartOffset: 0, highWatermark }, NOW).count;
+    expect([9, 10, 11, 19, 20, 29, 30].map(countAt)).toEqual([0, 1, 1, 1, 2, 2, 3]);
+  });
+
   it("lets an empty active segment be, whatever is asked for", () => {
     const [old, active] = log(DAY, DAY) as [RetentionSegment, RetentionSegment];
     const empty = { ...active, byteLength: 0, nextOffset: active.baseOffset };
