@@ -434,4 +434,21 @@ describe("a loss of power that takes all that was not flushed", () => {
     // And it is ours still: what no catalogue names would pass for another writer's, and take nothing.
     await produce(last, "orders", 0, ["more"]);
   });
+
+  it("leaves the indexes that a repair made anew where no seal can be made", async () => {
+    const disk = crashStorage();
+    // Without a catalogue nobody knows the topic's id, and a seal without one says nothing.
+    const { log } = await created(disk, ROLLING);
+    await sendAll(log, numbered(20));
+    await log.sealUnsealed();
+    await log.close(true);
+    const name = "orders-0/00000000000000000000.log";
+    const file = await disk.open(name, { create: "no" });
+    file.writeAt(new Uint8Array([0xff, 0xff, 0xff]), 70);
+    await file.sync();
+    await file.close();
+    await mendDirectory(await contextOn(disk, false), () => {});
+    const names = (await bare(disk).list("orders-0")).map((entry) => entry.name);
+    for (const kind of ["index", "timeindex"]) expect(names).toContain(`00000000000000000000.${kind}`);
+  });
 });
