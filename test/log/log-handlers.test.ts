@@ -5,6 +5,7 @@ import { OdradekError, ProducerStateError, StorageError } from "../../src/base/e
 import { ATTRIBUTES_AT, stampChecksum } from "../../src/base/record-batch.ts";
 import { AppendQueue } from "../../src/log/append-queue.ts";
 import { CLEAN_SHUTDOWN_FILE, cleanShutdownContents, removeCleanShutdown, writeCleanShutdown } from "../../src/log/clean-shutdown.ts";
+import { CleanedSegment } from "../../src/log/cleaned-segment.ts";
 import { writeBytes } from "../../src/log/file-bytes.ts";
 import { segmentFileName } from "../../src/log/file-names.ts";
 import { LeaderEpochs } from "../../src/log/leader-epochs.ts";
@@ -25,7 +26,8 @@ import { crashStorage } from "../../src/testing/crash-storage.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { batchAround, compressionOf } from "../compression/support.ts";
-import { batchOf, core, created, NOW_MS, opened, type RigOptions, rig, send } from "./log-rig.ts";
+import { compactAll, KEYED, put, rollOver } from "./compaction-rig.ts";
+import { append, batchOf, core, created, NOW_MS, opened, type RigOptions, rig, send } from "./log-rig.ts";
 import { sendAs } from "./producer-rig.ts";
 
 describe("the queue of appends", () => {
@@ -223,5 +225,83 @@ describe('an "os" log that lost more than its start with the power', () => {
         await again.log.close(true);
       }
     }
+  });
+});
+
+describe("a batch whose records are none, its checksum right", () => {
+  it("keeps compaction out of its partition, which says where it is; and a search by time ends there", async () => {
+    const storage = memory();
+    const { log } = await created(storage, KEYED);
+    await put(log, [["a", "1".padEnd(60)]]);
+    const odd = batchAround(core, new Uint8Array(50).fill(0xff), 0, 1);
+    await log.append(odd, { recordCount: 1, maxTimestamp: NOW_MS });
+    await log.flush();
+    await rollOver(log);
+    await expect(compactAll(log)).rejects.toMatchObject({ name: "CorruptionError", offsetRange: [1, expect.any(Number)] });
+    expect(log.compactionProblem).toMatchObject({ name: "CorruptionError" });
+    await log.close(true);
+    const other = await created(memory(), { topic: "other", directory: "other-0" });
+    const late = batchAround(core, new Uint8Array(50).fill(0xff), "gzip", 1);
+    await other.log.append(late, { recordCount: 1, maxTimestamp: NOW_MS });
+    await other.log.flush();
+    expect(await other.log.offsetForTime(NOW_MS - 1)).toMatchObject({ offset: 0 });
+    await other.log.close(true);
+  });
+});
+
+describe("a time index that names a batch which is damaged", () => {
+  it("is not followed: the search goes on from the segment's beginning", async () => {
+    const storage = memory();
+    const options: RigOptions = { config: { segmentBytes: 1000, indexIntervalBytes: 50 } };
+    const { log } = await created(storage, options);
+    for (let index = 0; index < 12; index += 1) await append(log, [{ value: `${index}`.padEnd(80), timestamp: NOW_MS + index }]);
+    await log.flush();
+    await log.close(false);
+    const file = await storage.open("orders-0/00000000000000000000.log", { create: "no" });
+    // The length of the fourth batch, which the index names.
+    file.writeAt(new Uint8Array([0x7f, 0xff, 0xff, 0xff]), 3 * 148 + 8);
+    await file.close();
+    const { log: again } = await opened(storage, { ...options, readOnly: true });
+    const found = await again.offsetForTime(NOW_MS + 3).catch((error: unknown) => error);
+    if (found instanceof Error) expect(found).toMatchObject({ name: "CorruptionError" });
+    expect(await again.offsetForTime(NOW_MS + 1)).toMatchObject({ offset: 1 });
+    await again.close(false);
+  });
+});
+
+describe("retention", () => {
+  it("goes on where a swap that a compaction was held up in still is", async () => {
+    const storage = faultyStorage(memory());
+    const { log } = await created(storage, { config: { ...KEYED.config, cleanupPolicy: "compact,delete", retentionBytes: 1 } as never });
+    for (let round = 0; round < 6; round += 1) await put(log, [["a", `${round}`.padEnd(60)]]);
+    await rollOver(log);
+    storage.fail({ call: "remove", errno: "EACCES", name: /\d\.log$/, times: Number.POSITIVE_INFINITY });
+    await expect(compactAll(log)).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+    await log.applyRetention().catch((error: unknown) => expect(error).toBeInstanceOf(StorageError));
+    storage.mend();
+    await log.applyRetention();
+    await log.close(true);
+    expect(storage.openFileCount).toBe(0);
+  });
+});
+
+describe("the files of a rewritten segment", () => {
+  it("are flushed as they grow, and a flush that failed is told by the next, or let be when they are thrown away", async () => {
+    const storage = faultyStorage(memory());
+    const { context, spec } = rig(storage);
+    await storage.createDirectory("orders-0");
+    for (const next of ["flush", "discard"] as const) {
+      const cleaned = await CleanedSegment.create(context, spec, 0);
+      const large = new Uint8Array(17 * 1024 * 1024);
+      storage.fail({ call: "sync", name: /\.cleaned$/, errno: "EIO" });
+      for (let count = 0; count < 2; count += 1) cleaned.append(large, count, NOW_MS);
+      await cleaned.flushNowAndThen();
+      for (let count = 2; count < 4; count += 1) cleaned.append(large, count, NOW_MS);
+      if (next === "flush") await expect(cleaned.flushNowAndThen()).rejects.toThrow("EIO");
+      await cleaned.discard();
+      expect(storage.openFileCount).toBe(0);
+      storage.mend();
+    }
+    expect((await storage.list("orders-0")).map(({ name }) => name)).toEqual([]);
   });
 });
