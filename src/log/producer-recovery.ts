@@ -50,7 +50,8 @@ export class ProducerRecovery {
     const { segments, start, recoveryPoint } = at;
     const first = segments[start] as Segment;
     const none = entriesToRemake(first, at.names);
-    const durable = facts === null ? null : facts.txnIndex === null ? none : await durableEntries(source, first, facts.txnIndex);
+    const durable =
+      facts === null ? null : facts.txnIndex === null ? noneAt(at, none) : await durableEntries(source, first, facts.txnIndex);
     const limit = durable === null ? Math.min(recoveryPoint, first.baseOffset) : recoveryPoint;
     const replay = await beginReplay(source, limit, facts?.withoutProducers === true ? facts.recoveryPoint : null);
     const kept = durable ?? none;
@@ -116,6 +117,12 @@ function entriesToRemake({ baseOffset }: Segment, names: ReadonlySet<string>): T
   const entries = new TransactionEntries();
   if (names.has(segmentFileName(baseOffset, "txnindex"))) entries.durableByteLength = -1;
   return entries;
+}
+
+/** The state knows of no index in the segment that holds the recovery point. Of one before that, walked for want of its seal, it says nothing: null. */
+function noneAt({ segments, start, recoveryPoint }: RecoveryStart, none: TransactionEntries): TransactionEntries | null {
+  const next = segments[start + 1];
+  return next === undefined || next.baseOffset > recoveryPoint ? none : null;
 }
 
 /** What the state says is durable of the segment's index; null: the file is not that, and the whole segment must be walked for it. */
