@@ -11,9 +11,11 @@ export async function holdsRecords(storage: StorageDriver, directory: string): P
     if (segment?.kind === "log") {
       if (segment.baseOffset > 0) return true;
       const file = await storage.open(`${directory}/${entry.name}`, { create: "no", readOnly: true });
-      const byteLength = file.byteLength();
-      await file.close();
-      if (byteLength > 0) return true;
+      try {
+        if (file.byteLength() > 0) return true;
+      } finally {
+        await file.close();
+      }
     }
   }
   return false;

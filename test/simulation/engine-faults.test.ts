@@ -1,6 +1,6 @@
 /** Calls of the storage refuse while a whole engine works: errors are typed, the lock and every handle are given back, nothing acknowledged is lost. */
 import { describe, expect, it } from "vitest";
-import { engineDays } from "../prove/errors/errors-prover.ts";
+import { engineDays } from "../prove/errors/engine-days.ts";
 import { SIM_SCALE } from "./engine-rig.ts";
 
 const DAYS = 40;

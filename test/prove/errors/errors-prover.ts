@@ -1,11 +1,11 @@
 /** Calls of the storage, and of the core, fail in turn: no acknowledged record is lost, errors say who can mend them, and when the fault has passed the log goes on. */
 import type { SyncFailure } from "../../../src/testing/crash-storage.ts";
-import { type Fault, type PlannedFault, STORAGE_CALLS, type StorageCall } from "../../../src/testing/faulty-storage.ts";
+import type { Fault } from "../../../src/testing/faulty-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { failureOf } from "../failure.ts";
 import type { Failure, Prover, Tally, Trial } from "../prover.ts";
-import { EngineDay } from "./engine-day.ts";
-import { type CallCounts, drawFault, placesOf, sayFault } from "./fault-draw.ts";
+import { engineDays, transactionDays } from "./engine-days.ts";
+import { drawFault, FAULTS_PER_HOUR_MAX, NOWHERE, placesOf, sayFault } from "./fault-draw.ts";
 import { CORE_CALLS, type CoreFault, FaultyCore } from "./faulty-core.ts";
 import { KEYS } from "./keyed-workload.ts";
 import type { LogDay } from "./log-day.ts";
@@ -24,15 +24,12 @@ const WORKLOADS: readonly Workload<never>[] = [
 ] as readonly Workload<unknown>[] as readonly Workload<never>[];
 
 const DAYS_PER_TRIAL = 40;
-/** A day of a whole engine costs as much as several of a partition. */
-const TRIALS_PER_ENGINE_TRIAL = 4;
+/** Of so many trials one is of a whole engine, and one of its transactions. */
+const TRIALS_PER_ROUND = 5;
 const ENGINE_DAYS_PER_TRIAL = 40;
-const FAULTS_PER_HOUR_MAX = 3;
+const TRANSACTION_DAYS_PER_TRIAL = 30;
 /** Of all days, those on which the core fails as well. */
 const CORE_SHARE = 0.2;
-
-/** A fault that is never met. */
-const NOWHERE = [{ call: "lock", nth: 1 }] as const;
 
 /** By workload and night: a template that days begin with. */
 const mornings = new Map<string, Promise<Morning<never>>>();
@@ -68,7 +65,11 @@ async function coreCountsOf(begun: Morning<never>): Promise<FaultyCore> {
 export const errorsProver: Prover = {
   name: "errors",
   unit: "injectedErrors",
-  run: (trial) => (trial.seed % TRIALS_PER_ENGINE_TRIAL === 0 ? engineDays(trial, ENGINE_DAYS_PER_TRIAL) : logDays(trial, DAYS_PER_TRIAL)),
+  run(trial) {
+    if (trial.seed % TRIALS_PER_ROUND === 0) return engineDays(trial, ENGINE_DAYS_PER_TRIAL);
+    if (trial.seed % TRIALS_PER_ROUND === 1) return transactionDays(trial, TRANSACTION_DAYS_PER_TRIAL);
+    return logDays(trial, DAYS_PER_TRIAL);
+  },
 };
 
 /** So many days of one partition. */
@@ -122,51 +123,4 @@ async function drawCoreFaults(random: SeededRandom, begun: Morning<never>): Prom
 
 function sayCoreFault({ call, nth, times, afterEffect }: CoreFault): string {
   return `core ${call} ${nth}${afterEffect ? " in its end" : ""}, ${times === Number.POSITIVE_INFINITY ? "for ever" : `${times} times`}`;
-}
-
-let engineHours: Promise<CallCounts[]> | undefined;
-
-async function hoursOfEngineDay(): Promise<CallCounts[]> {
-  const hours: CallCounts[] = [];
-  const before = new Map<StorageCall, number>();
-  const look = ({ storage }: EngineDay): void => {
-    hours.push(new Map(STORAGE_CALLS.map((call) => [call, storage.count(call) - (before.get(call) ?? 0)] as const)));
-    for (const call of STORAGE_CALLS) before.set(call, storage.count(call));
-  };
-  const day = new EngineDay(look);
-  await day.live();
-  look(day);
-  if (day.refusals > 0) throw new Error(`a day of the engine without faults had ${day.refusals} refusals`);
-  // What is counted at an hour lies before it.
-  return hours.slice(1);
-}
-
-/** So many days of a whole engine. */
-export async function engineDays({ seed, say }: Trial, dayCount: number): Promise<Tally> {
-  engineHours ??= hoursOfEngineDay();
-  const places = (await engineHours).map(placesOf);
-  const random = new SeededRandom(seed);
-  const broken: Failure[] = [];
-  let injectedErrors = 0;
-  for (let count = 0; count < dayCount; count += 1) {
-    const chance = random.fork();
-    const said: string[] = [];
-    const planned: PlannedFault[] = [];
-    const day = new EngineDay(({ disk, storage }, hour) => {
-      const faults = Array.from({ length: chance.integer(1, FAULTS_PER_HOUR_MAX + 1) }, () =>
-        drawFault(chance, chance.pick(places[hour] ?? NOWHERE), disk, ["ext4"]),
-      );
-      said.push(...faults.map((fault) => `hour ${hour}: ${sayFault(fault)}`));
-      planned.push(...faults.map((fault) => storage.fail(fault)));
-    });
-    try {
-      await day.live();
-      injectedErrors += planned.filter(({ metCount }) => metCount > 0).length;
-    } catch (error) {
-      const failure = failureOf(error);
-      broken.push({ breach: failure.breach, what: `engine, day ${count}: ${said.join("; ")}: ${failure.what}` });
-    }
-    say(`engine, day ${count}: ${said.join("; ")}`);
-  }
-  return { counts: { injectedErrors }, failures: broken };
 }

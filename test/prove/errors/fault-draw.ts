@@ -16,6 +16,10 @@ export interface CallPlace {
   readonly nth: number;
 }
 
+export const FAULTS_PER_HOUR_MAX = 3;
+/** Where nothing is ever met: after the last hour that a quiet day has. */
+export const NOWHERE: readonly CallPlace[] = [{ call: "lock", nth: 1 }];
+
 /** Every call of a quiet day, kind after kind. */
 export function placesOf(counts: CallCounts): CallPlace[] {
   return STORAGE_CALLS.flatMap((call) => Array.from({ length: counts.get(call) ?? 0 }, (_, index) => ({ call, nth: index + 1 })));
