@@ -3,8 +3,8 @@ import type { Core } from "../core/core.ts";
 import { scanBatches } from "./batch-scan.ts";
 import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { readBytes } from "./file-bytes.ts";
+import { checksumsOfWhole } from "./file-checksums.ts";
 import { batchBehind } from "./resync.ts";
-import { checksumsOfWhole } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 
 /**

@@ -5,10 +5,11 @@ import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch
 import { type ScannedBatch, scanBatches } from "./batch-scan.ts";
 import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
+import { checksumsOf } from "./file-checksums.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { batchBehind } from "./resync.ts";
-import { checksumsOf, readSeal } from "./sealing.ts";
+import { readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 import { forgetScratch, locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
 

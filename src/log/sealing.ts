@@ -1,9 +1,6 @@
 /** Seals a segment: walks it once more, and writes down what every 64 KiB of it is, so that no later change goes unseen. */
-import type { StorageFile } from "../api/storage-driver.ts";
-import { StorageError } from "../base/errors.ts";
-import type { Core } from "../core/core.ts";
 import { type ScanEnd, scanBatches } from "./batch-scan.ts";
-import { type BlockChecksums, blockChecksumsInSteps, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
+import { checksumsOfWhole } from "./file-checksums.ts";
 import { segmentFileName } from "./file-names.ts";
 import { checksumsToLeave } from "./left-blocks.ts";
 import type { LogContext } from "./log-context.ts";
@@ -11,30 +8,6 @@ import type { PartitionSpec } from "./partition-spec.ts";
 import { inDirectory, openIfPresent, readWholeFile, replaceFile } from "./replace-file.ts";
 import { decodeSeal, encodeSeal, SEAL_BYTE_LENGTH_MAX, type Seal } from "./seal.ts";
 import type { Segment } from "./segment.ts";
-
-/** Between two pauses for others: 1 MiB. */
-const BLOCKS_PER_PAUSE = 16;
-
-/** The checksums of the first `byteLength` bytes, fewer where the file is shorter, in steps that let others run. */
-export async function checksumsOf(core: Core, file: StorageFile, byteLength: number): Promise<number[]> {
-  return (await sumsOf(core, file, byteLength)).checksums();
-}
-
-/** As `checksumsOf`, of a file that is known to be so long: what cannot be read whole is not to be sealed as it was read. */
-export async function checksumsOfWhole(core: Core, file: StorageFile, name: string, byteLength: number): Promise<number[]> {
-  const sums = await sumsOf(core, file, byteLength);
-  if (sums.byteLength === byteLength) return sums.checksums();
-  throw new StorageError("STORAGE_FAILED", `${name}: expected ${byteLength} bytes to be read, found ${sums.byteLength}`);
-}
-
-async function sumsOf(core: Core, file: StorageFile, byteLength: number): Promise<BlockChecksums> {
-  const steps = blockChecksumsInSteps(core, file, byteLength);
-  for (let count = 0; ; count += 1) {
-    if (count % BLOCKS_PER_PAUSE === 0) await file.readAhead(count * SEAL_BLOCK_BYTE_LENGTH, BLOCKS_PER_PAUSE * SEAL_BLOCK_BYTE_LENGTH);
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
 
 /**
  * Durable when it resolves. Answers false when the segment is not what was written: what it then gets, if anything, is a seal

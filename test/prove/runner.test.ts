@@ -11,7 +11,8 @@ import { failureOf } from "./failure.ts";
 import { provers } from "./provers.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const prove = (...args: string[]) => spawnSync(process.execPath, [join(root, "scripts/prove.mjs"), ...args], { cwd: root, encoding: "utf8" });
+const prove = (...args: string[]) =>
+  spawnSync(process.execPath, [join(root, "scripts/prove.mjs"), ...args], { cwd: root, encoding: "utf8" });
 
 describe("the book of a run", () => {
   it("sums what is counted, and counts a disk that was met twice once", () => {
