@@ -41,7 +41,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "compacted log",
-    turns: 0.5,
+    turns: 0.4,
     async run(account, random) {
       const tree = new CrashTree(keyedSubject, account, random);
       await tree.explore(await keyedLife(tree, random, 1));
@@ -49,7 +49,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "log with producers",
-    turns: 0.5,
+    turns: 1,
     async run(account, random) {
       const tree = new CrashTree(producerSubject, account, random);
       await tree.explore(await producerLife(tree, random, 0.7));
@@ -73,7 +73,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "engine with transactions",
-    turns: 0.12,
+    turns: 0.1,
     async run(account, random) {
       const tree = new CrashTree(transactionsSubject, account, random);
       await tree.explore(await transactionCrashes(tree, 0.12, random));

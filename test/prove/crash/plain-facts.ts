@@ -68,7 +68,7 @@ export class PlainFacts {
       throw new Error(`C9: a crash was taken for damage: ${log.failure.message}`);
     }
     const { logStartOffset, highWatermark, logEndOffset } = log.watermarks;
-    if (logStartOffset < this.deletedBefore)
+    if (logStartOffset < this.deletedBefore && !this.lied)
       throw new Error(`C1: deleteRecords was confirmed to ${this.deletedBefore}, the log starts at ${logStartOffset}`);
     if (logStartOffset > Math.max(this.deletedBefore, this.deletionAsked))
       throw new Error(`C2: the log starts at ${logStartOffset}, which was never asked for`);

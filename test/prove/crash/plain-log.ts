@@ -151,7 +151,7 @@ export async function plainLife(
   const latencies = random.fork();
   // Flushes are slow and names quick, so that a roll can overtake a flush.
   const latency = async (call: string): Promise<void> => {
-    for (let turns = Math.floor(latencies.next() * (call === "sync" ? 60 : 3)); turns > 0; turns -= 1) await null;
+    for (let turns = Math.floor(latencies.next() * (call === "sync" ? 24 : 3)); turns > 0; turns -= 1) await null;
   };
   const disk = newDisk({ sectorByteLength: random.pick([32, 64, 128]), ...(random.chance(0.5) ? { latency } : {}) });
   const life = new PlainLife(disk, settings);

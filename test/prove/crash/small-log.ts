@@ -38,7 +38,12 @@ export const SMALL_SETTINGS: readonly LogSettings[] = [false, true].map((preallo
 /** How many programs there are; `smallProgram` answers each by its number. */
 export const PROGRAM_COUNT: number = SMALL_SETTINGS.length * (OPERATIONS.length + OPERATIONS.length ** 2 + OPERATIONS.length ** 3);
 
+/** More than a program and the use of what it leaves send. */
+const RECORDS_MAX = 256;
+
 export interface SmallProgram {
+  /** Where its records begin to be counted: apart from those of every other program, so that its disks are too. */
+  readonly firstRecord: number;
   readonly settings: LogSettings;
   readonly operations: readonly number[];
 }
@@ -49,12 +54,16 @@ export function smallProgram(number: number): SmallProgram {
   let length = 1;
   for (; rest >= OPERATIONS.length ** length; length += 1) rest -= OPERATIONS.length ** length;
   const operations = Array.from({ length }, (_none, at) => Math.floor(rest / OPERATIONS.length ** at) % OPERATIONS.length);
-  return { settings, operations };
+  return { firstRecord: (number % PROGRAM_COUNT) * RECORDS_MAX, settings, operations };
 }
 
-export async function smallCrashes(tree: CrashTree<PlainFacts>, { settings, operations }: SmallProgram): Promise<Crashed<PlainFacts>[]> {
+export async function smallCrashes(
+  tree: CrashTree<PlainFacts>,
+  { firstRecord, settings, operations }: SmallProgram,
+): Promise<Crashed<PlainFacts>[]> {
   const disk = crashStorage({ sectorByteLength: 128 });
   const life = new PlainLife(disk, settings);
+  life.facts.sentCount = firstRecord;
   await life.begin();
   for (const step of [append(1, 10, true), append(2, 10, true)]) await life.step(step);
   const crashes: Crashed<PlainFacts>[] = [];
