@@ -72,6 +72,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
   const epochs = await LeaderEpochs.load(storage, directory);
   const state = await PartitionState.load(context, directory, identityOf(spec, readOnly));
   const segments: Segment[] = [];
+  /** Segments that ended before the log start: no part of the log any more. */
+  const behind: Segment[] = [];
   try {
     if (state.foreign) throw foreign(spec, state.problem);
     for (const problem of [epochs.problem, state.problem]) if (problem !== null) report(context, spec, "book.ignored", { problem });
@@ -116,9 +118,9 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       return { ...log, writtenAs, withoutProducers: producers.size === 0, txnIndex, endProblem: null, unreadableFrom: null };
     }
     const recovered = await recover({ context, spec, segments, facts, epochs, snapshots, names: files.names, readOnly });
-    const behind =
-      recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset ? segments.splice(0) : [];
-    if (behind.length > 0) segments.push(await restartAt(source, logStartOffset, behind));
+    if (recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset)
+      behind.push(...segments.splice(0));
+    if (behind.length > 0) segments.push(await restartAt(source, logStartOffset));
     const active = segments.at(-1) as Segment;
     const books = booksOf(
       source,
@@ -140,7 +142,7 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     await removeBehind(context, spec, behind);
     return log;
   } catch (error) {
-    await closeAll(segments, state);
+    await closeAll([...segments, ...behind], state);
     throw error;
   }
 }
@@ -243,15 +245,15 @@ async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset
  * On an "os" topic a log start may be durable before the records it passed over: they are lost with the power, and the log
  * ends before its start. It goes on at its start, as Kafka's does, so that no offset below it is handed out a second time.
  */
-async function restartAt({ context, spec, snapshots }: ReplaySource, logStartOffset: number, behind: readonly Segment[]): Promise<Segment> {
+async function restartAt({ context, spec, snapshots }: ReplaySource, logStartOffset: number): Promise<Segment> {
+  await snapshots.keep(() => false);
+  const fresh = await Segment.create(context, spec.directory, logStartOffset, spec.config());
   try {
-    await snapshots.keep(() => false);
-    const fresh = await Segment.create(context, spec.directory, logStartOffset, spec.config());
     await context.storage.syncDirectory(spec.directory);
     return fresh;
   } catch (error) {
-    for (const segment of behind) while (segment.isHeld) segment.release();
-    await Promise.allSettled(behind.map((segment) => segment.close()));
+    fresh.release();
+    await fresh.closeIdle().catch(() => {});
     throw error;
   }
 }

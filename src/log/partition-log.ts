@@ -312,7 +312,7 @@ export class PartitionLog {
   }
 
   async #close(clean: boolean): Promise<void> {
-    await this.#turn.catch(() => {});
+    await this.#turn;
     let problem: unknown = null;
     try {
       if (this.#isChangeable()) {

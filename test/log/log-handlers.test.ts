@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { writeInt16, writeInt64 } from "../../src/base/big-endian.ts";
 import { OdradekError, ProducerStateError, StorageError } from "../../src/base/errors.ts";
-import { ATTRIBUTES_AT, stampChecksum } from "../../src/base/record-batch.ts";
+import { ATTRIBUTES_AT, HEADER_BYTE_LENGTH, stampChecksum } from "../../src/base/record-batch.ts";
 import { AppendQueue } from "../../src/log/append-queue.ts";
 import { CLEAN_SHUTDOWN_FILE, cleanShutdownContents, removeCleanShutdown, writeCleanShutdown } from "../../src/log/clean-shutdown.ts";
 import { CleanedSegment } from "../../src/log/cleaned-segment.ts";
@@ -125,6 +125,20 @@ describe("a marker that is none", () => {
     expect(survey.finishSegment([])).toEqual({ problems: [], expected: [] });
   });
 
+  it("is told apart from what we did wrong ourselves", () => {
+    // Whoever looks behind the header meets a mistake of ours: it goes up as what it is.
+    const trapped = new Proxy(strayMarker(), {
+      get(bytes, at) {
+        if (typeof at === "string" && Number(at) >= HEADER_BYTE_LENGTH) throw new TypeError("ours");
+        const value = Reflect.get(bytes, at, bytes) as unknown;
+        return typeof value === "function" ? (value.bind(bytes) as unknown) : value;
+      },
+    });
+    const batch = { baseOffset: 0, lastOffset: 0, maxTimestamp: NOW_MS } as Parameters<TransactionSurvey["take"]>[1];
+    expect(() => new TransactionSurvey("orders-0").take(trapped, batch)).toThrow("ours");
+    expect(() => new ProducerTable("orders-0").admit(trapped, 0, 0, 0, NOW_MS)).toThrow("ours");
+  });
+
   it("is told of a payload: what cannot be read, and what we did wrong ourselves", () => {
     const batch = { position: 0, byteLength: 100, baseOffset: 0, lastOffset: 0 } as Parameters<typeof payloadDefect>[3];
     expect(payloadDefect(compressionOf(core), "f", strayMarker(), batch)?.problem).toContain("whose records cannot be read");
@@ -199,7 +213,7 @@ describe("a survey whose disk refuses", () => {
 
 describe('an "os" log that lost more than its start with the power', () => {
   it("begins again at its start whichever call fails meanwhile, at the next opening", async () => {
-    const options: RigOptions = { config: { durability: "os", segmentBytes: 400 } };
+    const options: RigOptions = { config: { durability: "os" } };
     const first = crashStorage();
     const { log } = await created(first, options);
     for (let count = 0; count < 5; count += 1) await send(log, `${count}`.repeat(50));
@@ -249,27 +263,77 @@ describe("a batch whose records are none, its checksum right", () => {
   });
 });
 
-describe("a time index that names a batch which is damaged", () => {
-  it("is not followed: the search goes on from the segment's beginning", async () => {
+describe("damage behind which there is more damage", () => {
+  it("is told with where the next readable record is", async () => {
     const storage = memory();
-    const options: RigOptions = { config: { segmentBytes: 1000, indexIntervalBytes: 50 } };
+    const options: RigOptions = { config: { segmentBytes: 4000, indexIntervalBytes: 50 } };
     const { log } = await created(storage, options);
     for (let index = 0; index < 12; index += 1) await append(log, [{ value: `${index}`.padEnd(80), timestamp: NOW_MS + index }]);
     await log.flush();
     await log.close(false);
-    const file = await storage.open("orders-0/00000000000000000000.log", { create: "no" });
-    // The length of the fourth batch, which the index names.
-    file.writeAt(new Uint8Array([0x7f, 0xff, 0xff, 0xff]), 3 * 148 + 8);
+    const name = "orders-0/00000000000000000000.log";
+    const file = await storage.open(name, { create: "no" });
+    const batchByteLength = file.byteLength() / 12;
+    for (const index of [3, 4]) file.writeAt(new Uint8Array([0xff]), index * batchByteLength + 100);
     await file.close();
-    const { log: again } = await opened(storage, { ...options, readOnly: true });
-    const found = await again.offsetForTime(NOW_MS + 3).catch((error: unknown) => error);
-    if (found instanceof Error) expect(found).toMatchObject({ name: "CorruptionError" });
-    expect(await again.offsetForTime(NOW_MS + 1)).toMatchObject({ offset: 1 });
+    const { log: again } = await opened(storage, options);
+    await expect(again.read(3, 100)).rejects.toMatchObject({ name: "CorruptionError", nextReadableOffset: 5 });
+    expect((await again.read(5, 100)).byteLength).toBeGreaterThan(0);
     await again.close(false);
   });
 });
 
+describe("a read that the disk refuses", () => {
+  it("is told, and made again it succeeds", async () => {
+    const storage = faultyStorage(memory());
+    const { log } = await created(storage);
+    await send(log, "a");
+    storage.fail({ call: "readAt", errno: "EIO" });
+    await expect(log.read(0, 100)).rejects.toMatchObject({ name: "StorageError", code: "STORAGE_FAILED" });
+    expect((await log.read(0, 100)).byteLength).toBeGreaterThan(0);
+    await log.close(true);
+  });
+});
+
+describe("a time index that names a batch which is damaged", () => {
+  it("is not followed: the search goes on from the segment's beginning", async () => {
+    for (const readOnly of [false, true]) {
+      const storage = memory();
+      const options: RigOptions = { config: { segmentBytes: 1000, indexIntervalBytes: 50 } };
+      const { log } = await created(storage, options);
+      for (let index = 0; index < 12; index += 1) await append(log, [{ value: `${index}`.padEnd(80), timestamp: NOW_MS + index }]);
+      await log.flush();
+      await log.sealUnsealed();
+      const file = await storage.open("orders-0/00000000000000000000.log", { create: "no" });
+      const batchByteLength = file.byteLength() / 6;
+      for (const index of [2, 3, 4]) file.writeAt(new Uint8Array([0x7f, 0xff, 0xff, 0xff]), index * batchByteLength + 8);
+      await file.close();
+      if (readOnly) await storage.remove("orders-0/00000000000000000000.seal");
+      await log.close(true);
+      const { log: again } = await opened(storage, { ...options, cleanShutdown: true, readOnly });
+      const found = await again.offsetForTime(NOW_MS + 4).catch((error: unknown) => error);
+      if (found instanceof Error) expect(found).toMatchObject({ name: "CorruptionError" });
+      expect(await again.offsetForTime(NOW_MS + 1)).toMatchObject({ offset: 1 });
+      await again.close(false);
+    }
+  });
+});
+
 describe("retention", () => {
+  it("moves the log start back where the state could not be saved, and removes nothing", async () => {
+    const storage = faultyStorage(memory());
+    const { log } = await created(storage, { config: { segmentBytes: 300, retentionBytes: 1 } });
+    for (let count = 0; count < 4; count += 1) await send(log, `${count}`.repeat(150));
+    await log.sealUnsealed();
+    storage.fail({ call: "writeAt", name: /odradek\.state$/, errno: "ENOSPC" });
+    await expect(log.applyRetention()).rejects.toMatchObject({ code: "STORAGE_FULL" });
+    expect(log.watermarks.logStartOffset).toBe(0);
+    expect((await log.read(0, 100)).byteLength).toBeGreaterThan(0);
+    storage.mend();
+    expect((await log.applyRetention()).segmentsDeleted).toBeGreaterThan(0);
+    await log.close(true);
+  });
+
   it("goes on where a swap that a compaction was held up in still is", async () => {
     const storage = faultyStorage(memory());
     const { log } = await created(storage, { config: { ...KEYED.config, cleanupPolicy: "compact,delete", retentionBytes: 1 } as never });

@@ -180,6 +180,16 @@ describe("a lock by socket", () => {
     }
   });
 
+  it("leaves what it cannot look at to others, and passes over what has gone meanwhile", async () => {
+    const name = ".odradek-lock.1-0123456789abcdef";
+    for (const errno of ["EIO", "ENOENT"] as const) {
+      mkdirSync(join(directory, name), { recursive: true });
+      refuse("openSync", errno, /odradek-lock\.1-0123/);
+      await takeAndRelease("socket");
+      expect(existsSync(join(directory, name)), errno).toBe(errno === "EIO");
+    }
+  });
+
   it("tells when its names cannot be removed", async () => {
     for (const call of ["unlinkSync", "rmdirSync"] as const) {
       const owner = await lock("socket");
