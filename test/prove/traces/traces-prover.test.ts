@@ -6,7 +6,7 @@ const trialOf = (seed: number) => ({ seed, directory: () => "", say: () => {} })
 
 describe("the prover of traces", () => {
   it("finds the same calls for the same seed, of engines that die", async () => {
-    for (const seed of [6, 7])
+    for (const seed of [7, 8])
       expect(await tracesProver.run(trialOf(seed))).toEqual({ counts: { tracesCompared: 1, tracesEqual: 1 }, failures: [] });
   });
 
