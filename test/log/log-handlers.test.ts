@@ -283,6 +283,24 @@ describe("damage behind which there is more damage", () => {
   });
 });
 
+describe("damage up to the end", () => {
+  it("is told as such, though the index names batches in it", async () => {
+    const storage = memory();
+    const options: RigOptions = { config: { indexIntervalBytes: 50 } };
+    const { log } = await created(storage, options);
+    for (let index = 0; index < 12; index += 1) await send(log, `${index}`.padEnd(80));
+    await log.close(true);
+    const file = await storage.open("orders-0/00000000000000000000.log", { create: "no" });
+    const batchByteLength = file.byteLength() / 12;
+    for (let index = 3; index < 12; index += 1) file.writeAt(new Uint8Array([0xff]), index * batchByteLength + 100);
+    await file.close();
+    const { log: again } = await opened(storage, { ...options, cleanShutdown: true });
+    await expect(again.read(3, 100)).rejects.toMatchObject({ name: "CorruptionError", nextReadableOffset: null });
+    expect((await again.read(2, 100)).byteLength).toBeGreaterThan(0);
+    await again.close(false);
+  });
+});
+
 describe("a read that the disk refuses", () => {
   it("is told, and made again it succeeds", async () => {
     const storage = faultyStorage(memory());
