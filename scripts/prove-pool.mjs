@@ -10,6 +10,8 @@ const NODE_FLAGS = ["--max-semi-space-size=64", "--enable-source-maps"];
 export class Worker {
   /** Names of provers, and what each is measured in. */
   provers = {};
+  /** How many bugs there are to plant. */
+  zooCount = 0;
   #file;
   #child = null;
 
@@ -19,9 +21,10 @@ export class Worker {
 
   async start() {
     this.#child = fork(this.#file, [], { execArgv: NODE_FLAGS });
-    const { provers, died } = await this.#answer();
+    const { provers, zooCount, died } = await this.#answer();
     if (died !== undefined) throw new Error(`the provers do not load: ${died}`);
     this.provers = provers;
+    this.zooCount = zooCount;
   }
 
   /** Resolves to `{ tally, spentMs }` or `{ broken }`. */

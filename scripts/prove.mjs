@@ -11,7 +11,7 @@ import { Book } from "./prove-book.mjs";
 import { bundleProvers } from "./prove-bundle.mjs";
 import { record } from "./prove-ledger.mjs";
 import { Worker } from "./prove-pool.mjs";
-import { TIERS, targetsOf } from "./prove-tiers.mjs";
+import { MUTATION_MINUTES, TIERS, targetsOf } from "./prove-tiers.mjs";
 import { projectRoot, runNode } from "./run.mjs";
 
 const TOLD_EVERY_MS = 30_000;
@@ -63,7 +63,7 @@ async function prove() {
   const unknown = options.only?.filter((name) => provers[name] === undefined) ?? [];
   if (unknown.length > 0) program.error(`no prover is called ${unknown.join(" or ")}: there are ${Object.keys(provers).join(", ")}`);
   const targets = Object.fromEntries(
-    Object.entries(targetsOf(minutes, isNight, 1000)).filter(
+    Object.entries(targetsOf(minutes, isNight, workers[0].zooCount)).filter(
       ([name]) => provers[name] !== undefined && (options.only?.includes(name) ?? true),
     ),
   );
@@ -115,9 +115,26 @@ async function prove() {
   );
   const about = { minutes, seconds: Math.round((performance.now() - began) / 1000), seed: first, workers: options.workers, short };
   tell(book, short);
+  if (isNight && options.only === undefined) about.mutation = await mutants();
   if (options.record) record(book, about);
   if (options.json) process.stdout.write(`${book.line(about)}\n`);
   return book.failed.length === 0 ? 0 : 1;
+}
+
+/** The score of the mutants: of the core's instructions, and of the TypeScript. Told and entered; there is no score that fails. */
+async function mutants() {
+  const scores = {};
+  for (const [name, script] of [
+    ["core", "scripts/mutate-core.mjs"],
+    ["typescript", "scripts/mutate.mjs"],
+  ]) {
+    process.stdout.write(`prove: mutants, ${name}\n`);
+    const { output } = await runNode(script, ["--sample", "10000", "--minutes", String(MUTATION_MINUTES), "--json"]);
+    const last = output.trim().split("\n").at(-1) ?? "";
+    scores[name] = last.startsWith("{") ? JSON.parse(last) : { problem: last };
+    process.stdout.write(`${last}\n`);
+  }
+  return scores;
 }
 
 function day() {

@@ -3,6 +3,8 @@ import type { Bytes } from "../api/bytes.ts";
 import type { StorageFile } from "../api/storage-driver.ts";
 import { StorageError } from "../base/errors.ts";
 
+/** What file systems give a file at a time: where the size was there first, all of it reads as what stood there before. */
+export const BLOCK_BYTE_LENGTH = 4096;
 /** The storage contract's limit for one write. */
 const WRITE_BYTE_LENGTH_MAX = 1024 * 1024;
 

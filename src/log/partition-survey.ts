@@ -5,7 +5,7 @@ import { OdradekError } from "../base/errors.ts";
 import type { ScannedBatch } from "./batch-scan.ts";
 import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { type Defect, REMEDY_BACKUP, REMEDY_REPAIR } from "./defect.ts";
-import { readBytes } from "./file-bytes.ts";
+import { BLOCK_BYTE_LENGTH, readBytes } from "./file-bytes.ts";
 import { segmentFileName } from "./file-names.ts";
 import { IndexSurvey } from "./index-survey.ts";
 import { LEADER_EPOCH_FILE, LeaderEpochs } from "./leader-epochs.ts";
@@ -332,8 +332,10 @@ function tellRanges(
   const windowByteLength = Math.max(context.maxUnflushedBytes, at.config?.maxMessageBytes ?? 0);
   const byteLengthBehind = (index: number): number => segments.slice(index + 1).reduce((sum, each) => sum + each.end, 0);
   for (const [index, segment] of segments.entries()) {
+    // As recovery reckons: a block whose bytes did not come to the disk goes on behind the last byte that was written.
+    const blocksByteLength = at.config?.preallocate === true ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
     for (const range of segment.ranges) {
-      const beyond = Math.max(segment.end, range.end) - range.position + byteLengthBehind(index);
+      const beyond = Math.max(segment.end, range.end) - range.position + byteLengthBehind(index) - blocksByteLength;
       // In another writer's log nothing says how far it was durable: there, only an end that nothing readable follows is torn.
       const mayBeTorn = facts !== null || (range.isTail && segment.isActive);
       const isTorn =

@@ -4,6 +4,7 @@ import type { OdradekError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "./batch-header.ts";
 import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "./batch-scan.ts";
 import { type DurableEnd, durableEnd, uncertainEnd } from "./durable-end.ts";
+import { BLOCK_BYTE_LENGTH } from "./file-bytes.ts";
 import { segmentFileName } from "./file-names.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import { indexesAreAsLeft } from "./left-indexes.ts";
@@ -46,8 +47,6 @@ interface BadBatch {
 }
 
 const REWRITE_BYTE_LENGTH = 1024 * 1024;
-/** What file systems give a file at a time: where the size was there first, all of it reads as what stood there before. */
-const BLOCK_BYTE_LENGTH = 4096;
 
 export async function recover(input: RecoveryInput): Promise<Recovered> {
   const { spec, segments, facts, epochs, readOnly } = input;

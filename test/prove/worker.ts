@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { failureOf } from "./failure.ts";
 import type { Failure, Prover, Tally } from "./prover.ts";
 import { provers } from "./provers.ts";
+import { ZOO_COUNT } from "./zoo/zoo-prover.ts";
 
 interface Order {
   readonly prover: string;
@@ -45,4 +46,4 @@ process.on("message", (order: Order) => {
   );
 });
 process.on("disconnect", () => process.exit(0));
-process.send?.({ provers: Object.fromEntries([...provers.values()].map(({ name, unit }) => [name, unit])) });
+process.send?.({ provers: Object.fromEntries([...provers.values()].map(({ name, unit }) => [name, unit])), zooCount: ZOO_COUNT });
