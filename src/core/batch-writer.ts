@@ -42,11 +42,19 @@ export class WindowBatchWriter implements BatchWriter {
   }
 
   get recordCount(): number {
-    return this.#memory.exports.batchRecordCount();
+    try {
+      return this.#memory.exports.batchRecordCount();
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
   }
 
   get byteLength(): number {
-    return this.#memory.exports.batchByteLength();
+    try {
+      return this.#memory.exports.batchByteLength();
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
   }
 
   begin(options: BatchOptions): void {
@@ -55,10 +63,11 @@ export class WindowBatchWriter implements BatchWriter {
       this.#bytes = this.#memory.bytes;
       this.#frameRecord = this.#memory.exports.frameRecord;
     }
-    this.#options = options;
+    this.#options = null;
     this.#taken = null;
     this.#takenByteLength = 0;
-    this.#memory.exports.beginBatch();
+    this.#call(() => this.#memory.exports.beginBatch());
+    this.#options = options;
   }
 
   append(key: Uint8Array | null, value: Uint8Array | null, headers: Headers | null, timestamp: number): void {

@@ -49,6 +49,29 @@ describe("a core that gives up", () => {
     expect(after).toBe(0xe3069283);
   });
 
+  it("says so whichever call of a batch's writing it is, and the next batch is whole", async () => {
+    const options = { producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false };
+    const acts: readonly ((core: Core) => unknown)[] = [
+      ({ writer }) => writer.begin(options),
+      ({ writer }) => writer.append(null, BYTES, null, 5),
+      ({ writer }) => writer.append(null, BYTES, [[BYTES, null]], 5),
+      ({ writer }) => writer.recordCount,
+      ({ writer }) => writer.byteLength,
+      ({ writer }) => writer.finish(),
+    ];
+    for (const failing of acts) {
+      const faulty = new FaultyCore();
+      await faulty.during(async (core) => {
+        core.writer.begin(options);
+        faulty.fail({ call: "call", nth: faulty.count("call") + 1, times: 1, afterEffect: false });
+        expect(() => failing(core)).toThrow(CoreFaultError);
+        core.writer.begin(options);
+        core.writer.append(null, BYTES, null, 5);
+        expect(core.validate(core.writer.finish().slice()).recordCount).toBe(1);
+      });
+    }
+  });
+
   it("does not begin a pass of compaction when its memory cannot grow, or its instance cannot be made", async () => {
     for (const call of ["grow", "instance"] as const) {
       const faulty = new FaultyCore();
