@@ -251,6 +251,8 @@ describe("a table whose log cannot be read", () => {
     await producer.send({ topic: "users", key: "k", value: "1" });
     const table = await log.table("users", text);
     const watching = table.watch().next();
+    // It may be told before anybody below comes to ask it.
+    watching.catch(() => {});
     storage.fail({ call: "readAt", name: /\.log$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
     await producer.send({ topic: "users", key: "k", value: "2" });
     await expect(table.get("k")).rejects.toMatchObject({ name: "StorageError" });
@@ -269,6 +271,7 @@ describe("a table whose topic goes", () => {
     const log = await opened();
     const table = await log.table("users", text);
     const watching = table.watch().next();
+    watching.catch(() => {});
     await log.deleteTopic("users");
     await expect(table.get("k")).rejects.toMatchObject({ code: "UNKNOWN_TOPIC_OR_PARTITION" });
     await expect(watching).rejects.toMatchObject({ code: "UNKNOWN_TOPIC_OR_PARTITION" });
