@@ -45,22 +45,28 @@ export async function bundle(root) {
   if (lost.length > 0) return { files: [], problems: `the bundles import what is not there: ${[...new Set(lost)].join(", ")}` };
   // Chunks before the entries that name them: whoever loads dist at this moment finds it whole.
   const isEntry = ({ path }) => entries.includes(relative(dist, path).replace(/\.js$/, ""));
-  const ofCli = new Set(onlyOfCli(metafile).map((name) => join(root, name)));
+  const beside = new Set(besideTheLog(metafile).map((name) => join(root, name)));
   for (const { path, text } of [...outputFiles].sort((left, right) => Number(isEntry(left)) - Number(isEntry(right)))) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(
       path,
-      ofCli.has(path) ? transformSync(text, { format: "esm", target: "es2022", charset: "utf8", minify: true }).code : text,
+      beside.has(path) ? transformSync(text, { format: "esm", target: "es2022", charset: "utf8", minify: true }).code : text,
     );
   }
   return { files, problems: "" };
 }
 
-/** What the command line alone loads: nobody reads a stack trace of it, and short names there leave room for what others import. */
-function onlyOfCli({ outputs }) {
-  return Object.entries(outputs)
-    .filter(([, { inputs }]) => Object.keys(inputs).every((name) => /(^|\/)cli(\/|\.js$)/.test(name)))
-    .map(([name]) => name);
+/** What no application's import of the log leads to: nobody reads a stack trace of it, and short names there leave room for what they import. */
+function besideTheLog({ outputs }) {
+  const reached = new Set();
+  const reach = (name) => {
+    if (reached.has(name) || outputs[name] === undefined) return;
+    reached.add(name);
+    for (const { path } of outputs[name].imports) reach(path);
+  };
+  for (const [name, { entryPoint }] of Object.entries(outputs))
+    if (/(^|\/)index(\.[a-z]+)?\.js$/.test(name) && !/testing/.test(entryPoint ?? "")) reach(name);
+  return Object.keys(outputs).filter((name) => !reached.has(name));
 }
 
 /** Other people's work ships as it was bundled, each with its licence beside it: see build-vendor.mjs. */

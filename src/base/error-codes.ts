@@ -83,7 +83,7 @@ export const ERROR_CODES = {
   PARTITION_FAILED: [-1, false, "A flush of this partition failed; reopenPartition recovers it."],
   // ours: us
   CORE_FAULT: [-1, false, "The WebAssembly core broke one of its own rules; this is a defect in Odradek."],
-  CORE_UNAVAILABLE: [-1, false, "WebAssembly cannot be compiled here."],
+  CORE_UNAVAILABLE: [-1, false, "WebAssembly cannot be compiled here, or there is no memory for it."],
   SEND_BATCH_FAILED: [-1, false, "Some records of the batch were not appended; results says which."],
 } as const;
 

@@ -14,11 +14,16 @@ interface Order {
   readonly aloud?: boolean;
 }
 
+// Errors are met by the million, and nobody reads where they came from but in a replay.
+const STACK_FRAMES_ALOUD = Error.stackTraceLimit;
+Error.stackTraceLimit = 0;
+
 /** What the trial under way has not caught: the engine's promises that nobody waited for. */
 const uncaught: Failure[] = [];
 process.on("unhandledRejection", (reason) => void uncaught.push({ breach: "other", what: `nobody caught: ${failureOf(reason).what}` }));
 
 async function run({ seed, aloud }: Order, prover: Prover): Promise<Tally> {
+  if (aloud === true) Error.stackTraceLimit = STACK_FRAMES_ALOUD;
   const directories: string[] = [];
   const directory = (): string => {
     const made = mkdtempSync(join(tmpdir(), `odradek-prove-${prover.name}-`));

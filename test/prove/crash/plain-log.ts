@@ -112,7 +112,8 @@ export class PlainLife {
       facts.deletedBefore = Math.max(facts.deletedBefore, await log.deleteRecordsBefore(target));
     } else if (step.kind === "retain") {
       this.#clock.jump(step.agedMs);
-      facts.deletionAsked = Math.max(facts.deletionAsked, log.watermarks.highWatermark);
+      // The high watermark may rise to there before it is decided what goes.
+      facts.deletionAsked = Math.max(facts.deletionAsked, log.watermarks.logEndOffset);
       await log.applyRetention();
       facts.deletedBefore = log.watermarks.logStartOffset;
     } else if (step.kind === "seal") {
