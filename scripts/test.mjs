@@ -18,5 +18,7 @@ const { code } = await runNode(
   { inherit: true },
 );
 if (code !== 0 || process.argv.length > 2) process.exit(code);
-const proof = await runNode("scripts/prove.mjs", ["--tier", "two"], { inherit: true });
+// Always from the same seeds, so that a test that turns red was turned by a change; `npm run prove` looks where nobody has looked.
+const SEED = "410385652";
+const proof = await runNode("scripts/prove.mjs", ["--tier", "two", "--seed", SEED], { inherit: true });
 process.exit(proof.code);
