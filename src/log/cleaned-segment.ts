@@ -126,8 +126,11 @@ export class CleanedSegment {
     this.#flush.catch(() => {});
   }
 
-  /** Every file whole, durable, and closed. The seal is among them: there is no moment in which the new segment has none. */
-  async finish(): Promise<CleanedFacts> {
+  /**
+   * Every file whole, durable, and closed. The seal is among them: there is no moment in which the new segment has none.
+   * `nextBaseOffset`: where the segment behind it begins; what is missing before that is no loss.
+   */
+  async finish(nextBaseOffset: number): Promise<CleanedFacts> {
     const { core } = this.#context;
     this.#write();
     if (this.#maxTimestampOffset >= 0) this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
@@ -138,7 +141,8 @@ export class CleanedSegment {
     const txnSums = new BlockChecksums(core);
     txnSums.add(transactions);
     const { topicId, partition } = this.#spec;
-    const facts = { baseOffset: this.baseOffset, nextOffset: this.#nextOffset, maxTimestamp: this.#maxTimestamp };
+    const nextOffset = Math.max(this.#nextOffset, nextBaseOffset);
+    const facts = { baseOffset: this.baseOffset, nextOffset, maxTimestamp: this.#maxTimestamp };
     const seal = encodeSeal(
       {
         ...facts,

@@ -241,7 +241,8 @@ export class Compaction {
   async #place(output: CleanedSegment, sources: readonly Segment[]): Promise<void> {
     let cleaned: CleanedFacts;
     try {
-      cleaned = await output.finish();
+      const next = this.#host.log.segments.after(sources.at(-1) as Segment);
+      cleaned = await output.finish(next?.baseOffset ?? output.baseOffset);
     } catch (error) {
       await output.discard();
       throw error;

@@ -11,7 +11,7 @@ import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { batchBehind } from "./resync.ts";
 import { readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
-import { forgetScratch, locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
+import { forgetScratch, indexedBefore, locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 
@@ -75,11 +75,11 @@ export class LogReader {
   #assertNoneMissing(segment: Segment, offset: number): void {
     const next = this.#log.segments.after(segment);
     if (next === null || segment.sealedEnd === null) return;
-    const { nextOffset, isWhole } = segment.sealedEnd;
-    // A broker's cleaner keeps the last batch of all that it cleans, not of each segment: between two of a compacted topic offsets may lack.
-    if (!isWhole) return;
-    const hasLostItsEnd = offset < nextOffset;
-    if (!hasLostItsEnd && offset >= next.baseOffset) return;
+    const { nextOffset, isWhole, isOfThisFile } = segment.sealedEnd;
+    // A broker's cleaner keeps the last batch of all that it cleans, not of each segment: what lies before the next one is then no loss.
+    if (!isWhole && !isOfThisFile) return;
+    const hasLostItsEnd = isWhole && offset < nextOffset;
+    if (!hasLostItsEnd && (offset < nextOffset || offset >= next.baseOffset)) return;
     const last = hasLostItsEnd ? nextOffset - 1 : next.baseOffset - 1;
     const what = hasLostItsEnd
       ? `went up to ${nextOffset - 1} when it was sealed`
@@ -134,7 +134,7 @@ export class LogReader {
       }
       const anchored = await this.#anchor(segment, files, offset, limit);
       if (anchored < 0) return null;
-      const bytes = readFrom(segment, files, anchored, offset, maxBytes, limit, this.#checks);
+      const bytes = readFrom(segment, files, anchored, Number.NaN, maxBytes, limit, this.#checks);
       if (bytes === "unanchored") throw new Damage(anchored, limit.position, `order: offset ${offset} is not there`);
       return bytes;
     });
@@ -164,12 +164,20 @@ export class LogReader {
     return readInt64(viewOf(header), MAX_TIMESTAMP_AT);
   }
 
-  /** The slow, sure way: walks from the segment's beginning, steps over what is damaged, and hints the place it found. */
+  /** The slow, sure way: checks each batch it walks over, steps over what is damaged, and hints the place it found. */
   async #anchor(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): Promise<number> {
+    // Where offsets may lack, a whole batch that does not begin behind the offset is as good a start as the first one, and much nearer.
+    const indexed = segment.contiguous ? 0 : indexedBefore(segment, files, offset, limit);
+    const position = indexed === 0 ? null : await this.#anchorFrom(indexed, segment, files, offset, limit);
+    return position ?? ((await this.#anchorFrom(0, segment, files, offset, limit)) as number);
+  }
+
+  /** null: no whole batch begins at `start`, which is for the index to answer for. At 0 that is damage. */
+  async #anchorFrom(start: number, segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): Promise<number | null> {
     const { core, epochFor } = this.#checks;
     let found: ScannedBatch | null = null;
     let damage: Damage | null = null;
-    let from = 0;
+    let from = start;
     let nextOffset = segment.baseOffset;
     // Gaps are legal in a segment that is, to the last bit, what was sealed.
     const isExact = segment.contiguous && !(await this.#isAsSealed(segment, files));
@@ -182,6 +190,7 @@ export class LogReader {
         return "stop";
       });
       if (found !== null || end.position >= limit.position) break;
+      if (start > 0 && end.position === start) return null;
       const why = `${end.reason}: ${end.detail}`;
       const rules = { order: segment.contiguous ? "exact" : "rising", epochFor } as const;
       const behind = await batchBehind(core, files.log, end, limit, rules);
@@ -221,9 +230,9 @@ export class LogReader {
     if ("problem" in seal) return report(seal.problem);
     const isOurs = seal.baseOffset === segment.baseOffset && seal.partition === spec.partition && seal.topicId === spec.topicId;
     if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
-    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: contiguous && !seal.hasGaps };
-    if (files.log.byteLength() !== seal.logByteLength)
-      return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
+    const isOfThisFile = files.log.byteLength() === seal.logByteLength;
+    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: contiguous && !seal.hasGaps, isOfThisFile };
+    if (!isOfThisFile) return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
     segment.contiguous = contiguous && !seal.hasGaps;
     segment.checksums = { byteLength: seal.logByteLength, checksums: seal.logChecksums };
     segment.maxTimestamp = seal.maxTimestamp;

@@ -379,5 +379,6 @@ async function makeDurable(
   await producers.writeIndexes(segments.slice(start));
   await context.storage.syncDirectory(spec.directory);
   for (const segment of segments.slice(start)) segment.directoryUnflushed = false;
-  for (const segment of segments.slice(start, -1)) await sealSegment(context, spec, segment);
+  for (const [index, segment] of segments.slice(start, -1).entries())
+    await sealSegment(context, spec, segment, { nextBaseOffset: (segments[start + index + 1] as Segment).baseOffset });
 }

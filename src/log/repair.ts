@@ -117,6 +117,7 @@ function remakeStep(context: LogContext, survey: PartitionSurvey, surveyed: Surv
   const { directory, topic, partition, topicId } = survey.at;
   const { baseOffset, isActive, order } = surveyed;
   const seals = !isActive && survey.hasState && topicId !== "";
+  const nextBaseOffset = survey.segments[survey.segments.indexOf(surveyed) + 1]?.baseOffset ?? baseOffset;
   return {
     file: inDirectory(directory, segmentFileName(baseOffset, "index")),
     action: `makes the indexes${seals ? " and the seal" : ""} of segment ${baseOffset} anew from its log`,
@@ -148,7 +149,7 @@ function remakeStep(context: LogContext, survey: PartitionSurvey, surveyed: Surv
           cleanShutdown: false,
           leaderEpochOnDisk: true,
         };
-        if (seals) await sealSegment(context, spec, segment);
+        if (seals) await sealSegment(context, spec, segment, { nextBaseOffset });
       } finally {
         segment.release();
         await segment.close();

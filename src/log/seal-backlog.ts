@@ -60,7 +60,8 @@ async function seal(log: OpenedLog, segment: Segment, unsealed: Unsealed): Promi
   try {
     const problem = files.offsetIndex?.problem ?? files.timeIndex?.problem ?? null;
     if (problem !== null) await rebuildIndexes(context, spec, segment, files, problem);
-    const bad = await trySeal(context, spec, segment, epochFor, unsealed.nextOffset);
+    const nextBaseOffset = log.segments.after(segment)?.baseOffset ?? segment.baseOffset;
+    const bad = await trySeal(context, spec, segment, { epochFor, nextBaseOffset }, unsealed.nextOffset);
     if (bad !== null) {
       const what = `batch at ${segment.logName}:${bad.position}: ${bad.reason}${bad.detail === "" ? "" : `: ${bad.detail}`}`;
       context.emit("seal.refused", { partition, file: segment.logName, problem: what });

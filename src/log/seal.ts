@@ -13,7 +13,7 @@ export interface Seal {
   readonly topicId: string;
   readonly partition: number;
   readonly baseOffset: number;
-  /** One more than the last offset in the segment. */
+  /** Up to where the segment goes: one more than its last offset, or where the next one began, when offsets were missing before that. */
   readonly nextOffset: number;
   /** Of all records, the nearest number; -1 where none has one. */
   readonly maxTimestamp: number;

@@ -11,15 +11,23 @@ import type { Segment } from "./segment.ts";
 
 /**
  * Durable when it resolves. Answers false when the segment is not what was written: what it then gets, if anything, is a seal
- * that does not match the damage. `epochFor`: the leader epoch that a batch at an offset must carry; null: any.
+ * that does not match the damage.
  */
 export async function sealSegment(
   context: LogContext,
   spec: PartitionSpec,
   segment: Segment,
-  epochFor: (offset: number) => number | null = () => null,
+  { epochFor = () => null, nextBaseOffset = segment.baseOffset }: Partial<SealedBeside> = {},
 ): Promise<boolean> {
-  return (await trySeal(context, spec, segment, epochFor)) === null;
+  return (await trySeal(context, spec, segment, { epochFor, nextBaseOffset })) === null;
+}
+
+/** What is known of a segment beside its bytes. */
+export interface SealedBeside {
+  /** The leader epoch that a batch at an offset must carry; null: any. */
+  readonly epochFor: (offset: number) => number | null;
+  /** Where the next segment begins. What is missing before it was missing when the segment was sealed, and is no loss. */
+  readonly nextBaseOffset: number;
 }
 
 /** As `sealSegment`; answers null, or where and why the segment is not what was written. */
@@ -27,7 +35,7 @@ export async function trySeal(
   context: LogContext,
   spec: PartitionSpec,
   segment: Segment,
-  epochFor: (offset: number) => number | null,
+  { epochFor, nextBaseOffset }: SealedBeside,
   /** A segment that ends before this offset has lost its end: a rewriting keeps where it ends, as far as we can know. */
   nextOffsetMin: number | null = null,
 ): Promise<ScanEnd | null> {
@@ -44,6 +52,7 @@ export async function trySeal(
       maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
     });
     const isDamaged = end.position !== segment.byteLength;
+    hasGaps ||= !isDamaged && end.nextOffset < nextBaseOffset;
     // Without a seal nobody would know that no offset is missing: what is ours gets one, whose sums of what is damaged never match.
     if (isDamaged && (!segment.contiguous || end.reason === "older")) return end;
     if (!isDamaged && nextOffsetMin !== null && end.nextOffset < nextOffsetMin) {
@@ -67,7 +76,7 @@ export async function trySeal(
       topicId: spec.topicId,
       partition: spec.partition,
       baseOffset: segment.baseOffset,
-      nextOffset: isDamaged ? segment.nextOffset : end.nextOffset,
+      nextOffset: isDamaged ? segment.nextOffset : Math.max(end.nextOffset, nextBaseOffset),
       maxTimestamp: isDamaged ? -1 : maxTimestamp,
       hasGaps,
       logByteLength: segment.byteLength,
@@ -81,6 +90,7 @@ export async function trySeal(
     };
     await replaceFile(storage, segment.directory, sealName(segment), encodeSeal(seal, core));
     segment.checksums = { byteLength: segment.byteLength, checksums: logChecksums };
+    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: segment.contiguous && !hasGaps, isOfThisFile: true };
     if (isDamaged) return end;
     segment.maxTimestamp = maxTimestamp;
     return null;

@@ -54,23 +54,28 @@ function readThrough(log: StorageFile, into: Uint8Array, position: number): numb
   return into.length;
 }
 
-/** Where the first batch that reaches `offset` begins; -1: no batch before the limit does. */
+/** Where the first batch that reaches `offset` begins, by headers alone; -1: no batch before the limit does. */
 export function locate(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): number {
   scratchFile = null;
   const hinted = segment.hints.positionOf(offset);
   if (hinted >= 0 && hinted < limit.position) return hinted;
+  return walkTo(files.log, indexedBefore(segment, files, offset, limit), offset, limit);
+}
+
+/** Where a walk to `offset` may begin, as the index has it: a batch that does not begin behind it. 0: nothing nearer is known. */
+export function indexedBefore(segment: Segment, files: SegmentFiles, offset: number, limit: ReadLimit): number {
   const from = segment.indexIsBelieved ? (files.offsetIndex?.lookup(offset) ?? 0) : 0;
   // An index that points beyond the log, or behind what is asked for, is wrong, and never an authority.
-  if (from === 0 || from >= limit.position) return walkTo(files.log, 0, offset, limit);
+  if (from === 0 || from >= limit.position) return 0;
   fillScratch(files.log, from, limit.position);
   const leadsAstray = scratchTo - scratchFrom < HEADER_BYTE_LENGTH || readInt64(scratchView, 0) > offset;
-  return walkTo(files.log, leadsAstray ? 0 : from, offset, limit);
+  return leadsAstray ? 0 : from;
 }
 
 /**
  * Whole batches from `position` on, at most `maxBytes` of them but at least one. "unanchored": nothing near tells what offset
  * must stand there, or what stands there is not what was asked for; the caller walks up to it with `scanBatches`, hints what
- * it found, and asks again.
+ * it found, and asks again, for whatever stands there: an `offset` of NaN.
  */
 export function readFrom(
   segment: Segment,
@@ -114,9 +119,10 @@ function readBatches(
     if (byteLength < firstByteLength)
       throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
   }
-  // Where no offset may be missing, a batch that begins behind what was asked for means that one before it was passed over.
-  if (segment.contiguous && readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.offsetAt(position) === null)
-    return "unanchored";
+  // A batch that begins behind what was asked for: one before it may have been passed over, by its own wrong length or last offset. Where
+  // offsets may lack, the first batch of a segment passes over none.
+  const isAhead = readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.positionOf(offset) !== position;
+  if (isAhead && (segment.contiguous || position > 0)) return "unanchored";
   let end = wholeBatchesEnd(view, byteLength);
   if (!segment.verified.covers(position, position + end)) {
     const checked = check(segment, files.log, bytes.subarray(0, end), position, limit, checks);

@@ -26,6 +26,15 @@ export interface SealedBlocks {
   readonly checksums: readonly number[];
 }
 
+/** Up to where a seal says that a segment goes. */
+export interface SealedEnd {
+  readonly nextOffset: number;
+  /** No offset was missing in it. */
+  readonly isWhole: boolean;
+  /** The file is as long as it was when sealed; else another writer may have compacted it since. */
+  readonly isOfThisFile: boolean;
+}
+
 const NO_KINDS: ReadonlySet<SegmentFileKind> = new Set();
 
 export class Segment {
@@ -54,7 +63,7 @@ export class Segment {
   /** Checksums of blocks that must match before a byte is believed; null: there are none; "unread": the seal was not looked at yet. */
   checksums: SealedBlocks | null | "unread" = null;
   /** Up to where it went by a seal of ours, whatever it is now; null: none is known. `isWhole`: no offset was missing. */
-  sealedEnd: { readonly nextOffset: number; readonly isWhole: boolean } | null = null;
+  sealedEnd: SealedEnd | null = null;
   /** Nothing is left to do about its seal: it has one, was given one, or was found not to deserve one. */
   sealIsSettled = false;
   /** Its files still stand under the names of a swap that nobody may finish: another writer's, or opened to be read. */

@@ -76,7 +76,8 @@ export class Settling {
       await this.#settleProducers(next.baseOffset, snapshot);
       // Before the recovery point: a segment behind it always has its seal.
       const { epochs, spec } = log;
-      await sealSegment(log.context, spec, old, spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : undefined);
+      const epochFor = (offset: number): number | null => (spec.leaderEpochOnDisk ? epochs.epochFor(offset) : null);
+      await sealSegment(log.context, spec, old, { epochFor, nextBaseOffset: next.baseOffset });
       await this.#moveRecoveryPoint(next, next.baseOffset, snapshot === null);
     } finally {
       old.release();
