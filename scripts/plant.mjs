@@ -3,8 +3,10 @@
  * once. A plant is `{ file, find, replace }`, the file named from the project's root; `find` has to occur exactly once.
  * In assembly/, the core is compiled with it, and those who load the core get that one.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
 import { projectRoot } from "./run.mjs";
 
 /**
@@ -50,6 +52,34 @@ export function esbuildPlant(plant) {
       });
     },
   };
+}
+
+/** How the prover that kills processes names the package that they run. */
+const PACKAGE = /new URL\("(?:\.\.\/)+dist\/index\.js", "file:[^"]*"\)/g;
+
+/**
+ * Makes a package with the bug in it, and has a bundle of the provers kill processes that run this one.
+ * @param {Plant} plant
+ * @param {string} bundle the provers'
+ * @param {string} outfile the package's
+ */
+export async function plantPackage(plant, bundle, outfile) {
+  await build({
+    entryPoints: [join(projectRoot, "src/index.ts")],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    logLevel: "error",
+    plugins: [esbuildPlant(plant)],
+  });
+  const source = readFileSync(bundle, "utf8");
+  if (source.match(PACKAGE) === null) throw new Error(`${bundle}: expected the kills prover to name dist/index.js`);
+  writeFileSync(
+    bundle,
+    source.replace(PACKAGE, () => `new URL(${JSON.stringify(pathToFileURL(outfile).href)})`),
+  );
 }
 
 /**

@@ -8,6 +8,9 @@ export interface Counts {
   /** Disks that a crash left, opened and held against the oracle; of these, those that were crashed again while they were being opened. */
   readonly crashStates?: number;
   readonly recrashed?: number;
+  /** Of the disks, those of whole engines, the others being of one partition's log; and how many of each kind there were. */
+  readonly engineCrashStates?: number;
+  readonly [ofKind: `crashStates: ${string}`]: number;
   /** Calls of the storage, allocations or growths that were made to fail, or to do less than asked, and did. */
   readonly injectedErrors?: number;
   /** Bits flipped in a directory of ours, one at a time, and the directory read; in a directory by Kafka; of these, not seen at first sight. */
@@ -25,9 +28,10 @@ export interface Counts {
   /** Seeds run twice; of these, with the same calls of the storage both times. */
   readonly tracesCompared?: number;
   readonly tracesEqual?: number;
-  /** Planted bugs tried; of these, caught. */
+  /** Planted bugs tried; of these, caught; and catchers that were red without the bug as well, and so have caught nothing. */
   readonly zooTotal?: number;
   readonly zooCaught?: number;
+  readonly zooAlwaysRed?: number;
 }
 
 /** One promise that did not hold. */

@@ -2,8 +2,11 @@
 
 export type CatchingProver = "crash" | "errors" | "bits" | "traces" | "model" | "kills" | "fuzz";
 
-/** A prover, whose trials go on until one of them finds a failure; or a file of tests, of which at least one must fail. */
-export type Catcher = { readonly prover: CatchingProver } | { readonly test: string; readonly name?: string };
+/**
+ * A prover, whose trials go on until one of them finds a failure, from `seed` on or from fresh ones; or a file of tests, or those of it
+ * that have `name` in theirs, of which at least one must fail.
+ */
+export type Catcher = { readonly prover: CatchingProver; readonly seed?: number } | { readonly test: string; readonly name?: string };
 
 export interface ZooEntry {
   /** Lower case, words joined by hyphens; of no other entry. */

@@ -1,24 +1,28 @@
 /**
- * A process in which provers meet a planted bug: `node hunt.mjs TASK`. Bundles them with the plant, lets one of them run its trials from
- * a seed on until it finds a failure or the processor time is used up, and writes what came of it to the task's `outcome`.
+ * A process in which provers meet a planted bug: `node hunt.mjs TASK`. Bundles them with the plant (or without one), lets one of them run
+ * its trials from a seed on until it finds a failure, has made as many as it may, or the processor time is used up, and writes what came
+ * of it to the task's `outcome`.
  */
 import { fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stop } from "esbuild";
-import { esbuildPlant } from "../../../scripts/plant.mjs";
+import { esbuildPlant, plantPackage } from "../../../scripts/plant.mjs";
 import { bundleProvers } from "../../../scripts/prove-bundle.mjs";
 
-/** In /proc/PID/stat, counted behind the name in brackets: user time of the process itself, in ticks of 10 ms. */
+/** In /proc/PID/stat, counted behind the name in brackets: user time of the process itself and of its children that have ended, in ticks of 10 ms. */
 const USER_TICKS_AT = 11;
+const CHILDREN_USER_TICKS_AT = 13;
 
-const { plant, prover, seed, budgetMs, outcome } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const { plant, prover, seed, trialsMax = Number.POSITIVE_INFINITY, budgetMs, outcome } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const folder = mkdtempSync(join(tmpdir(), "odradek-hunt-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const bundle = join(folder, "worker.mjs");
-await bundleProvers(bundle, [esbuildPlant(plant)]);
+await bundleProvers(bundle, plant === null ? [] : [esbuildPlant(plant)]);
+// Killed processes run the package: it has the bug in it.
+if (prover === "kills" && plant !== null) await plantPackage(plant, bundle, join(folder, "package.mjs"));
 await stop();
 
 const worker = fork(bundle, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -29,24 +33,35 @@ let isReady = false;
 worker.on("message", ({ tally, broken }) => {
   if (isReady) trials += 1;
   isReady = true;
-  if (broken !== undefined) tell(false, `the prover itself broke: ${broken}`);
+  // In a run it fails as much: whether it is the plant that keeps the trial from its end, the control says.
+  if (broken !== undefined) tell(true, `the trial did not come to its end: ${broken}`);
   else if (tally !== undefined && tally.failures.length > 0) tell(true, `${tally.failures[0].breach}: ${tally.failures[0].what}`);
-  else if (processorMs() >= budgetMs) tell(false, `${trials} trials found nothing wrong`);
-  else worker.send({ prover, seed: (seed + trials) >>> 0 });
+  else if (trials >= trialsMax || processorMs() >= budgetMs) tell(false, `${trials} trials found nothing wrong`);
+  else worker.send({ prover, seed: seedOf(trials) });
 });
-worker.on("exit", (code, signal) => tell(isReady, `the provers' process ended, with ${signal ?? `code ${code}`}, in trial ${trials}`));
+worker.on("exit", (code, signal) => {
+  trials += 1;
+  tell(isReady, `the provers' process ended, with ${signal ?? `code ${code}`}, in trial ${trials}`, isReady);
+});
 
-function tell(caught, how) {
-  writeFileSync(outcome, JSON.stringify({ caught, how }));
+/** Of the n-th trial, from 0 on. */
+function seedOf(trial) {
+  return (seed + trial) >>> 0;
+}
+
+function tell(isRed, how, isDone = true) {
+  writeFileSync(outcome, JSON.stringify({ isRed, isDone, seed: seedOf(trials - 1), how }));
   worker.removeAllListeners();
-  worker.kill("SIGKILL");
+  if (worker.exitCode !== null || worker.signalCode !== null) process.exit(0);
   worker.on("exit", () => process.exit(0));
+  worker.kill("SIGKILL");
 }
 
 function processorMs() {
   try {
     const stat = readFileSync(`/proc/${worker.pid}/stat`, "latin1");
-    return 10 * Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[USER_TICKS_AT]);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return 10 * (Number(fields[USER_TICKS_AT]) + Number(fields[CHILDREN_USER_TICKS_AT]));
   } catch {
     return performance.now() - begunMs;
   }

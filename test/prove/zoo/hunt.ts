@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { controlled, type Verdict } from "./control.ts";
 import type { ZooEntry } from "./entry.ts";
 import { childrenProcessorMs } from "./processor-time.ts";
 
@@ -10,42 +11,85 @@ export interface Caught {
   readonly caught: boolean;
   /** What the catcher said; where nothing was caught, why. */
   readonly how: string;
+  /** The catcher turned red, and does without the bug as well. */
+  readonly isAlwaysRed: boolean;
+  /** Of the catch alone. */
   readonly processorMs: number;
+  /** Of the control behind it; 0 where it had been made before, or was not needed. */
+  readonly controlMs: number;
 }
 
 /** A machine with other things to do takes longer than the processor time. */
 const PATIENCE = 4;
 const PATIENCE_MS_MIN = 30_000;
+/** Green takes longer than red, which ends at the first failure. */
+const CONTROL_BUDGET_MS = 120_000;
 const HOW_LENGTH_MAX = 400;
 
-/** `root`: of the project. `seed`: where a prover's trials begin. Rejects only when a process cannot be started. */
+/** `root`: of the project. `seed`: where a prover's trials begin, unless the entry says. Rejects only when a process cannot be started. */
 export async function hunt(root: string, entry: ZooEntry, seed: number): Promise<Caught> {
-  const folder = mkdtempSync(join(tmpdir(), "odradek-zoo-"));
-  const before = { processorMs: childrenProcessorMs(), wallMs: performance.now() };
-  try {
-    const found = "prover" in entry.caughtBy ? await proverHunt(root, folder, entry, seed) : await testHunt(root, folder, entry);
-    const after = childrenProcessorMs();
-    const processorMs = before.processorMs === null || after === null ? performance.now() - before.wallMs : after - before.processorMs;
-    return { ...found, how: found.how.slice(0, HOW_LENGTH_MAX), processorMs: Math.round(processorMs) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const catcher: Catcher =
+    "prover" in entry.caughtBy ? new ProverCatcher(root, entry.caughtBy, seed) : new TestCatcher(root, entry.caughtBy);
+  const before = spent();
+  const { red, how } = await catcher.meet(entry, entry.budgetMs);
+  const caught = spent();
+  const processorMs = caught - before;
+  const said = how.slice(0, HOW_LENGTH_MAX);
+  if (red === null) return { caught: false, how: said, isAlwaysRed: false, processorMs, controlMs: 0 };
+  const control = await controlled(root, red, () => catcher.control(red));
+  const controlMs = spent() - caught;
+  if (control.isGreen) return { caught: true, how: said, isAlwaysRed: false, processorMs, controlMs };
+  const alike = `it is no better without the plant: ${control.how.slice(0, HOW_LENGTH_MAX)}; with it: ${said}`;
+  return { caught: false, how: alike, isAlwaysRed: true, processorMs, controlMs };
 }
 
-type Found = Pick<Caught, "caught" | "how">;
+/** `red`: the names of what turned red, by which it can be run again; null: nothing did. */
+interface Met {
+  readonly red: readonly string[] | null;
+  readonly how: string;
+}
 
-async function proverHunt(
-  root: string,
-  folder: string,
-  { caughtBy, budgetMs, file, find, replace }: ZooEntry,
-  seed: number,
-): Promise<Found> {
-  const outcome = join(folder, "outcome.json");
-  const task = join(folder, "task.json");
-  writeFileSync(task, JSON.stringify({ plant: { file, find, replace }, ...caughtBy, seed, budgetMs, outcome }));
-  const { output } = await run(root, ["test/prove/zoo/hunt.mjs", task], {}, budgetMs);
-  if (!existsSync(outcome)) return { caught: false, how: `the hunt came to no end: ${output}` };
-  return JSON.parse(readFileSync(outcome, "utf8")) as Found;
+interface Catcher {
+  meet(entry: ZooEntry, budgetMs: number): Promise<Met>;
+  /** What was red, once more, without a plant. */
+  control(red: readonly string[]): Promise<Verdict>;
+}
+
+/** Trials of a prover, one after another, until one finds a failure. */
+class ProverCatcher implements Catcher {
+  readonly #root: string;
+  readonly #prover: string;
+  readonly #seed: number;
+
+  constructor(root: string, { prover, seed }: Extract<ZooEntry["caughtBy"], { readonly prover: string }>, otherSeed: number) {
+    this.#root = root;
+    this.#prover = prover;
+    this.#seed = seed ?? otherSeed;
+  }
+
+  async meet({ file, find, replace }: ZooEntry, budgetMs: number): Promise<Met> {
+    const { isRed, seed, how } = await this.#trials({ plant: { file, find, replace }, seed: this.#seed }, budgetMs);
+    return { red: isRed ? ["prover", this.#prover, String(seed)] : null, how };
+  }
+
+  async control([, , seed]: readonly string[]): Promise<Verdict> {
+    const { isRed, isDone, how } = await this.#trials({ plant: null, seed: Number(seed), trialsMax: 1 }, CONTROL_BUDGET_MS);
+    return { isGreen: isDone && !isRed, how };
+  }
+
+  #trials(
+    task: Readonly<Record<string, unknown>>,
+    budgetMs: number,
+  ): Promise<{ readonly isRed: boolean; readonly isDone: boolean; readonly seed: number; readonly how: string }> {
+    return inFolder(async (folder) => {
+      const outcome = join(folder, "outcome.json");
+      const file = join(folder, "task.json");
+      writeFileSync(file, JSON.stringify({ ...task, prover: this.#prover, budgetMs, outcome }));
+      const { output } = await run(this.#root, ["test/prove/zoo/hunt.mjs", file], {}, budgetMs);
+      if (!existsSync(outcome)) return { isRed: false, isDone: false, seed: 0, how: `the hunt came to no end: ${output}` };
+      return JSON.parse(readFileSync(outcome, "utf8"));
+    });
+  }
 }
 
 interface TestReport {
@@ -59,25 +103,71 @@ interface TestReport {
   }[];
 }
 
-/** Red is a test that failed. A file that does not even load has met a plant that does not compile, and has caught nothing. */
-async function testHunt(root: string, folder: string, { caughtBy, budgetMs, file, find, replace }: ZooEntry): Promise<Found> {
-  if (!("test" in caughtBy)) throw new TypeError(`expected a file of tests, found ${JSON.stringify(caughtBy)}`);
-  const report = join(folder, "report.json");
-  const plant = join(folder, "plant.json");
-  writeFileSync(plant, JSON.stringify({ file, find, replace }));
-  const named = caughtBy.name === undefined ? [] : ["--testNamePattern", caughtBy.name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")];
-  const options = ["--bail=1", "--maxWorkers=1", "--reporter=json", `--outputFile=${report}`];
-  const args = ["node_modules/vitest/vitest.mjs", "run", caughtBy.test, ...named, ...options];
-  const { code, output } = await run(root, args, { ODRADEK_PLANT: plant }, budgetMs);
-  if (!existsSync(report)) return { caught: false, how: `the tests came to no end: ${output.slice(-HOW_LENGTH_MAX)}` };
-  const { testResults } = JSON.parse(readFileSync(report, "utf8")) as TestReport;
-  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
-  const red = tests.find(({ status }) => status === "failed");
-  if (red !== undefined) return { caught: true, how: `${red.fullName}: ${red.failureMessages[0]?.split("\n")[0] ?? ""}` };
-  const ran = tests.filter(({ status }) => status === "passed").length;
-  if (ran === 0) return { caught: false, how: `no test was run: ${testResults[0]?.message ?? ""}` };
-  // An error that nobody waited for makes a run red as well.
-  return code === 0 ? { caught: false, how: `${ran} tests passed` } : { caught: true, how: output.slice(-HOW_LENGTH_MAX) };
+/** A file of tests, or those of it whose names hold some text. */
+class TestCatcher implements Catcher {
+  readonly #root: string;
+  readonly #file: string;
+  readonly #name: string | undefined;
+
+  constructor(root: string, { test, name }: Extract<ZooEntry["caughtBy"], { readonly test: string }>) {
+    this.#root = root;
+    this.#file = test;
+    this.#name = name;
+  }
+
+  async meet({ file, find, replace }: ZooEntry, budgetMs: number): Promise<Met> {
+    const named = this.#name === undefined ? null : literally(this.#name);
+    const { red, how } = await this.#run({ file, find, replace }, named, budgetMs);
+    return { red: red === null ? null : ["test", this.#file, red], how };
+  }
+
+  async control([, , name]: readonly string[]): Promise<Verdict> {
+    const whole = this.#name === undefined ? null : literally(this.#name);
+    const { red, ran, how } = await this.#run(null, name === "" ? whole : `${literally(name as string)}$`, CONTROL_BUDGET_MS);
+    return { isGreen: red === null && ran > 0, how };
+  }
+
+  /** Red is a test that failed; "" is the run itself. A file that does not even load has met a plant that does not compile, and has caught nothing. */
+  #run(plant: object | null, pattern: string | null, budgetMs: number): Promise<{ red: string | null; ran: number; how: string }> {
+    return inFolder(async (folder) => {
+      const report = join(folder, "report.json");
+      const planted = join(folder, "plant.json");
+      if (plant !== null) writeFileSync(planted, JSON.stringify(plant));
+      const named = pattern === null ? [] : ["--testNamePattern", pattern];
+      const options = ["--bail=1", "--maxWorkers=1", "--reporter=json", `--outputFile=${report}`];
+      const args = ["node_modules/vitest/vitest.mjs", "run", this.#file, ...named, ...options];
+      const env = { ODRADEK_HUNT: "1", ...(plant === null ? {} : { ODRADEK_PLANT: planted }) };
+      const { code, output } = await run(this.#root, args, env, budgetMs);
+      if (!existsSync(report)) return { red: null, ran: 0, how: `the tests came to no end: ${output.slice(-HOW_LENGTH_MAX)}` };
+      const { testResults } = JSON.parse(readFileSync(report, "utf8")) as TestReport;
+      const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+      const failed = tests.find(({ status }) => status === "failed");
+      const ran = tests.filter(({ status }) => status === "passed" || status === "failed").length;
+      if (failed !== undefined) {
+        const name = failed.fullName.trim();
+        return { red: name, ran, how: `${name}: ${failed.failureMessages[0]?.split("\n")[0] ?? ""}` };
+      }
+      if (ran === 0) return { red: null, ran, how: `no test was run: ${testResults[0]?.message ?? ""}` };
+      // An error that nobody waited for makes a run red as well.
+      return code === 0 ? { red: null, ran, how: `${ran} tests passed` } : { red: "", ran, how: output.slice(-HOW_LENGTH_MAX) };
+    });
+  }
+}
+
+const literally = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** Processor time of the children that have ended, or where the system does not say the time that has passed. */
+function spent(): number {
+  return Math.round(childrenProcessorMs() ?? performance.now());
+}
+
+async function inFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), "odradek-zoo-"));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** In a group of its own, so that what it starts can be ended with it. */

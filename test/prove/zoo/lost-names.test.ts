@@ -12,8 +12,8 @@ import { compactAll, put, readKeyed, rollOver } from "../../log/compaction-rig.t
 import { created, opened, type RigOptions, readAll, send } from "../../log/log-rig.ts";
 import { openEngine, produce, readPartition, watched } from "../../simulation/engine-rig.ts";
 
-/** Every seventh step; where a bug is planted, every one: it must be found, once. */
-const STEP = process.env["ODRADEK_PLANT"] === undefined ? 7 : 1;
+/** Every seventh step; in a hunt for a planted bug, every one: it must be found, once. */
+const STEP = process.env["ODRADEK_HUNT"] === undefined ? 7 : 1;
 /** The moments of a step come first, the others are by chance. */
 const DISKS_PER_STEP = STEP > 1 ? 16 : 36;
 

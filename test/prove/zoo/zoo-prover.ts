@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Failure, Prover, Tally, Trial } from "../prover.ts";
+import type { Prover, Tally, Trial } from "../prover.ts";
 import { entries } from "./entries.ts";
 import type { ZooEntry } from "./entry.ts";
 import { hunt } from "./hunt.ts";
@@ -16,17 +16,21 @@ export const zooProver: Prover = {
   run: ({ seed, say }: Trial) => meet(projectRoot(), entries[seed % entries.length] as ZooEntry, seed, say),
 };
 
-/** One entry, its catcher let loose on it; what is not caught, or no longer there to be planted, is a failure. */
+/**
+ * One entry, its catcher let loose on it; what is not caught, or no longer there to be planted, is a failure. Caught is what turned a
+ * catcher red that is green without it.
+ */
 export async function meet(root: string, entry: ZooEntry, seed: number, say: (line: string) => void): Promise<Tally> {
   const stale = staleness(root, entry);
-  if (stale !== null) return tally(0, { breach: "other", what: stale });
-  const { caught, how, processorMs } = await hunt(root, entry, seed);
+  if (stale !== null) return tally(0, stale);
+  const { caught, how, isAlwaysRed, processorMs, controlMs } = await hunt(root, entry, seed);
   const by = "prover" in entry.caughtBy ? `the prover ${entry.caughtBy.prover}` : entry.caughtBy.test;
-  say(`${entry.name}: ${caught ? "caught" : "not caught"} by ${by} in ${processorMs} ms of ${entry.budgetMs}: ${how}`);
-  if (!caught) return tally(0, { breach: "other", what: `${entry.name}, planted in ${entry.file}, was not caught by ${by}: ${how}` });
+  const control = caught ? ` (green without it, seen ${controlMs === 0 ? "before" : `in ${controlMs} ms`})` : "";
+  say(`${entry.name}: ${caught ? "caught" : "not caught"} by ${by} in ${processorMs} ms of ${entry.budgetMs}${control}: ${how}`);
+  const planted = `${entry.name}, planted in ${entry.file}`;
+  if (!caught) return tally(0, `${planted}, was not caught by ${by}: ${how}`, isAlwaysRed);
   if (processorMs <= entry.budgetMs) return tally(1, null);
-  const what = `${entry.name}, planted in ${entry.file}, was caught by ${by} in ${processorMs} ms of processor time; its budget is ${entry.budgetMs} ms`;
-  return tally(0, { breach: "other", what });
+  return tally(0, `${planted}, was caught by ${by} in ${processorMs} ms of processor time; its budget is ${entry.budgetMs} ms`);
 }
 
 /** Why the entry cannot be planted; null: it can. */
@@ -37,8 +41,11 @@ export function staleness(root: string, { name, file, find }: ZooEntry): string 
   return count === 1 ? null : `stale entry ${name}: expected its text once in ${file}, found it ${count} times`;
 }
 
-function tally(zooCaught: 0 | 1, failure: Failure | null): Tally {
-  return { counts: { zooTotal: 1, zooCaught }, failures: failure === null ? [] : [failure] };
+function tally(zooCaught: 0 | 1, failure: string | null, isAlwaysRed = false): Tally {
+  return {
+    counts: { zooTotal: 1, zooCaught, zooAlwaysRed: isAlwaysRed ? 1 : 0 },
+    failures: failure === null ? [] : [{ breach: "other", what: failure }],
+  };
 }
 
 /** The folder of package.json above this file, or above the bundle that it was made part of. */

@@ -72,13 +72,20 @@ describe("what is planted", () => {
 
   it("is caught, or is a failure: nothing passes for caught that was not", async () => {
     const bug = entries.find(({ name }) => name === "retention-of-what-has-no-time") as ZooEntry;
-    expect(await meeting(bug)).toEqual({ counts: { zooTotal: 1, zooCaught: 1 }, failures: [] });
+    expect(await meeting(bug)).toEqual({ counts: { zooTotal: 1, zooCaught: 1, zooAlwaysRed: 0 }, failures: [] });
+    expect(said[0]).toMatch(/caught by .*\(green without it, seen /);
     const missed = await meeting(harmless);
-    expect(missed.counts).toEqual({ zooTotal: 1, zooCaught: 0 });
+    expect(missed.counts).toEqual({ zooTotal: 1, zooCaught: 0, zooAlwaysRed: 0 });
     expect(missed.failures[0]?.what).toMatch(/^harmless, planted in .* was not caught by .*: \d+ tests passed$/);
     const late = await meeting({ ...bug, budgetMs: 1 });
     expect(late.failures[0]?.what).toContain("its budget is 1 ms");
     expect(said.length).toBe(3);
+  });
+
+  it("is not caught by what is red without it as well", async () => {
+    const { counts, failures } = await meeting({ ...harmless, caughtBy: { test: "test/prove/zoo/always-red.test.ts" } });
+    expect(counts).toEqual({ zooTotal: 1, zooCaught: 0, zooAlwaysRed: 1 });
+    expect(failures[0]?.what).toMatch(/^harmless, planted in .*: it is no better without the plant: a hunt has no need of it/);
   });
 
   it("must be there to be planted, and must compile", async () => {
