@@ -9,10 +9,10 @@ import snappyjs from "snappyjs";
 import { nodeCodecs } from "../build/js/compression/node-codecs.js";
 import { portableCodecs } from "../build/js/compression/portable-codecs.js";
 import { loadCore } from "../build/js/core/load-core.js";
-import { quick, race, seconds } from "./harness/race.mjs";
+import { micro } from "./harness/micro.mjs";
+import { quick } from "./harness/race.mjs";
 
 const MAX = 64 * 1024 * 1024;
-const BYTES_PER_LAP = quick ? 4e6 : 32e6;
 const core = await loadCore();
 const native = nodeCodecs();
 const portable = portableCodecs();
@@ -27,19 +27,17 @@ const codecs = [
   { name: "snappyjs", codec: { compress: (bytes) => snappyjs.compress(bytes), decompress: (bytes) => snappyjs.uncompress(bytes) } },
 ];
 
-for (const byteLength of [65_536, 1_048_576]) {
+for (const byteLength of quick ? [65_536] : [65_536, 1_048_576]) {
   const content = logLines(byteLength);
   const into = new Uint8Array(byteLength);
-  const times = Math.ceil(BYTES_PER_LAP / byteLength);
-  const lap = (work) => async () => (times * byteLength) / (await seconds(() => repeat(times, work)));
-  const raw = lap(() => into.set(content));
+  const beside = { bytesPerCall: byteLength, raw: () => into.set(content), against: "memcpy of the uncompressed bytes" };
   for (const { name, codec } of codecs) {
     if (codec.compress === null) continue;
     const compressed = codec.compress(content);
     const ratio = (byteLength / compressed.length).toFixed(2);
     const what = `${byteLength / 1024} KiB`;
-    await race({ name: `${name}: compress ${what}, to 1/${ratio}`, unit: "B/s", ours: lap(() => codec.compress(content)), raw });
-    await race({ name: `${name}: decompress ${what}`, unit: "B/s", ours: lap(() => codec.decompress(compressed, MAX)), raw });
+    await micro({ name: `${name}: compress ${what}, to 1/${ratio}`, ours: () => codec.compress(content), ...beside });
+    await micro({ name: `${name}: decompress ${what}`, ours: () => codec.decompress(compressed, MAX), ...beside });
   }
 }
 
@@ -49,17 +47,13 @@ const { base64, byteLength } = JSON.parse(readFileSync(new URL("../test/fixtures
 );
 const frame = new Uint8Array(Buffer.from(base64, "base64"));
 const into = new Uint8Array(byteLength);
-const times = Math.ceil(BYTES_PER_LAP / byteLength);
-await race({
+await micro({
   name: "zstd, portable: decompress 156 KiB, from level 19",
-  unit: "B/s",
-  ours: async () => (times * byteLength) / (await seconds(() => repeat(times, () => portable.zstd.decompress(frame, MAX)))),
-  raw: async () => (times * byteLength) / (await seconds(() => repeat(times, () => into.copyWithin(0, 1)))),
+  bytesPerCall: byteLength,
+  ours: () => portable.zstd.decompress(frame, MAX),
+  raw: () => into.copyWithin(0, 1),
+  against: "memcpy of the uncompressed bytes",
 });
-
-function repeat(times, work) {
-  for (let i = 0; i < times; i += 1) work();
-}
 
 /** Of the kind that services write: a time, a few words that come again, and numbers that do not. */
 function logLines(byteLength) {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { quick, race, seconds } from "./harness/race.mjs";
+import { micro } from "./harness/micro.mjs";
 
 const compiler = "assemblyscript/asc";
 const { main } = await import(compiler);
@@ -12,7 +12,6 @@ const { main } = await import(compiler);
 /** Behind the core's fixed places; the slicing binary has nothing there at all. */
 const BLOCK_AT = 1_400_003;
 const BLOCKS = [128, 1024, 4096, 16_384, 65_536, 1_048_576].filter((byteLength) => BLOCK_AT + byteLength <= 38 * 65_536);
-const BYTES_PER_LAP = quick ? 50e6 : 400e6;
 
 const core = instanceOf(readFileSync(new URL("../build/core.release.wasm", import.meta.url)));
 const slicing = instanceOf(await compiled());
@@ -22,14 +21,14 @@ const noise = Uint8Array.from({ length: BLOCKS.at(-1) }, (_, at) => Math.imul(at
 for (const { memory } of [core, slicing]) new Uint8Array(memory.buffer).set(noise, BLOCK_AT);
 
 for (const byteLength of BLOCKS) {
-  const times = Math.ceil(BYTES_PER_LAP / byteLength);
-  const lap = (sum) => async () => {
-    const took = await seconds(() => {
-      for (let i = 0; i < times; i += 1) sum(BLOCK_AT, byteLength, 0);
-    });
-    return (times * byteLength) / took;
-  };
-  await race({ name: `crc32c, ${byteLength} B block`, unit: "B/s", ours: lap(core.crc32c), raw: lap(slicing.slicing16) });
+  await micro({
+    name: `crc32c, ${byteLength} B block`,
+    bytesPerCall: byteLength,
+    ours: () => core.crc32c(BLOCK_AT, byteLength, 0),
+    raw: () => slicing.slicing16(BLOCK_AT, byteLength, 0),
+    against: "slicing by 16, the same compiler",
+    ...(byteLength === 65_536 && { budget: { ratio: 4 } }),
+  });
 }
 
 function instanceOf(bytes) {

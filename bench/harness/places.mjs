@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // Not the system's temporary directory: that is often in memory, where every flush is free.
-const root = fileURLToPath(new URL("../../build/bench", import.meta.url));
+export const placesRoot = fileURLToPath(new URL("../../build/bench", import.meta.url));
 
 const made = [];
 
 export function freshDirectory(name) {
-  mkdirSync(root, { recursive: true });
-  const directory = mkdtempSync(join(root, `${name}-`));
+  mkdirSync(placesRoot, { recursive: true });
+  const directory = mkdtempSync(join(placesRoot, `${name}-`));
   made.push(directory);
   return directory;
 }

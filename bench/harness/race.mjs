@@ -2,24 +2,34 @@
  * A race between what we do and the raw loop of the same bytes: interleaved in one run, so that a noisy machine is noisy to both.
  * The ratio is the result; the figures beside it are what this machine showed at this hour.
  */
+import { judged, median, percent, short } from "./figures.mjs";
 import { machine } from "./machine.mjs";
+
+export { median, percentile, seconds } from "./figures.mjs";
 
 const flags = process.argv.slice(2);
 export const json = flags.includes("--json");
 export const quick = flags.includes("--quick");
 
 const WARM_UP_ROUNDS = quick ? 1 : 2;
+/** A race ends here, if it has had the fewest rounds that a median may stand on: so the whole of them fits into its minutes. */
+const RACE_SECONDS_MAX = quick ? 0.4 : 6;
+export const ROUNDS_MIN = quick ? 3 : 7;
 
 /**
- * @param {{ name: string, unit: string, better?: "higher" | "lower", rounds?: number,
+ * @param {{ name: string, unit: string, better?: "higher" | "lower", rounds?: number, secondsMax?: number,
+ *   against?: string, budget?: { ratio: number } | { atMost: number } | { atLeast: number },
  *   ours: (round: number) => Promise<number>, raw: (round: number) => Promise<number> }} race
  *   Each lap answers its figure, in `unit`: what it makes ready and clears away is not in it. The first laps are not counted: they
  *   warm caches and compilers. The ratio is the median of the rounds' own ratios: the two laps of a round stand side by side, while
- *   a shared machine may be threefold slower a second later.
+ *   a shared machine may be threefold slower a second later. `against` says what the raw loop does.
  */
-export async function race({ name, unit, better = "higher", rounds = quick ? 5 : 11, ours, raw }) {
+export async function race({ name, unit, better = "higher", rounds = quick ? 5 : 11, secondsMax = RACE_SECONDS_MAX, ...rest }) {
+  const { ours, raw, against, budget } = rest;
   const figures = { ours: [], raw: [] };
-  for (let round = -WARM_UP_ROUNDS; round < rounds; round += 1) {
+  const began = performance.now();
+  const isOver = (round) => round >= rounds || (round >= ROUNDS_MIN && performance.now() - began > secondsMax * 1000);
+  for (let round = -WARM_UP_ROUNDS; !isOver(round); round += 1) {
     // Who goes first changes from round to round: the second one finds the caches of the first.
     const laps = round % 2 === 0 ? ["raw", "ours"] : ["ours", "raw"];
     for (const lap of laps) {
@@ -27,49 +37,39 @@ export async function race({ name, unit, better = "higher", rounds = quick ? 5 :
       if (round >= 0) figures[lap].push(figure);
     }
   }
-  const value = median(figures.ours);
-  const rawLimit = median(figures.raw);
+  return told({ name, unit, better, against, budget, figures });
+}
+
+/** The result of laps that were taken in turns elsewhere: `figures` holds those of ours and of raw, round by round. */
+export function told({ name, unit, better = "higher", against, budget, figures, ...more }) {
   const ratios = figures.ours.map((figure, round) => (better === "higher" ? figure / figures.raw[round] : figures.raw[round] / figure));
-  return report({ name, value, unit, rawLimit, ratio: median(ratios), rounds, spread: [Math.min(...ratios), Math.max(...ratios)] });
+  return report({
+    name,
+    value: median(figures.ours),
+    unit,
+    rawLimit: median(figures.raw),
+    ratio: median(ratios),
+    rounds: ratios.length,
+    spread: [Math.min(...ratios), Math.max(...ratios)],
+    against,
+    budget,
+    ...more,
+  });
 }
 
-/** A figure beside which there is no raw loop. */
-export function report({ name, value, unit, rawLimit = null, ratio = null, rounds, spread = null }) {
-  if (json) console.log(JSON.stringify({ name, value, unit, rawLimit, ratio, rounds, spread, machine: machine() }));
+/** One line. Without `rawLimit` it is a figure beside which there is no raw loop. What else is given goes into the JSON as it is. */
+export function report({ name, value, unit, rawLimit = null, ratio = null, rounds, spread = null, ...more }) {
+  if (json) console.log(JSON.stringify({ name, value, unit, rawLimit, ratio, rounds, spread, machine: machine(), ...more }));
   else {
-    const beside =
-      rawLimit === null
-        ? ""
-        : `raw ${short(rawLimit).padStart(8)}  ${percent(ratio).padStart(4)} % of raw (${percent(spread[0])} to ${percent(spread[1])})`;
-    console.log(`${name.padEnd(46)} ${short(value).padStart(8)} ${unit.padEnd(10)} ${beside}`);
+    const range = spread === null ? "" : ` (${percent(spread[0])} to ${percent(spread[1])})`;
+    const beside = rawLimit === null ? "" : `raw ${short(rawLimit).padStart(8)}  ${percent(ratio).padStart(4)} % of raw${range}`;
+    const kept = more.budget === undefined ? "" : judgement(more.budget, { value, ratio });
+    console.log(`${name.padEnd(46)} ${short(value).padStart(8)} ${unit.padEnd(10)} ${beside}${kept}`.trimEnd());
   }
-  return { value, rawLimit, ratio };
+  return { name, value, rawLimit, ratio, rounds };
 }
 
-export function median(figures) {
-  const sorted = [...figures].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-/** Seconds that a lap took. */
-export async function seconds(lap) {
-  const started = performance.now();
-  await lap();
-  return (performance.now() - started) / 1000;
-}
-
-export function percentile(figures, share) {
-  const sorted = [...figures].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-}
-
-function percent(ratio) {
-  return (ratio * 100).toFixed(0);
-}
-
-function short(figure) {
-  if (figure >= 1e6) return `${(figure / 1e6).toFixed(2)} M`;
-  if (figure >= 1e3) return `${(figure / 1e3).toFixed(1)} k`;
-  return figure.toFixed(figure < 10 ? 3 : 1);
+function judgement(budget, result) {
+  const { isMet, words } = judged(budget, result);
+  return `  budget ${words}: ${isMet ? "kept" : "NOT KEPT"}`;
 }
