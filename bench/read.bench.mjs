@@ -44,7 +44,8 @@ for (const [label, perBatch, total, share, budget, isCold] of [
     budget,
     ours: async () => {
       forget();
-      let random = (seed += 2);
+      seed += 2;
+      let random = seed;
       const took = await seconds(async () => {
         for (let read = 0; read < reads; read += 1) {
           random = (Math.imul(random, 1103515245) + 12345) >>> 0;
@@ -56,7 +57,8 @@ for (const [label, perBatch, total, share, budget, isCold] of [
     },
     raw: async () => {
       forget();
-      let random = (seed += 2);
+      seed += 2;
+      let random = seed;
       const page = new Uint8Array(4096);
       const count = isCold ? reads : READS;
       const took = await seconds(async () => {
