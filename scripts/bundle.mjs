@@ -8,7 +8,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { build, transformSync } from "esbuild";
 import { modulesFolder } from "./emit.mjs";
 
-const entries = ["index", "index.browser", "index.workerd", "index.edge", "testing/index", "cli"];
+const entries = ["index", "index.browser", "index.workerd", "index.edge", "opfs", "durable-object", "testing/index", "cli"];
 
 /**
  * Answers the files written, or what kept them from it.

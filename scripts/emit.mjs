@@ -10,7 +10,7 @@ import ts from "typescript";
 export const modulesFolder = "build/js";
 
 /** What package.json's `types` name. */
-const publicDeclarations = ["index.d.ts", "testing/index.d.ts"];
+const publicDeclarations = ["index.d.ts", "opfs.d.ts", "durable-object.d.ts", "testing/index.d.ts"];
 
 /**
  * Answers the declarations written, or what is wrong with the sources; then nothing is written.

@@ -8,7 +8,7 @@ export const layers = [
   ["cli"],
   ["index"],
   ["producer", "consumer", "table"],
-  ["engine"],
+  ["engine", "attached"],
   ["group", "transaction", "quota"],
   ["topic"],
   ["log"],
@@ -29,6 +29,8 @@ export const narrowed = {
   table: ["compression", "core", "base", "api"],
   // Drivers for tests of other people's drivers: they must hold without a log above them. Nothing of ours imports them.
   testing: ["storage", "base", "api"],
+  // A broker port over another one, wherever that is.
+  attached: ["base", "api"],
   // Pure state machines, on plain data and bytes.
   group: ["topic", "log", "core", "base", "api"],
   transaction: ["topic", "log", "core", "base", "api"],
@@ -41,6 +43,7 @@ export const outside = ["testing"];
 /** Files that may import `node:*`. The other runtimes' entries must not reach any of them. */
 export const nodeFiles = [
   "^src/storage/node[^/]*\\.ts$",
+  "^src/attached/node-socket\\.ts$",
   "^src/core/loader-node\\.ts$",
   "^src/compression/node[^/]*\\.ts$",
   "^src/engine/node-diagnostics\\.ts$",
@@ -51,7 +54,11 @@ export const nodeFiles = [
 ];
 
 /** Entries that run without Node. */
-export const portableEntries = ["^src/index\\.(browser|workerd|edge)\\.ts$", "^src/testing/index\\.ts$"];
+export const portableEntries = [
+  "^src/index\\.(browser|workerd|edge)\\.ts$",
+  "^src/(opfs|durable-object)\\.ts$",
+  "^src/testing/index\\.ts$",
+];
 
 /** Other people's code, bundled by scripts/build-vendor.mjs, and the only files that may use each. No package is imported by name. */
 export const vendored = [

@@ -26,7 +26,10 @@ const givenModule = {
 
 const WORKERD_CONFIG = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "suite", worker = .suite)],
+  services = [
+    (name = "suite", worker = .suite),
+    (name = "disk", disk = (path = "given on the command line", writable = true)),
+  ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "suite")],
 );
 const suite :Workerd.Worker = (
@@ -35,6 +38,9 @@ const suite :Workerd.Worker = (
     (name = "worker.js", esModule = embed "workerd.js"),
     (name = "./core.wasm", wasm = embed "core.wasm"),
   ],
+  durableObjectNamespaces = [(className = "Log", uniqueKey = "odradek-test", enableSql = true)],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [(name = "LOG", durableObjectNamespace = "Log")],
 );
 `;
 
@@ -86,7 +92,7 @@ async function prepare() {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   await bundle("edge-entry.mjs", "edge.js", { platform: "neutral", conditions: ["edge-light"], plugins: [givenModule] });
-  await bundle("workerd-entry.mjs", "workerd.js", { platform: "neutral", conditions: ["workerd"], external: ["*.wasm"] });
+  await bundle("workerd-entry.mjs", "workerd.js", { platform: "neutral", conditions: ["workerd"], external: ["*.wasm", "cloudflare:*"] });
   await bundle("browser-entry.mjs", "browser.js", { platform: "browser" });
   const core = join(work, "node_modules/odradek/dist/core.wasm");
   // Its configuration embeds files by names beside it alone.
@@ -112,7 +118,7 @@ function runtimes() {
       name: "workerd",
       program: process.execPath,
       needs: "@cloudflare/workerd-linux-64",
-      args: ["workerd.mjs", join(modules, "@cloudflare/workerd-linux-64/bin/workerd"), join(home, "workerd.capnp")],
+      args: ["workerd.mjs", join(modules, "@cloudflare/workerd-linux-64/bin/workerd"), join(home, "workerd.capnp"), join(work, "objects")],
     },
     {
       name: "Chromium, a worker under a strict policy",

@@ -15,8 +15,6 @@ const RETRY_FIRST_DELAY_MS = 5;
 
 export interface DirectoryLockOptions extends LockOptions, FlockOptions {
   readonly platform?: string;
-  /** For tests that make thousands of refusals. */
-  readonly retryMs?: number;
 }
 
 /**

@@ -1,25 +1,44 @@
-/** Runs browser.bundle.js in a dedicated worker of Chromium, under a Content-Security-Policy that allows WebAssembly and no eval. */
-import { readFileSync } from "node:fs";
+/**
+ * Runs browser.js in dedicated workers of Chromium, under a Content-Security-Policy that allows WebAssembly and no eval: the suites in
+ * memory and in the origin private file system, then what tabs do to each other and browsers to tabs. Prints one line of JSON.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [bundle, executablePath] = process.argv.slice(2);
-const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
-const pages = {
-  "/": ["text/html", "<!doctype html><title>odradek</title><script src=/page.js></script>"],
+const [home, executablePath] = process.argv.slice(2);
+const strict = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+const noWasm = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'";
+const callMsMax = 60_000;
+const page = ["text/html", "<!doctype html><title>odradek</title><script src=/page.js></script>"];
+const files = {
+  "/": page,
   "/page.js": [
     "text/javascript",
-    "globalThis.outcome = new Promise((resolve) => { new Worker('/worker.js', { type: 'module' }).onmessage = ({ data }) => resolve(data); });",
+    `let count = 0; const waiting = new Map();
+     globalThis.start = () => { globalThis.worker = new Worker(location.search === "?nowasm" ? "/worker.js?nowasm" : "/worker.js", { type: "module" });
+       worker.onmessage = ({ data: [id, answer] }) => waiting.get(id)(answer); };
+     globalThis.ask = (...call) => new Promise((resolve) => { const id = ++count; waiting.set(id, resolve); worker.postMessage([id, ...call]); });
+     start();`,
   ],
-  "/worker.js": ["text/javascript", readFileSync(bundle, "utf8")],
+  "/worker.js": ["text/javascript", readFileSync(join(home, "browser.js"), "utf8")],
+  "/on-page.js": ["text/javascript", readFileSync(join(home, "browser-page.js"), "utf8")],
 };
 const server = createServer((request, response) => {
-  const [type, body] = pages[request.url] ?? ["text/plain", ""];
-  response.writeHead(pages[request.url] === undefined ? 404 : 200, { "content-type": type, "content-security-policy": policy });
+  const { pathname, search } = new URL(request.url, "http://127.0.0.1");
+  const [type, body] = files[pathname] ?? ["text/plain", ""];
+  response.writeHead(files[pathname] === undefined ? 404 : 200, {
+    "content-type": type,
+    "content-security-policy": search === "?nowasm" ? noWasm : strict,
+  });
   response.end(body);
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const browser = await chromium.launch({
+const origin = `http://127.0.0.1:${server.address().port}`;
+const profile = mkdtempSync(join(tmpdir(), "odradek-chromium-"));
+const context = await chromium.launchPersistentContext(profile, {
   executablePath,
   headless: true,
   args: [
@@ -30,20 +49,177 @@ const browser = await chromium.launch({
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP plain.test 127.0.0.1",
   ],
 });
+let passed = 0;
+const failed = [];
+
+/** Its worker's steps by name; a step that is refused answers `{ refused }`. */
+class Tab {
+  static async open(search = "", at = origin, within = context) {
+    const tab = new Tab();
+    tab.page = await within.newPage();
+    tab.complaints = [];
+    tab.page.on("console", (message) => message.type() === "error" && tab.complaints.push(message.text()));
+    tab.page.on("pageerror", (error) => tab.complaints.push(String(error)));
+    await tab.page.goto(`${at}/${search}`);
+    return tab;
+  }
+
+  ask(...call) {
+    return within(
+      callMsMax,
+      call[0],
+      this.page.evaluate((given) => globalThis.ask(...given), call),
+    );
+  }
+
+  async must(...call) {
+    const { value, refused } = await this.ask(...call);
+    if (refused !== undefined) throw new Error(`${call[0]} was refused: ${refused.code} ${refused.message}`);
+    return value;
+  }
+
+  close() {
+    return this.page.close();
+  }
+}
+
 try {
-  const page = await browser.newPage();
-  const complaints = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
-  const outcome = await page.evaluate(() => globalThis.outcome);
-  // A policy that was violated is told in the console, even where the program went on.
-  const violations = complaints.filter((text) => !text.includes("favicon"));
-  for (const problem of violations) outcome.failed.push({ name: "the console", problem });
-  console.log(JSON.stringify(outcome));
+  await suite("memory");
+  await suite("opfs");
+  await story("a second tab is told who has the log, and gets it when the first is closed, with all that was acknowledged", async () => {
+    const first = await Tab.open();
+    await first.must("open", "shared");
+    const second = await Tab.open();
+    const { refused } = await second.ask("open", "shared");
+    expect(refused?.code, "DIRECTORY_IN_USE");
+    expect([refused.holder?.runtime, typeof refused.holder?.since], ["browser", "string"]);
+    const { nextOffset, durability } = await first.must("send", 500, 100);
+    expect(durability, "process");
+    const unanswered = first.ask("send", 2000, 100).catch(() => {});
+    await first.close();
+    await unanswered;
+    const logEndOffset = await second.must("open", "shared");
+    if (logEndOffset < nextOffset) throw new Error(`${nextOffset} were acknowledged, ${logEndOffset} are there`);
+    expect(await second.must("count"), logEndOffset);
+    await second.must("close");
+    await second.close();
+  });
+  await story(
+    "a worker that is ended in the middle of its work leaves all that was acknowledged, and the next one opens at once",
+    async () => {
+      const tab = await Tab.open();
+      let nextOffset = 0;
+      for (let round = 0; round < 5; round += 1) {
+        const logEndOffset = await tab.must("open", "killed");
+        if (logEndOffset < nextOffset) throw new Error(`round ${round}: ${nextOffset} were acknowledged, ${logEndOffset} are there`);
+        expect(await tab.must("count"), logEndOffset);
+        ({ nextOffset } = await tab.must("send", 300, 100));
+        await tab.page.evaluate(() => {
+          void globalThis.ask("send", 5000, 100);
+          return new Promise((resolve) => setTimeout(resolve, 20)).then(() => {
+            globalThis.worker.terminate();
+            globalThis.start();
+          });
+        });
+      }
+      await tab.close();
+    },
+  );
+  await story("a full quota refuses the append, keeps what was acknowledged, and lets the log go on when there is room again", async () => {
+    const tab = await Tab.open();
+    const browser = await context.newCDPSession(tab.page);
+    await tab.must("open", "full");
+    const before = await tab.must("send", 10, 1000);
+    const { usage } = await tab.page.evaluate(() => navigator.storage.estimate());
+    await browser.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 300_000 });
+    const { acknowledged, refused } = await tab.must("send", 100, 50_000);
+    if (acknowledged >= 100 || refused === null) throw new Error(`all ${acknowledged} were taken`);
+    expect(refused.code, "STORAGE_FULL");
+    expect(refused.retriable, true);
+    expect(/quota/.test(refused.message), true);
+    expect(await tab.must("count"), before.nextOffset + acknowledged);
+    await browser.send("Storage.overrideQuotaForOrigin", { origin });
+    const after = await tab.must("send", 10, 1000);
+    expect(after.nextOffset, before.nextOffset + acknowledged + 10);
+    await tab.must("close");
+    expect(await tab.must("open", "full"), after.nextOffset);
+    expect(await tab.must("count"), after.nextOffset);
+    await tab.must("close");
+    await tab.close();
+  });
+  await story(
+    "site data that is cleared under an open log is told as that, and the log that must be there is not found empty",
+    async () => {
+      const tab = await Tab.open();
+      const browser = await context.newCDPSession(tab.page);
+      await tab.must("open", "cleared");
+      await tab.must("send", 10, 1000);
+      await tab.must("close");
+      await browser.send("Storage.clearDataForOrigin", { origin, storageTypes: "all" });
+      const { refused } = await tab.ask("open", "cleared", { create: false });
+      expect(refused?.code, "STORAGE_FAILED");
+      expect(/evicted/.test(refused.message) && /persist\(\)/.test(refused.message), true);
+      await tab.close();
+    },
+  );
+  await story("a policy without wasm-unsafe-eval is named", async () => {
+    const tab = await Tab.open("?nowasm");
+    const { refused } = await tab.ask("open", "nowasm");
+    expect(refused?.code, "CORE_UNAVAILABLE");
+    expect(/wasm-unsafe-eval/.test(refused.message), true);
+    await tab.close();
+  });
+  await story("a page that is not secure is told to be served over https", async () => {
+    const tab = await Tab.open("", origin.replace("127.0.0.1", "plain.test"));
+    const { refused } = await tab.ask("open", "plain");
+    expect(refused?.code === "LOCK_UNAVAILABLE" || refused?.code === "STORAGE_FAILED", true);
+    expect(/https/.test(refused.message), true);
+    await tab.close();
+  });
 } finally {
-  await browser.close();
+  await context.close();
   server.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+console.log(JSON.stringify({ passed, failed }));
+
+/** All tests of one suite, in a tab of its own; what the policy was violated by is told in the console, even where the program went on. */
+async function suite(name) {
+  const tab = await Tab.open();
+  const outcome = await tab.must(name);
+  passed += outcome.passed;
+  failed.push(
+    ...outcome.failed,
+    ...tab.complaints.filter((text) => !text.includes("favicon")).map((problem) => ({ name: `the console under ${name}`, problem })),
+  );
+  await tab.close();
+}
+
+async function story(name, body) {
+  try {
+    await body();
+    passed += 1;
+  } catch (error) {
+    failed.push({ name, problem: error.stack ?? String(error) });
+  }
+}
+
+function expect(found, expected) {
+  if (JSON.stringify(found) !== JSON.stringify(expected))
+    throw new Error(`expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`);
+}
+
+async function within(msMax, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: no answer after ${msMax} ms`)), msMax);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

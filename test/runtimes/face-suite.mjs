@@ -113,7 +113,7 @@ export function faceSuite(odradek, place, { describe, it, expect }) {
       expect(await codeOf(() => log.listTopics())).toEqual(["UsageError", "LOG_CLOSED", true]);
     });
 
-    test("lets a timer fire while a million records wait", async (open) => {
+    test("lets a timer fire while records wait", async (open) => {
       const log = await open();
       await log.createTopic("t", { durability: "os" });
       const producer = log.producer({ value: bytes });
@@ -122,10 +122,13 @@ export function faceSuite(odradek, place, { describe, it, expect }) {
       const stop = new AbortController();
       const consumer = log.consumer({ value: bytes, signal: stop.signal });
       await consumer.assign([{ topic: "t", partition: 0 }]);
-      setTimeout(() => stop.abort(), 1);
       let count = 0;
       for (;;) {
-        for await (const _ of consumer.records({ until: "end" })) count += 1;
+        for await (const _ of consumer.records({ until: "end" })) {
+          // Begun with the first record: where the disk is slow, a timer set before would fire while none had come.
+          if (count === 0) setTimeout(() => stop.abort(), 1);
+          count += 1;
+        }
         if (stop.signal.aborted) break;
         consumer.seek({ topic: "t", partition: 0 }, "earliest");
       }

@@ -23,17 +23,30 @@ export class Kit {
     },
   });
 
+  get count() {
+    return this.#tests.length;
+  }
+
   /** `{ passed, failed: [{ name, problem }] }` */
-  async run() {
+  run() {
+    return this.#run(this.#tests);
+  }
+
+  /** The same of the test with this number alone, from 0. */
+  runOne(index) {
+    return this.#run(this.#tests.slice(index, index + 1));
+  }
+
+  async #run(tests) {
     const failed = [];
-    for (const { name, body } of this.#tests) {
+    for (const { name, body } of tests) {
       try {
         await body();
       } catch (error) {
         failed.push({ name, problem: error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error) });
       }
     }
-    return { passed: this.#tests.length - failed.length, failed };
+    return { passed: tests.length - failed.length, failed };
   }
 }
 

@@ -1,8 +1,68 @@
-/** In workerd: a module worker. */
+/** In workerd: a module worker for the suite in memory, and a Durable Object for each test on SQLite. */
+
+import { DurableObject } from "cloudflare:workers";
+import * as odradek from "odradek";
+import { durableObject } from "odradek/durable-object";
+import { storageContract } from "odradek/testing";
+import { faceSuite } from "./face-suite.mjs";
 import { runSuite } from "./isolate.mjs";
+import { Kit } from "./kit.mjs";
+
+/** Tests that run inside an object, by number: an object's storage is its own, and each test has an object of its own. */
+function durableKit(ctx) {
+  const kit = new Kit();
+  const place = async () => ({ open: (options) => odradek.open({ ...options, storage: durableObject(ctx) }) });
+  kit.describe("Durable Object", () => faceSuite(odradek, place, kit));
+  storageContract("Durable Object", async () => ({ driver: durableObject(ctx) }), kit);
+  return kit;
+}
+
+export class Log extends DurableObject {
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/suite") return Response.json(await durableKit(this.ctx).runOne(Number(searchParams.get("test"))));
+    if (pathname === "/keep") return Response.json(await this.keep());
+    if (pathname === "/refused") return Response.json(await refused());
+    return Response.json(await this.kept());
+  }
+
+  /** Sends until the process is killed under it: what was answered must be there afterwards. */
+  async keep() {
+    this.log ??= await odradek.open({ storage: durableObject(this.ctx) });
+    await this.log.createTopic("kept", { ifNotExists: true });
+    this.producer ??= this.log.producer({ value: odradek.utf8 });
+    const sent = await Promise.all(Array.from({ length: 20 }, (_, i) => this.producer.send({ topic: "kept", value: `v${i}` })));
+    return { nextOffset: sent.at(-1).offset + 1, durability: sent[0].durability };
+  }
+
+  async kept() {
+    const log = await odradek.open({ storage: durableObject(this.ctx) });
+    const { logEndOffset } = (await log.describeTopic("kept")).partitions[0];
+    const values = [];
+    const consumer = log.consumer({ value: odradek.utf8 });
+    await consumer.assign([{ topic: "kept", partition: 0 }]);
+    for await (const { value } of consumer.records({ until: "end" })) values.push(value);
+    await log.close();
+    return { logEndOffset, values };
+  }
+}
+
+/** An object whose class is not SQLite-backed is told how to make it one. */
+async function refused() {
+  try {
+    durableObject({ storage: {} });
+    return "it was not refused";
+  } catch (error) {
+    return error.message;
+  }
+}
 
 export default {
-  async fetch() {
-    return new Response(JSON.stringify(await runSuite()));
+  async fetch(request, env) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/") return Response.json(await runSuite());
+    if (pathname === "/count") return Response.json(durableKit({ storage: null }).count);
+    const name = searchParams.get("test") ?? "kept";
+    return env.LOG.get(env.LOG.idFromName(`${pathname === "/suite" ? "test" : "kept"} ${name}`)).fetch(request.url);
   },
 };

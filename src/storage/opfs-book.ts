@@ -1,0 +1,185 @@
+/** The book of names: which numbered file of the origin's private file system stands under which name, as lines that are only ever added. */
+import { CorruptionError } from "../base/errors.ts";
+import { errnoError } from "./errno.ts";
+import { type BookHead, encodeLine, lineEnd, type NameChange, parseLine } from "./opfs-book-line.ts";
+import { webError } from "./opfs-errors.ts";
+import { OpfsNames } from "./opfs-names.ts";
+import type { WebSyncHandle } from "./opfs-web.ts";
+
+/** Two files take turns: the one is written anew, whole and flushed, before the other is emptied. */
+export const BOOK_FILES = ["book.0", "book.1"] as const;
+
+/** So many changes more than names, and the book is written anew. */
+const SUPERFLUOUS_LINES_MAX = 1024;
+/** Longer than any book of ours by far; what is longer is not read into memory. */
+const BOOK_BYTES_MAX = 64 << 20;
+
+interface Reading {
+  readonly generation: number;
+  readonly names: OpfsNames;
+  readonly lineCount: number;
+  /** Where the last line ends that is believed. */
+  readonly end: number;
+}
+
+export class OpfsBook {
+  readonly names: OpfsNames;
+  /** Whether nothing stood here before. */
+  readonly isNew: boolean;
+  readonly #place: string;
+  readonly #handles: readonly [WebSyncHandle, WebSyncHandle];
+  #current: 0 | 1;
+  #generation: number;
+  #end: number;
+  #durableEnd: number;
+  #lineCount: number;
+  #lineCountMax: number;
+
+  /** Reads what is there; `handles` are of the two files of `BOOK_FILES`, and closed by `close`. Throws a `CorruptionError` for a book that cannot be believed. */
+  constructor(place: string, handles: readonly [WebSyncHandle, WebSyncHandle]) {
+    this.#place = place;
+    this.#handles = handles;
+    const readings = handles.map((handle, index) => read(handle, `${place}/${BOOK_FILES[index]}`));
+    const [first, second] = readings;
+    const isEmpty = handles.every((handle) => handle.getSize() === 0);
+    this.isNew = isEmpty;
+    // The newer of two whole ones; one that is not whole was being written when the tab died, and then the other one is.
+    const chosen = (first?.generation ?? -1) > (second?.generation ?? -1) ? first : second;
+    if (chosen == null && !isEmpty) {
+      // Nothing was ever in the directory but a first book that was begun and not finished: no name was promised in it.
+      throw corrupt(`${place}/${BOOK_FILES[0]}`, 0, handles[0].getSize(), "neither of the two books begins as a book does");
+    }
+    this.#current = chosen == null || chosen === first ? 0 : 1;
+    this.names = chosen?.names ?? new OpfsNames();
+    this.#generation = chosen?.generation ?? 0;
+    this.#end = chosen?.end ?? 0;
+    this.#lineCount = chosen?.lineCount ?? 0;
+    this.#lineCountMax = this.#lineCount + SUPERFLUOUS_LINES_MAX;
+    this.#durableEnd = 0;
+    // What stands there may have been written and never flushed by one who died: it is made durable before anything is built on it.
+    if (chosen == null) this.#rewrite(0);
+    else this.#settle();
+  }
+
+  /** Writes the change down and makes it. Answers the number of a file that lost its name with it, or null. */
+  write(change: NameChange): number | null {
+    this.names.check(change);
+    if (this.#lineCount >= this.#lineCountMax) this.#tidy();
+    this.#append(encodeLine(this.#durableEnd, change));
+    this.#lineCount++;
+    return this.names.apply(change);
+  }
+
+  /** All changes made are durable when it returns. */
+  flush(): void {
+    if (this.#durableEnd === this.#end) return;
+    this.#handle.flush();
+    this.#durableEnd = this.#end;
+  }
+
+  close(): void {
+    for (const handle of this.#handles) handle.close();
+  }
+
+  get #handle(): WebSyncHandle {
+    return this.#handles[this.#current];
+  }
+
+  #append(line: Uint8Array): void {
+    const file = `${this.#place}/${BOOK_FILES[this.#current]}`;
+    try {
+      const count = this.#handle.write(line, { at: this.#end });
+      if (count !== line.length) throw errnoError("ENOSPC", `${count} of ${line.length} bytes were taken, write of`, file);
+    } catch (error) {
+      // What is left of the line is not one, and the next line begins where it began.
+      this.#handle.truncate(this.#end);
+      throw webError(error, "write", file);
+    }
+    this.#end += line.length;
+  }
+
+  #tidy(): void {
+    try {
+      this.#rewrite(this.#current === 0 ? 1 : 0);
+    } catch {
+      // No room for a second book beside the first: the first serves on, and is tidied another time.
+      this.#handles[this.#current === 0 ? 1 : 0].truncate(0);
+      this.#lineCountMax = this.#lineCount + SUPERFLUOUS_LINES_MAX;
+    }
+  }
+
+  #rewrite(into: 0 | 1): void {
+    const changes = [...this.names.changes()];
+    const head: BookHead = ["odradek.opfs", 1, this.#generation + 1, changes.length];
+    const lines = [head, ...changes].map((said) => encodeLine(0, said));
+    const bytes = new Uint8Array(lines.reduce((sum, line) => sum + line.length, 0));
+    let at = 0;
+    for (const line of lines) {
+      bytes.set(line, at);
+      at += line.length;
+    }
+    const handle = this.#handles[into];
+    handle.truncate(0);
+    if (handle.write(bytes, { at: 0 }) !== bytes.length) throw errnoError("ENOSPC", "write", `${this.#place}/${BOOK_FILES[into]}`);
+    handle.flush();
+    this.#current = into;
+    this.#generation++;
+    this.#end = bytes.length;
+    this.#durableEnd = bytes.length;
+    this.#lineCount = lines.length;
+    this.#lineCountMax = this.#lineCount + SUPERFLUOUS_LINES_MAX;
+    this.#settle();
+  }
+
+  /** The current book ends where its last line does, and is the only one: an older one must not be believed again should this one be damaged. */
+  #settle(): void {
+    const other = this.#handles[this.#current === 0 ? 1 : 0];
+    if (this.#handle.getSize() > this.#end) this.#handle.truncate(this.#end);
+    this.#handle.flush();
+    this.#durableEnd = this.#end;
+    if (other.getSize() === 0) return;
+    other.truncate(0);
+    other.flush();
+  }
+}
+
+/** null: not a whole book, as one is that was being written anew when the tab died. */
+function read(handle: WebSyncHandle, file: string): Reading | null {
+  const byteLength = handle.getSize();
+  if (byteLength > BOOK_BYTES_MAX)
+    throw corrupt(file, 0, byteLength, `it has ${byteLength} bytes, and no book is longer than ${BOOK_BYTES_MAX}`);
+  const bytes = new Uint8Array(byteLength);
+  if (handle.read(bytes, { at: 0 }) !== byteLength) throw corrupt(file, 0, byteLength, "it cannot be read to its end");
+  const names = new OpfsNames();
+  let head: BookHead | null = null;
+  let lineCount = 0;
+  let end = 0;
+  let durableLength = 0;
+  for (let from = 0, next = lineEnd(bytes, 0); next > 0; from = next, next = lineEnd(bytes, from)) {
+    const line = parseLine(bytes, from, next);
+    if (line === null) continue;
+    durableLength = Math.max(durableLength, line.durableLength);
+    // Behind a line that is none the others count for what they say of the durable end alone.
+    if (from !== end) continue;
+    if (line.said[0] === "odradek.opfs") head = line.said;
+    else names.apply(line.said);
+    lineCount++;
+    end = next;
+  }
+  if (end < durableLength)
+    throw corrupt(file, end, durableLength, `no line begins at byte ${end}, and ${durableLength} bytes were flushed`);
+  return head === null || lineCount <= head[3] ? null : { generation: head[2], names, lineCount, end };
+}
+
+function corrupt(file: string, from: number, end: number, reason: string): CorruptionError {
+  return new CorruptionError(
+    `the book of names ${file} cannot be believed: ${reason}. Nothing was changed; the numbered files beside it hold the bytes`,
+    {
+      code: "BOOK_CORRUPT",
+      file,
+      byteRange: [from, end],
+      offsetRange: [0, 0],
+      nextReadableOffset: null,
+    },
+  );
+}
