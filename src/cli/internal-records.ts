@@ -1,4 +1,5 @@
 /** Records of Kafka's internal topics, in words: what a group committed, where a transaction stands. */
+import { reasonOf } from "../base/reason.ts";
 import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from "../engine/house.ts";
 import { decodeGroupValue } from "../group/schemas/group-metadata-value.ts";
 import { decodeOffsetValue } from "../group/schemas/offset-commit-value.ts";
@@ -12,7 +13,7 @@ export function internalRecord(topic: string, key: Uint8Array | null, value: Uin
   try {
     return topic === OFFSETS_TOPIC ? groupRecord(key, value) : transactionRecord(key, value);
   } catch (error) {
-    return { unreadable: error instanceof Error ? error.message : String(error) };
+    return { unreadable: reasonOf(error) };
   }
 }
 

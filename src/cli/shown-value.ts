@@ -1,4 +1,5 @@
 /** Keys and values between their bytes and what a person or a program reads: raw, utf8, json or msgpack. */
+import { reasonOf } from "../base/reason.ts";
 import { json, msgpack, utf8 } from "../base/serde.ts";
 import { DataError } from "./cli-error.ts";
 import { bytesOfJson, jsonText } from "./json-text.ts";
@@ -18,7 +19,7 @@ export function decodeShown(bytes: Uint8Array | null, serde: SerdeName, where: s
     // Of its own: what is decoded may keep views of it.
     return SERDES[serde].deserialize(new Uint8Array(bytes), CONTEXT);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new DataError(`${where}: ${bytes.byteLength} bytes are no ${serde}: ${reason}`, "DESERIALIZATION_FAILED");
   }
 }
@@ -56,10 +57,7 @@ function serialize(value: unknown, serde: "json" | "msgpack", where: string): Ui
     // A copy: what a serializer answers may be overwritten by its next call.
     return SERDES[serde].serialize(value, CONTEXT).slice();
   } catch (error) {
-    throw new DataError(
-      `${where}: cannot be written as ${serde}: ${error instanceof Error ? error.message : String(error)}`,
-      "SERIALIZATION_FAILED",
-    );
+    throw new DataError(`${where}: cannot be written as ${serde}: ${reasonOf(error)}`, "SERIALIZATION_FAILED");
   }
 }
 

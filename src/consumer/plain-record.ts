@@ -3,6 +3,7 @@ import type { Bytes, Header, TopicPartition } from "../api/bytes.ts";
 import type { ConsumerRecord } from "../api/consumer.ts";
 import type { Deserializer, SerdeContext } from "../api/serde.ts";
 import { CorruptionError, SerdeError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { DecodedHeader, RecordCursor } from "../base/record-decoder.ts";
 import { type PartitionState, partitionKey } from "./partition-state.ts";
 
@@ -75,7 +76,7 @@ export function deserializationError(
   record: ConsumerRecord<Bytes, Bytes>,
   cause: unknown,
 ): SerdeError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return new SerdeError(
     "DESERIALIZATION_FAILED",
     `${partitionKey(partition)}, offset ${record.offset}: the ${what} does not deserialize: ${reason}; onDeserializeError: "skip" or a seek to ${record.offset + 1} goes on behind it`,
@@ -91,7 +92,7 @@ export function framingError(
   byteRange: readonly [number, number],
   cause: unknown,
 ): CorruptionError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return new CorruptionError(
     `${partitionKey(partition)}: the batch of offsets ${baseOffset} to ${lastOffset} holds no whole records: ${reason}`,
     {

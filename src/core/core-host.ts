@@ -1,5 +1,6 @@
 /** One running instance of the core, its memory seen as bytes, and its replacement after a trap. */
 import { CoreFaultError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { CoreExports } from "./core-exports.ts";
 import { faultSentence } from "./core-fault.ts";
 import { type WasmModule, webAssembly } from "./web-assembly.ts";
@@ -113,7 +114,7 @@ function initialized(exports: CoreExports): number {
 
 /** The machine had no room for it; the next call tries again. */
 function unavailable(what: string, cause: unknown): CoreFaultError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return new CoreFaultError("CORE_UNAVAILABLE", `the core cannot work: ${what}: ${reason}. Nothing durable is lost`, { cause });
 }
 

@@ -1,5 +1,6 @@
 /** Producer ids, each handed out once in the life of a directory: from a block that the catalogue has durably given away. */
 import { OdradekError, StorageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import { PRODUCER_ID_BLOCK_COUNT } from "../topic/catalog.ts";
 import type { House } from "./house.ts";
 
@@ -52,7 +53,7 @@ export class ProducerIds {
       [this.#next, this.#end] = [first > this.#floor ? first : this.#floor, first + BigInt(PRODUCER_ID_BLOCK_COUNT)];
     } catch (error) {
       if (error instanceof OdradekError && error.retriable) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       throw new StorageError("KAFKA_STORAGE_ERROR", `no producer id can be given: the catalogue could not be written: ${reason}`, {
         cause: error,
       });

@@ -1,6 +1,7 @@
 /** Compacts one partition, as Kafka's cleaner does: round after round, group after group, each put in place before the next is begun. */
 import type { Watermarks } from "../api/bytes.ts";
 import { OdradekError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import { turnOf } from "../base/turn.ts";
 import type { Compactor } from "../core/core.ts";
 import { errnoOf } from "../storage/errno.ts";
@@ -349,6 +350,6 @@ function isBefore(offset: number): (segment: Segment) => boolean {
 }
 
 function unexpected(error: unknown, directory: string): OdradekError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new OdradekError("UNKNOWN_SERVER_ERROR", `${directory}: compaction met what it did not expect: ${reason}`, { cause: error });
 }

@@ -1,6 +1,7 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
 import type { Durability } from "../api/bytes.ts";
 import { OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
 import { errnoOf } from "../storage/errno.ts";
 import { retriable } from "./append-failure.ts";
@@ -164,7 +165,7 @@ export class LogWriter {
   fail(error: unknown): void {
     if (this.#failure !== null) return;
     const { directory } = this.#log.spec;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const message = `${directory}: the partition has failed and takes no appends until it is reopened: ${reason}`;
     this.#failure = new StorageError("PARTITION_FAILED", message, { cause: error });
     this.#flusher.fail(this.#failure);

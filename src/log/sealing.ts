@@ -1,4 +1,5 @@
 /** Seals a segment: walks it once more, and writes down what every 64 KiB of it is, so that no later change goes unseen. */
+import { reasonOf } from "../base/reason.ts";
 import { type ScanEnd, scanBatches } from "./batch-scan.ts";
 import { checksumsOfWhole } from "./file-checksums.ts";
 import { segmentFileName } from "./file-names.ts";
@@ -114,7 +115,7 @@ export async function readSealAt(
     const bytes = await readWholeFile(context.storage, name, SEAL_BYTE_LENGTH_MAX);
     return bytes === null ? "absent" : decodeSeal(bytes, name, context.core);
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    return { problem: reasonOf(error) };
   }
 }
 

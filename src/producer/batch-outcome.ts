@@ -1,6 +1,7 @@
 /** What became of each batch of one `sendBatch`, and the one answer made of it. */
 import type { ProduceResponse } from "../api/broker.ts";
 import { SendBatchError, UsageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { PlannedBatch } from "./batch-plan.ts";
 import { acknowledged, type Delivery, unacknowledged } from "./delivery.ts";
 import type { Answer } from "./pending-batch.ts";
@@ -110,6 +111,6 @@ export class BatchOutcome {
 
 export function sendBatchError(results: readonly PromiseSettledResult<Answer>[], cause: unknown): SendBatchError {
   const failedCount = results.filter(({ status }) => status === "rejected").length;
-  const what = cause instanceof Error ? cause.message : String(cause);
+  const what = reasonOf(cause);
   return new SendBatchError(`sendBatch(): ${failedCount} of ${results.length} records were not appended: ${what}`, { results, cause });
 }

@@ -4,6 +4,7 @@ import type { Acks, CompressionType } from "../api/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { CoreFaultError, OdradekError, UsageError } from "../base/errors.ts";
 import { handOverOwn } from "../base/own-batch.ts";
+import { reasonOf } from "../base/reason.ts";
 import { type Turn, turnOf } from "../base/turn.ts";
 import type { Compression } from "../compression/compression.ts";
 import type { BatchOptions, BatchWriter, Core } from "../core/core.ts";
@@ -152,7 +153,7 @@ export class Delivery {
   failed(topic: TopicEntry, partition: number, recordCount: number, error: unknown): void {
     if (error instanceof UsageError) topic.knownAtMs = Number.NEGATIVE_INFINITY;
     if (this.acks !== 0) return;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     const code = error instanceof OdradekError ? error.code : "UNKNOWN_SERVER_ERROR";
     this.#emit("send.failed", { partition: { topic: topic.name, partition }, recordCount, code, message, error });
   }

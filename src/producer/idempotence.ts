@@ -2,6 +2,7 @@
 import type { ProduceResponse, ProducerIdentity } from "../api/broker.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { OdradekError, ProducerStateError, UsageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { BatchOptions } from "../core/core.ts";
 import type { BatchGate } from "./batch-gate.ts";
 import { type Numbering, sequenceAfter } from "./numbering.ts";
@@ -163,7 +164,7 @@ const BEHIND = new WeakSet<ProducerStateError>();
 function behind(partition: string, before: unknown): ProducerStateError {
   // The first of them all, however many stand between.
   const first = before instanceof ProducerStateError && BEHIND.has(before) ? before.cause : before;
-  const what = first instanceof Error ? first.message : String(first);
+  const what = reasonOf(first);
   const error = new ProducerStateError(
     "OUT_OF_ORDER_SEQUENCE_NUMBER",
     `not appended: the batch before it in ${partition} failed: ${what}`,

@@ -4,6 +4,7 @@ import type { Consumer, Delivered } from "../api/consumer.ts";
 import type { ProducerRecord, RecordMetadata, Transaction } from "../api/producer.ts";
 import { UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import { reasonOf } from "../base/reason.ts";
 import { type OffsetClaim, type TransactionLink, transactionLinkOf } from "../base/transaction-link.ts";
 
 /** The producer's own ways in, unguarded. */
@@ -91,7 +92,7 @@ export class OpenTransaction<K, V> implements Transaction<K, V, Acks> {
     if (this.#neverBegan !== null) return this.#neverBegan;
     if (this.#failure === null) return null;
     const { error } = this.#failure;
-    const what = error instanceof Error ? error.message : String(error);
+    const what = reasonOf(error);
     return new UsageError("INVALID_TXN_STATE", `${call}: the transaction will be aborted, as an earlier send of it failed: ${what}`, {
       cause: error,
     });

@@ -1,6 +1,7 @@
 /** Errors of the system: how a driver without one makes them, and what they mean to a program. */
 import type { ErrorCode } from "../base/error-codes.ts";
 import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 
 /** An error as the system gives it. */
 export interface ErrnoError extends Error {
@@ -41,7 +42,7 @@ export function storageError(error: unknown, call: string, name: string): Odrade
   if (error instanceof OdradekError) return error;
   const errno = errnoOf(error);
   const shown = name === "" ? "the data directory" : name;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return new StorageError((errno !== null && MEANING[errno]) || "STORAGE_FAILED", `${call} of ${shown} was refused: ${reason}`, {
     cause: error,
   });

@@ -8,6 +8,7 @@ import { closeSync, constants, existsSync, openSync, readFileSync } from "node:f
 import { join } from "node:path";
 import type { LockHolder } from "../api/storage-driver.ts";
 import { StorageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import { errnoOf } from "./errno.ts";
 import { heldLock, isSameFile, LOCK_NAME, type LockAttempt, readHolder } from "./node-lock-file.ts";
 
@@ -100,7 +101,7 @@ function refusedProgram(program: string, directory: string, error: unknown): Sto
     directory,
     denied
       ? `the permission model of this runtime does not let ${program} run. Allow it with --allow-child-process (Deno: -A), or open with lock: "socket" in every process`
-      : `${program} could not be run: ${error instanceof Error ? error.message : String(error)}`,
+      : `${program} could not be run: ${reasonOf(error)}`,
     error,
   );
 }

@@ -3,6 +3,7 @@ import type { Bytes, Header } from "../api/bytes.ts";
 import type { ConsumerRecord } from "../api/consumer.ts";
 import type { Serde, SerdeContext } from "../api/serde.ts";
 import { SerdeError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import { keyBytes, keyText } from "./key-text.ts";
 
 /** Never changed once made, so that a snapshot of the table is a list of references. */
@@ -63,7 +64,7 @@ export function encodedKey<K>(topic: string, key: K, serde: Serde<K>, call: stri
     bytes = serde.serialize(key, { topic, headers: NO_HEADERS });
     if (!(bytes instanceof Uint8Array)) throw new TypeError("its serializer gave no Uint8Array");
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new SerdeError("SERIALIZATION_FAILED", `${call}: the key could not be made into bytes: ${reason}`, { cause, record: null });
   }
   return keyText(bytes);
@@ -81,7 +82,7 @@ function decoded<T>(topic: string, entry: Entry, what: "key" | "value", decode: 
   try {
     return decode();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     const { partition, offset, timestamp, value } = entry;
     const record = { topic, partition, offset, timestamp, key: keyBytes(entry.key), value, headers: ownHeaders(entry) };
     throw new SerdeError(

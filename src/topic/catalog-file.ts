@@ -4,6 +4,7 @@ import type { Bytes } from "../api/bytes.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError } from "../base/errors.ts";
 import { isQuotaClient, isQuotaValue, QUOTA_KEYS } from "../base/quota-keys.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { Core } from "../core/core.ts";
 import { isTopicName } from "../log/file-names.ts";
 import { bookCorrupt } from "../log/replace-file.ts";
@@ -73,7 +74,7 @@ export function decodeCatalog(bytes: Uint8Array, core: Core): CatalogContents {
   try {
     return contentsOf(body);
   } catch (error) {
-    return wrong(error instanceof Error ? error.message : String(error));
+    return wrong(reasonOf(error));
   }
 }
 

@@ -1,4 +1,5 @@
 /** `repair`: what verify finds, mended. A dry run unless told: first it says what it would do. */
+import { reasonOf } from "../../base/reason.ts";
 import type { Defect } from "../../log/defect.ts";
 import type { RepairStep } from "../../log/repair.ts";
 import { nodeHolder, nodeStorage } from "../../storage/node.ts";
@@ -40,7 +41,7 @@ export const run: Run = async (_args, options, io) => {
       await withLog(path, io, false, async () => {});
     } catch (error) {
       // A book that no repair brings back: what remains is told below.
-      io.note(`it does not open yet: ${error instanceof Error ? error.message : String(error)}`);
+      io.note(`it does not open yet: ${reasonOf(error)}`);
     }
   }
   const after = await remaining(path);
