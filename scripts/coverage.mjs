@@ -13,6 +13,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { missedBranches, sumBranches } from "./coverage-branches.mjs";
+import { creditChildren } from "./coverage-children.mjs";
 import { judgeHandlers } from "./coverage-handlers.mjs";
 import { projectRoot, runNode } from "./run.mjs";
 
@@ -25,6 +26,7 @@ const { values: options, positionals: tests } = parseArgs({
 });
 const say = (line) => console.log(line);
 const folder = join(projectRoot, "build/coverage");
+const children = join(folder, "children");
 const measured = join(folder, "coverage-final.json");
 
 let testsCode = 0;
@@ -39,13 +41,20 @@ if (!options.again) {
     "--coverage.reporter=json",
     `--coverage.reportsDirectory=${folder}`,
   ];
-  testsCode = (await runNode(vitest[0], [...vitest.slice(1), "--coverage.reportOnFailure", ...tests], { inherit: true })).code;
+  testsCode = (
+    await runNode(vitest[0], [...vitest.slice(1), "--coverage.reportOnFailure", ...tests], {
+      inherit: true,
+      env: { ODRADEK_CHILD_COVERAGE: children },
+    })
+  ).code;
 }
 if (!existsSync(measured)) {
   say(`coverage: ${measured} is not there: nothing was measured`);
   process.exit(1);
 }
 const coverage = JSON.parse(readFileSync(measured, "utf8"));
+const { processes, unknown } = await creditChildren(coverage, children);
+if (processes > 0) say(`${processes} child processes were counted; of their branches, ${unknown} could not be placed`);
 const { folders, all } = sumBranches(projectRoot, coverage);
 for (const { name, total, met, percent } of folders)
   say(`${name.padEnd(18)} ${String(met).padStart(5)} of ${String(total).padStart(5)} branches  ${percent} %`);

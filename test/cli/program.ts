@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
+import { counted, isKept, mapped, parentOf } from "../child-coverage.ts";
 
 export interface Program {
   readonly script: string;
@@ -13,7 +14,7 @@ export interface Program {
 }
 
 export async function bundleProgram(): Promise<Program> {
-  const folder = mkdtempSync(join(tmpdir(), "odradek-cli-"));
+  const folder = mkdtempSync(join(parentOf(tmpdir()), "odradek-cli-"));
   const { metafile } = await build({
     entryPoints: { cli: "src/cli.ts" },
     bundle: true,
@@ -24,13 +25,14 @@ export async function bundleProgram(): Promise<Program> {
     target: "node20",
     outExtension: { ".js": ".mjs" },
     metafile: true,
+    ...mapped,
     logLevel: "error",
   });
   return { script: join(folder, "program/cli.mjs"), metafile, folder };
 }
 
 export function removeProgram({ folder }: Program): void {
-  rmSync(folder, { recursive: true, force: true });
+  if (!isKept) rmSync(folder, { recursive: true, force: true });
 }
 
 export interface Ended {
@@ -51,7 +53,11 @@ export interface RunOptions {
 
 export function runProgram(program: Program, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const { ODRADEK_DIR: _, ODRADEK_DEBUG: __, ...env } = process.env;
-  const child = spawn(process.execPath, [program.script, ...args], { env: { ...env, ...options.env }, cwd: options.cwd, stdio: "pipe" });
+  const child = spawn(process.execPath, [program.script, ...args], {
+    env: { ...env, ...counted, ...options.env },
+    cwd: options.cwd,
+    stdio: "pipe",
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {

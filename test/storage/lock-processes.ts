@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { counted, isKept, mapped, parentOf } from "../child-coverage.ts";
 
 export interface Answer {
   readonly held: boolean;
@@ -17,7 +18,7 @@ export interface Answer {
 
 /** Where the bundle is; beside it `lock.mjs`, the lock alone. */
 export async function bundleOpener(): Promise<{ readonly path: string; readonly remove: () => Promise<void> }> {
-  const directory = await mkdtemp(join(tmpdir(), "odradek-opener-"));
+  const directory = await mkdtemp(join(parentOf(tmpdir()), "odradek-opener-"));
   const path = join(directory, "opener.mjs");
   const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
   await build({
@@ -29,8 +30,9 @@ export async function bundleOpener(): Promise<{ readonly path: string; readonly 
     outdir: directory,
     outExtension: { ".js": ".mjs" },
     logLevel: "error",
+    ...mapped,
   });
-  return { path, remove: () => rm(directory, { recursive: true }) };
+  return { path, remove: () => (isKept ? Promise.resolve() : rm(directory, { recursive: true })) };
 }
 
 /** One child. Orders are answered in the order they were given. */
@@ -56,7 +58,7 @@ export class Opener {
   /** Resolves when the child waits for orders. `wrap`: a command to run it under. */
   static async start(bundle: string, wrap: readonly string[] = [], nodeArguments: readonly string[] = []): Promise<Opener> {
     const [command, ...rest] = [...wrap, process.execPath, ...nodeArguments, bundle];
-    const opener = new Opener(spawn(command!, rest, { stdio: ["pipe", "pipe", "inherit"] }));
+    const opener = new Opener(spawn(command!, rest, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, ...counted } }));
     const hello = (await opener.#answer()) as { readonly pid?: number } | null;
     if (hello?.pid === undefined) throw new Error(`${command} ${rest.join(" ")} ended before it said hello`);
     opener.pid = hello.pid;
