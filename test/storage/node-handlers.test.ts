@@ -222,7 +222,7 @@ describe("files on disk", () => {
     await storage.createDirectory("d");
     refuse("open", "EIO", /\/f$/);
     await expect(storage.open("f", { create: "if-missing" })).rejects.toMatchObject({ code: "EIO" });
-    refuse("realpath", "EIO", /\/d$/);
+    refuse("realpathSync.native", "EIO", /\/d$/);
     await expect(storage.list("d")).rejects.toMatchObject({ code: "EIO" });
     refuse("lstat", "EIO", /\/e$/);
     await expect(storage.renameDirectory("d", "e")).rejects.toMatchObject({ code: "EIO" });

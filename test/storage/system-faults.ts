@@ -35,7 +35,13 @@ export function refusing<Module extends object>(real: Module): Module {
   const isAsynchronous = "rename" in real && !("renameSync" in real);
   for (const [name, value] of Object.entries(real)) {
     if (typeof value !== "function" || !/^[a-z]/.test(name)) continue;
-    wrapped[name] = (...args: unknown[]): unknown => {
+    const { native } = value as { native?: unknown };
+    wrapped[name] = Object.assign(behindPlan(name, value), native === undefined ? {} : { native: behindPlan(`${name}.native`, native) });
+  }
+  return wrapped as Module;
+
+  function behindPlan(name: string, value: unknown): (...args: unknown[]) => unknown {
+    return (...args) => {
       const met = planned.find(({ call, where, times }) => call === name && times > 0 && where.test(String(args[0])));
       if (met === undefined) return (value as (...given: unknown[]) => unknown)(...args);
       met.times -= 1;
@@ -45,5 +51,4 @@ export function refusing<Module extends object>(real: Module): Module {
       throw error;
     };
   }
-  return wrapped as Module;
 }
