@@ -35,18 +35,19 @@ export class OpfsBook {
   #lineCount: number;
   #lineCountMax: number;
 
-  /** Reads what is there; `handles` are of the two files of `BOOK_FILES`, and closed by `close`. Throws a `CorruptionError` for a book that cannot be believed. */
-  constructor(place: string, handles: readonly [WebSyncHandle, WebSyncHandle]) {
+  /**
+   * Reads what is there; `handles` are of the two files of `BOOK_FILES`, and closed by `close`; `fileCount` is how many numbered files
+   * stand beside them. Throws a `CorruptionError` for a book that cannot be believed.
+   */
+  constructor(place: string, handles: readonly [WebSyncHandle, WebSyncHandle], fileCount: number) {
     this.#place = place;
     this.#handles = handles;
-    const readings = handles.map((handle, index) => read(handle, `${place}/${BOOK_FILES[index]}`));
-    const [first, second] = readings;
-    const isEmpty = handles.every((handle) => handle.getSize() === 0);
-    this.isNew = isEmpty;
+    const [first, second] = handles.map((handle, index) => read(handle, `${place}/${BOOK_FILES[index]}`));
+    this.isNew = handles.every((handle) => handle.getSize() === 0);
     // The newer of two whole ones; one that is not whole was being written when the tab died, and then the other one is.
     const chosen = (first?.generation ?? -1) > (second?.generation ?? -1) ? first : second;
-    if (chosen == null && !isEmpty) {
-      // Nothing was ever in the directory but a first book that was begun and not finished: no name was promised in it.
+    // A first book that was begun and not finished: nothing was named yet. Where there are files, something was.
+    if (chosen == null && !this.isNew && fileCount > 0) {
       throw corrupt(`${place}/${BOOK_FILES[0]}`, 0, handles[0].getSize(), "neither of the two books begins as a book does");
     }
     this.#current = chosen == null || chosen === first ? 0 : 1;

@@ -174,9 +174,9 @@ class OpfsStorage implements StorageDriver {
     const directory = await this.#directory();
     const handles = await bookHandles(directory);
     try {
-      const book = new OpfsBook(this.#name, handles);
       const numbers: number[] = [];
       for await (const { name } of directory.values()) if (/^[1-9]\d*$/.test(name)) numbers.push(Number(name));
+      const book = new OpfsBook(this.#name, handles, numbers.length);
       if (book.isNew) {
         if (this.#options.create === false) throw evicted(this.#name);
         if (numbers.length > 0) throw bookless(this.#name, numbers.length);
