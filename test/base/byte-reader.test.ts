@@ -59,4 +59,13 @@ describe("message bytes", () => {
     expect(() => new ByteWriter().string("x".repeat(32_768))).toThrow("found 32768 bytes");
     expect(new ByteWriter().string("x".repeat(32_767)).finish().byteLength).toBe(32_769);
   });
+
+  it("refuses a number that 53 bits do not hold, and a tagged field that reads beyond its own bytes", () => {
+    for (const value of [2 ** 53, -(2 ** 53), 0.5, Number.NaN]) {
+      expect(() => new ByteWriter(8).int64(value)).toThrowError(`expected a safe integer, found ${value}`);
+    }
+    // One field, tag 5, of one byte; then four bytes that are not its.
+    const reader = new ByteReader(Uint8Array.of(1, 5, 1, 9, 9, 9, 9), "test");
+    expect(() => reader.taggedFields(() => reader.int32())).toThrowError("tagged field 5 needs more than its 1 bytes");
+  });
 });

@@ -118,6 +118,11 @@ describe("checkOptions", () => {
     expect(refusal(proxy).code).toBe("INVALID_ARGUMENT");
   });
 
+  it("does not look through an object of endless names", () => {
+    const endless = Object.fromEntries(Array.from({ length: 10_001 }, (_, number) => [`name${number}`, 1]));
+    expect(() => checkOptions(endless, TABLE, "here")).toThrow(/^here: expected at most \d+ options, found 10001$/);
+  });
+
   it("answers any object with checked options or a UsageError, and leaves Object.prototype alone", () => {
     const before = Object.getOwnPropertyNames(Object.prototype);
     const names = fc.oneof(fc.constantFrom(...Object.keys(TABLE), "__proto__", "constructor"), fc.string());

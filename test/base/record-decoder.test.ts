@@ -184,4 +184,38 @@ describe("the record cursor", () => {
       expect(() => new RecordCursor(broken), `${value} at ${at}`).toThrowError(RecordFramingError);
     }
   });
+
+  it("says what does not add up: bytes behind the last record, a codec of no name, a timestamp without an end", () => {
+    const one: SlowBatch = {
+      baseOffset: 0n,
+      leaderEpoch: 0,
+      attributes: 0,
+      lastOffsetDelta: 0,
+      baseTimestamp: 0n,
+      maxTimestamp: 0n,
+      producerId: -1n,
+      producerEpoch: -1,
+      baseSequence: -1,
+      records: [{ offsetDelta: 0, timestampDelta: -1n << 62n, key: new Uint8Array(20), value: null, headers: [] }],
+    };
+    const bytes = slowBatchBytes(one);
+    const longer = Uint8Array.of(...bytes, 0, 0, 0);
+    new DataView(longer.buffer).setInt32(8, bytes.length - 12 + 3);
+    const cursor = new RecordCursor(longer);
+    expect(() => cursor.timestampInt64).toThrowError("stands on no record");
+    expect(cursor.next()).toBe(true);
+    expect(() => cursor.next()).toThrowError("3 bytes behind the batch's last record");
+
+    const unnamed = bytes.slice();
+    unnamed[22] = 7;
+    expect(() => new RecordCursor(unnamed)).toThrowError("compressed with codec 7");
+
+    // The record's length, its attributes, then the timestamp: here of more bytes than any has, into the key.
+    const endless = bytes.slice();
+    endless.fill(0xff, 63, 63 + 12);
+    expect(() => new RecordCursor(endless).next()).toThrowError("a varlong of more than 10 bytes");
+    const cut = slowBatchBytes({ ...one, records: [{ offsetDelta: 0, timestampDelta: 0n, key: null, value: null, headers: [] }] });
+    cut.fill(0xff, 63);
+    expect(() => new RecordCursor(cut).next()).toThrowError("the bytes end within a varlong");
+  });
 });

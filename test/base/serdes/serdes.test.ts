@@ -301,6 +301,14 @@ describe("a schema", () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
+  it("that answers with nothing is a UsageError, and one with many complaints is told in a few", () => {
+    for (const nothing of [undefined, null, true]) {
+      expect(() => json(withSchema(() => nothing as never)).serialize(1, context)).toThrow("the schema of test answered with no result");
+    }
+    const many = json(withSchema(() => ({ issues: Array.from({ length: 40 }, (_, number) => ({ message: `issue ${number}` })) })));
+    expect(() => many.serialize(1, context)).toThrow(/issue 0; .*; and \d+ more$/);
+  });
+
   it("that is none is refused when the serde is made", () => {
     for (const wrong of [null, 5, {}, { "~standard": { version: 2, validate: () => ({}) } }, { "~standard": { version: 1 } }]) {
       expect(() => json(wrong as never)).toThrow(UsageError);
