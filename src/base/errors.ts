@@ -5,6 +5,7 @@ import type { Acks, Bytes, Watermarks } from "../api/bytes.ts";
 import type { ConsumerRecord } from "../api/consumer.ts";
 import type { RecordMetadata } from "../api/producer.ts";
 import { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
+import { reasonOf } from "./reason.ts";
 
 /** What every family takes: the error or value underneath. */
 export interface ErrorOptions {
@@ -123,7 +124,7 @@ export function faultFromError(error: unknown): Fault {
     return {
       name: "OdradekError",
       code: "UNKNOWN_SERVER_ERROR",
-      message: error instanceof Error ? error.message : String(error),
+      message: reasonOf(error),
       details: {},
     };
   }

@@ -11,7 +11,7 @@ export function uuidToText(bytes: Uint8Array): string {
   let bits = 0;
   let bitCount = 0;
   for (let index = 0; index < BYTE_LENGTH; index++) {
-    bits = (bits << 8) | (bytes[index] ?? 0);
+    bits = (bits << 8) | (bytes[index] as number);
     for (bitCount += 8; bitCount >= 6; bitCount -= 6) text += ALPHABET[(bits >> (bitCount - 6)) & 63];
     bits &= (1 << bitCount) - 1;
   }
