@@ -14,4 +14,5 @@ export {
   UsageError,
 } from "./base/errors.ts";
 export { bytes, json, msgpack, utf8 } from "./base/serde.ts";
+export type { AttachPort, MessagePortLike, ServePort, StopServing } from "./ports.ts";
 export { memory } from "./storage/memory.ts";

@@ -3,12 +3,15 @@ import { systemClock, systemRandom } from "./base/clock.ts";
 import { nodeCodecs } from "./compression/node-codecs.ts";
 import { publishDiagnostics } from "./engine/node-diagnostics.ts";
 import { type Open, openOn } from "./open.ts";
+import type { Platform } from "./platform.ts";
+import { type AttachPort, attachPortOn, type ServePort, servePortOn } from "./ports.ts";
+import { sharingOn } from "./sharing.ts";
 import { nodeHolder, nodeStorage } from "./storage/node.ts";
 
 export * from "./entry.ts";
 export { nodeStorage } from "./storage/node.ts";
 
-export const open: Open = openOn({
+const platform: Platform = {
   clock: systemClock,
   random: systemRandom,
   storageAt: nodeStorage,
@@ -16,4 +19,9 @@ export const open: Open = openOn({
   publish: publishDiagnostics,
   codecs: nodeCodecs(),
   wasm: undefined,
-});
+  sharing: sharingOn(),
+};
+
+export const open: Open = openOn(platform);
+export const servePort: ServePort = servePortOn(platform);
+export const attachPort: AttachPort = attachPortOn(platform);

@@ -2,7 +2,12 @@
 import core from "./core.wasm";
 import { type Open, openOn } from "./open.ts";
 import { portablePlatform } from "./portable.ts";
+import { type AttachPort, attachPortOn, type ServePort, servePortOn } from "./ports.ts";
 
 export * from "./entry.ts";
 
-export const open: Open = openOn(portablePlatform(core));
+const platform = /* @__PURE__ */ portablePlatform(core);
+
+export const open: Open = openOn(platform);
+export const servePort: ServePort = /* @__PURE__ */ servePortOn(platform);
+export const attachPort: AttachPort = /* @__PURE__ */ attachPortOn(platform);

@@ -1,5 +1,5 @@
 /** The log as its users hold it: the face over the engine, with producers and consumers made for its broker port. */
-import type { ClientQuota } from "./api/broker.ts";
+import type { ClientQuota, LogKeeper } from "./api/broker.ts";
 import type { Acks, NextOffset, Options, TopicPartition } from "./api/bytes.ts";
 import type { Consumer, ConsumerOptions, ConsumerRecord } from "./api/consumer.ts";
 import type { GroupDescription } from "./api/group.ts";
@@ -11,10 +11,11 @@ import type { TopicConfig, TopicDescription } from "./api/topic.ts";
 import { OdradekError, UsageError } from "./base/errors.ts";
 import { bytes, msgpack, utf8 } from "./base/serde.ts";
 import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
+import type { Compression } from "./compression/compression.ts";
 import { createConsumer } from "./consumer/consumer.ts";
 import { type RecordReading, readRecord } from "./consumer/read-record.ts";
+import type { Core } from "./core/core.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
-import type { Engine } from "./engine/engine.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
 import type { Platform } from "./platform.ts";
 import { createProducer } from "./producer/producer.ts";
@@ -22,22 +23,43 @@ import { openTable } from "./table/table.ts";
 
 const DEFAULT_VALUE: Serde<unknown> = msgpack();
 
+/** What producers and consumers of a log work with, beside whoever keeps it. */
+export interface LogTools {
+  readonly core: Core;
+  readonly compression: Compression;
+  readonly events: { readonly emit: (type: string, fields: { readonly [field: string]: unknown }) => void };
+}
+
+/** Of every log that was opened here. */
+const KEEPERS = new WeakMap<Odradek, LogKeeper>();
+
+/** Who keeps this log; undefined for what `open` did not give. */
+export function keeperOf(log: Odradek): LogKeeper | undefined {
+  return KEEPERS.get(log);
+}
+
 interface Closable {
   close(): Promise<void>;
 }
 
 export class EmbeddedOdradek implements Odradek {
-  readonly #engine: Engine;
+  readonly #keeper: LogKeeper;
+  readonly #tools: LogTools;
   readonly #platform: Platform;
+  readonly #letGo: (() => Promise<void>) | undefined;
   readonly #reading: RecordReading;
   readonly #open: Set<Closable> = new Set();
   #readOptions: unknown = undefined;
   #closing: Promise<void> | null = null;
 
-  constructor(engine: Engine, platform: Platform) {
-    this.#engine = engine;
+  /** `letGo`: ends what others have under way here, before the log closes. */
+  constructor(keeper: LogKeeper, tools: LogTools, platform: Platform, letGo?: () => Promise<void>) {
+    this.#keeper = keeper;
+    this.#tools = tools;
     this.#platform = platform;
-    this.#reading = { broker: engine, compression: engine.compression };
+    this.#letGo = letGo;
+    this.#reading = { broker: keeper, compression: tools.compression };
+    KEEPERS.set(this, keeper);
   }
 
   async createTopic(
@@ -47,33 +69,33 @@ export class EmbeddedOdradek implements Odradek {
     this.#refuseClosed("createTopic");
     const { partitions, ifNotExists, topicId, config } = splitTopicOptions(options);
     try {
-      await this.#engine.createTopic({ topic, partitions: partitions ?? 1, topicId, config });
+      await this.#keeper.createTopic({ topic, partitions: partitions ?? 1, topicId, config });
     } catch (error) {
       if (!(ifNotExists && error instanceof OdradekError && error.code === "TOPIC_ALREADY_EXISTS")) throw error;
-      checkSameSettings(this.#engine.describeTopic(topic), { partitions, topicId, config });
+      checkSameSettings(await this.#keeper.describeTopic(topic), { partitions, topicId, config });
     }
-    return this.#engine.describeTopic(topic);
+    return this.#keeper.describeTopic(topic);
   }
 
   async deleteTopic(topic: string, options: Options<{ ifExists: boolean }> = {}): Promise<void> {
     this.#refuseClosed("deleteTopic");
-    if (checkDeleteTopic(options).ifExists === true && !this.#engine.hasTopic(topic)) return;
-    await this.#engine.deleteTopic(topic);
+    if (checkDeleteTopic(options).ifExists === true && !(await this.#keeper.hasTopic(topic))) return;
+    await this.#keeper.deleteTopic(topic);
   }
 
   async listTopics(): Promise<string[]> {
     this.#refuseClosed("listTopics");
-    return this.#engine.topicNames();
+    return this.#keeper.topicNames();
   }
 
   async describeTopic(topic: string): Promise<TopicDescription> {
     this.#refuseClosed("describeTopic");
-    return this.#engine.describeTopic(topic);
+    return this.#keeper.describeTopic(topic);
   }
 
   async alterTopic(topic: string, config: { readonly [P in keyof TopicConfig]?: TopicConfig[P] | null | undefined }): Promise<void> {
     this.#refuseClosed("alterTopic");
-    await this.#engine.alterConfig(topic, config);
+    await this.#keeper.alterConfig(topic, config);
   }
 
   async adoptTopic(
@@ -81,18 +103,18 @@ export class EmbeddedOdradek implements Odradek {
     options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] },
   ): Promise<TopicDescription> {
     this.#refuseClosed("adoptTopic");
-    await this.#engine.adoptTopic(topic, checkAdopt(options));
-    return this.#engine.describeTopic(topic);
+    await this.#keeper.adoptTopic(topic, checkAdopt(options));
+    return this.#keeper.describeTopic(topic);
   }
 
   async createPartitions(topic: string, totalCount: number): Promise<void> {
     this.#refuseClosed("createPartitions");
-    await this.#engine.createPartitions(topic, totalCount);
+    await this.#keeper.createPartitions(topic, totalCount);
   }
 
   async deleteRecords(partition: TopicPartition, beforeOffset: number): Promise<number> {
     this.#refuseClosed("deleteRecords");
-    return this.#engine.deleteRecords(checkTopicPartition(partition, "deleteRecords"), checkOffset(beforeOffset, "deleteRecords"));
+    return this.#keeper.deleteRecords(checkTopicPartition(partition, "deleteRecords"), checkOffset(beforeOffset, "deleteRecords"));
   }
 
   producer<K = string, V = unknown, const A extends Acks = "all">(options?: Options<ProducerOptions<K, V, A>>): Producer<K, V, A> {
@@ -100,12 +122,12 @@ export class EmbeddedOdradek implements Odradek {
     const { clock, random } = this.#platform;
     const producer = createProducer<K, V, A>(
       {
-        broker: this.#engine,
-        core: this.#engine.core,
-        compression: this.#engine.compression,
+        broker: this.#keeper,
+        core: this.#tools.core,
+        compression: this.#tools.compression,
         clock,
         random,
-        emit: this.#engine.events.emit,
+        emit: this.#tools.events.emit,
         defaultKey: utf8 as never,
         defaultValue: DEFAULT_VALUE as never,
         onClose: () => this.#open.delete(producer),
@@ -121,11 +143,11 @@ export class EmbeddedOdradek implements Odradek {
     const { clock, random } = this.#platform;
     const consumer = createConsumer<K, V>(
       {
-        broker: this.#engine,
-        compression: this.#engine.compression,
+        broker: this.#keeper,
+        compression: this.#tools.compression,
         clock,
         random,
-        emit: this.#engine.events.emit,
+        emit: this.#tools.events.emit,
         defaultKey: utf8 as never,
         defaultValue: DEFAULT_VALUE as never,
         onClose: () => this.#open.delete(consumer as Closable),
@@ -140,9 +162,9 @@ export class EmbeddedOdradek implements Odradek {
     this.#refuseClosed("table");
     const table = await openTable<K, V>(
       {
-        broker: this.#engine,
+        broker: this.#keeper,
         clock: this.#platform.clock,
-        emit: this.#engine.events.emit,
+        emit: this.#tools.events.emit,
         consumer: () => this.consumer({ key: bytes, value: bytes, clientId: "table" }),
         defaultKey: utf8 as never,
         defaultValue: DEFAULT_VALUE as never,
@@ -174,27 +196,27 @@ export class EmbeddedOdradek implements Odradek {
 
   async reopenPartition(partition: TopicPartition): Promise<void> {
     this.#refuseClosed("reopenPartition");
-    await this.#engine.reopenPartition(checkTopicPartition(partition, "reopenPartition"));
+    await this.#keeper.reopenPartition(checkTopicPartition(partition, "reopenPartition"));
   }
 
   async backup(directory: string | URL): Promise<{ readonly files: number; readonly byteLength: number }> {
     this.#refuseClosed("backup");
-    return this.#engine.backup(this.#platform.storageAt(directory));
+    return this.#keeper.backup(this.#platform.storageAt(directory), directory);
   }
 
   async listGroups(): Promise<string[]> {
     this.#refuseClosed("listGroups");
-    return [...(await this.#engine.listGroups())];
+    return [...(await this.#keeper.listGroups())];
   }
 
   async describeGroup(groupId: string): Promise<GroupDescription> {
     this.#refuseClosed("describeGroup");
-    return describeGroup(this.#engine, checkGroupId(groupId, "describeGroup"));
+    return describeGroup(this.#keeper, checkGroupId(groupId, "describeGroup"));
   }
 
   async deleteGroup(groupId: string): Promise<void> {
     this.#refuseClosed("deleteGroup");
-    await this.#engine.deleteGroup(checkGroupId(groupId, "deleteGroup"));
+    await this.#keeper.deleteGroup(checkGroupId(groupId, "deleteGroup"));
   }
 
   async resetOffsets(
@@ -203,28 +225,28 @@ export class EmbeddedOdradek implements Odradek {
     to: "earliest" | "latest" | { readonly timestamp: number } | readonly NextOffset[],
   ): Promise<NextOffset[]> {
     this.#refuseClosed("resetOffsets");
-    return resetOffsets(this.#engine, checkGroupId(groupId, "resetOffsets"), topic, to);
+    return resetOffsets(this.#keeper, checkGroupId(groupId, "resetOffsets"), topic, to);
   }
 
   async alterClientQuotas(clientId: string | null, quota: Options<Record<QuotaKey, number | null>>): Promise<void> {
     this.#refuseClosed("alterClientQuotas");
-    await this.#engine.alterClientQuotas(clientId, quota);
+    await this.#keeper.alterClientQuotas(clientId, quota);
   }
 
   async describeClientQuotas(): Promise<readonly ClientQuota[]> {
     this.#refuseClosed("describeClientQuotas");
-    return this.#engine.describeClientQuotas();
+    return this.#keeper.describeClientQuotas();
   }
 
   metrics(): Readonly<Record<string, number>> {
-    return this.#engine.metrics();
+    return this.#keeper.metrics();
   }
 
   async maintain(
     options: Options<{ signal: AbortSignal }> = {},
   ): Promise<{ readonly segmentsDeleted: number; readonly bytesReclaimed: number }> {
     this.#refuseClosed("maintain");
-    return this.#engine.maintain(checkMaintain(options).signal);
+    return this.#keeper.maintain(checkMaintain(options).signal);
   }
 
   /** Closes what was made of it first: producers flush, consumers commit and leave. */
@@ -238,9 +260,10 @@ export class EmbeddedOdradek implements Odradek {
   }
 
   async #close(): Promise<void> {
-    this.#engine.liftQuotas();
+    this.#keeper.liftQuotas();
     const outcomes = await Promise.allSettled([...this.#open].map((each) => each.close()));
-    await this.#engine.close();
+    await this.#letGo?.();
+    await this.#keeper.close();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }

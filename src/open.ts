@@ -2,7 +2,7 @@
 import type { Odradek, OpenOptions } from "./api/odradek.ts";
 import type { StorageDriver } from "./api/storage-driver.ts";
 import { UsageError } from "./base/errors.ts";
-import { startEngine } from "./engine/start-engine.ts";
+import { type EngineWiring, startEngine } from "./engine/start-engine.ts";
 import { EmbeddedOdradek } from "./odradek.ts";
 import { checkOpenOptions } from "./open-options.ts";
 import type { Platform } from "./platform.ts";
@@ -25,16 +25,28 @@ export function openOn(platform: Platform): Open {
     if (path === null && options.storage === undefined) {
       throw new UsageError("INVALID_ARGUMENT", "open(): expected a path, or options with a storage driver");
     }
-    if (options.attach === true) {
-      throw new UsageError("UNSUPPORTED_VERSION", "open(): attach is not there yet; one process opens a directory at a time");
-    }
     options.signal?.throwIfAborted();
+    const { sharing } = platform;
+    const isInFiles = path !== null && options.storage === undefined;
+    if (options.attach === true) {
+      if (options.readOnly) throw new UsageError("INVALID_ARGUMENT", "open(): expected attach or readOnly, found both");
+      if (!isInFiles || sharing === undefined) {
+        throw new UsageError(
+          "UNSUPPORTED_VERSION",
+          "open(): attach: expected the path of a directory on disk; elsewhere there is attachPort()",
+        );
+      }
+      return await sharing.attach(platform, path, options);
+    }
     const storage = options.storage ?? platform.storageAt(path as string | URL);
-    const engine = await startEngine(
-      { clock: platform.clock, random: platform.random, publish: platform.publish, holder: platform.holder(), codecs: platform.codecs },
-      storage,
-      { ...options, wasm: options.wasm ?? platform.wasm },
-    );
-    return new EmbeddedOdradek(engine, platform);
+    const engine = await startEngine(wiringOf(platform), storage, { ...options, wasm: options.wasm ?? platform.wasm });
+    const isServed = sharing !== undefined && isInFiles && options.attach !== false && !options.readOnly;
+    return new EmbeddedOdradek(engine, engine, platform, isServed ? sharing.serve(platform, path, engine) : undefined);
   };
+}
+
+/** What an engine is started with on a platform. */
+export function wiringOf(platform: Platform): EngineWiring {
+  const { clock, random, publish, codecs } = platform;
+  return { clock, random, publish, holder: platform.holder(), codecs };
 }

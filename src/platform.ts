@@ -1,8 +1,20 @@
 /** What differs from runtime to runtime: where a path leads, who holds the lock, and how the loop is let breathe. */
+
+import type { Odradek } from "./api/odradek.ts";
 import type { LockHolder, StorageDriver } from "./api/storage-driver.ts";
 import type { Clock, Random } from "./base/clock.ts";
 import type { NativeCodecs } from "./compression/compression.ts";
+import type { Engine } from "./engine/engine.ts";
 import type { DiagnosticsPublisher } from "./engine/events.ts";
+import type { CheckedOpenOptions } from "./open-options.ts";
+
+/** How other processes come to a log in files. */
+export interface Sharing {
+  /** `open(path, { attach: true })`. `start`: starts an engine on the directory, or rejects with what keeps it from that. */
+  attach(platform: Platform, path: string | URL, options: CheckedOpenOptions): Promise<Odradek>;
+  /** Lets others attach to this engine, from a moment on; answers how to end that. Never throws: what goes wrong is an event. */
+  serve(platform: Platform, path: string | URL, engine: Engine): () => Promise<void>;
+}
 
 export interface Platform {
   readonly clock: Clock;
@@ -10,6 +22,8 @@ export interface Platform {
   /** Throws a `UsageError` where this runtime has no files. */
   readonly storageAt: (path: string | URL) => StorageDriver;
   readonly holder: () => LockHolder;
+  /** undefined: one process alone has a log here. */
+  readonly sharing?: Sharing | undefined;
   readonly publish: DiagnosticsPublisher | undefined;
   /** gzip and zstd, as this runtime has them. */
   readonly codecs: NativeCodecs;

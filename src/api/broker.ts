@@ -8,7 +8,8 @@
 import type { Acks, Bytes, Durability, TopicPartition, Watermarks } from "./bytes.ts";
 import type { GroupState } from "./group.ts";
 import type { QuotaKey } from "./odradek.ts";
-import type { TopicConfig } from "./topic.ts";
+import type { StorageDriver } from "./storage-driver.ts";
+import type { TopicConfig, TopicDescription } from "./topic.ts";
 
 export type IsolationLevel = "readCommitted" | "readUncommitted";
 
@@ -22,6 +23,27 @@ export interface Fault {
 }
 
 export interface Broker extends DataBroker, TopicBroker, GroupBroker, TransactionBroker, QuotaBroker {}
+
+/** A keeper in this process may answer at once. */
+export type AtOnce<T> = T | Promise<T>;
+
+/** Whoever keeps a log: the port, and what the face asks of the log as a whole. */
+export interface LogKeeper extends Broker {
+  topicNames(): AtOnce<string[]>;
+  hasTopic(topic: string): AtOnce<boolean>;
+  describeTopic(topic: string): AtOnce<TopicDescription>;
+  adoptTopic(topic: string, options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] }): Promise<void>;
+  reopenPartition(at: TopicPartition): Promise<void>;
+  /** Into `target`, which is the driver of `directory`: one of them suits a keeper in this process, the other one elsewhere. */
+  backup(target: StorageDriver, directory: string | URL): Promise<{ readonly files: number; readonly byteLength: number }>;
+  maintain(signal?: AbortSignal): Promise<{ readonly segmentsDeleted: number; readonly bytesReclaimed: number }>;
+  /** Of a keeper elsewhere: as of its last answer. */
+  metrics(): Readonly<Record<string, number>>;
+  /** Before the log closes: what producers hold back for a quota is written at once, and no one waits for it. */
+  liftQuotas(): void;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
 
 // ── Records ──────────────────────────────────────────────────────────────────
 

@@ -80,6 +80,8 @@ export interface LockOptions {
   /** "auto": the one sound mechanism of this operating system. "socket": the second best; every opener must choose it. */
   readonly mechanism: "auto" | "socket";
   readonly allowNetworkFileSystem: boolean;
+  /** How long a refusal is doubted before it is told; a driver's own guess unless given. */
+  readonly retryMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   UNKNOWN_TOPIC_OR_PARTITION: [3, false, "There is no such topic, or the topic has no such partition."],
   MESSAGE_TOO_LARGE: [10, false, "The record, alone in a batch, is larger than the topic's maxMessageBytes."],
   OFFSET_METADATA_TOO_LARGE: [12, false, "The text beside a committed offset is longer than 4096 bytes."],
+  NETWORK_EXCEPTION: [13, true, "The process that had the log went without an answer, or nobody has the log."],
   COORDINATOR_LOAD_IN_PROGRESS: [14, true, "The group's offsets are still being read."],
   INVALID_TOPIC_EXCEPTION: [17, false, "The topic's name is not legal, or the topic is internal."],
   RECORD_LIST_TOO_LARGE: [18, false, "The batch is larger than the topic's segmentBytes."],

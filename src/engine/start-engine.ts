@@ -30,12 +30,15 @@ export interface EngineWiring {
   readonly codecs: NativeCodecs;
   /** One that is there already, for those who start thousands of engines one after another; a new one unless given. */
   readonly core?: Core | undefined;
+  /** Those that the rest of this log is heard by already; the options' listeners are then its own. */
+  readonly events?: Events | undefined;
 }
 
 export interface EngineOptions {
   readonly readOnly: boolean;
   readonly lock: "auto" | "socket";
   readonly allowNetworkFileSystem: boolean;
+  readonly lockRetryMs?: number | undefined;
   readonly offsetsFlushMs: number;
   readonly maxUnflushedBytes: number;
   readonly logCleanerDedupeBufferSize?: number | undefined;
@@ -48,7 +51,7 @@ export interface EngineOptions {
 }
 
 export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
-  const events = new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
+  const events = wiring.events ?? new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
   const core = wiring.core ?? (await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm }));
   const storage = fenced(driver, { readOnly: options.readOnly });
   const topics = new TopicRegistry();
@@ -102,5 +105,6 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
 }
 
 async function takeLock(driver: StorageDriver, holder: LockHolder, options: EngineOptions): Promise<StorageLock> {
-  return driver.lock(holder, { mechanism: options.lock, allowNetworkFileSystem: options.allowNetworkFileSystem, signal: options.signal });
+  const { lock: mechanism, allowNetworkFileSystem, lockRetryMs: retryMs, signal } = options;
+  return driver.lock(holder, { mechanism, allowNetworkFileSystem, signal, ...(retryMs === undefined ? {} : { retryMs }) });
 }

@@ -1,0 +1,235 @@
+/**
+ * How processes of one user find each other by a data directory: a local socket (a named pipe on Windows), and a file in the directory that
+ * says where it is and what must be known to be let in. Whoever can read that file (mode 0600) may come; nothing else is relied on.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, type FileHandle, mkdtemp, open, realpath, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Channel, ChannelListener } from "./channel.ts";
+import { FRAME_BYTE_LENGTH_MAX, FrameCutter } from "./frame.ts";
+
+/** Beside the lock's file. Left behind by a process that was killed; the next owner writes it anew. */
+export const ADDRESS_FILE = ".odradek-attach";
+const ADDRESS_BYTES_MAX = 4096;
+const CONNECT_MS = 2000;
+const CLOSE_MS = 1000;
+const SOCKET_NAME = "socket";
+const DIRECTORY_PREFIX = "odradek-attach-";
+
+interface Address {
+  /** Of the socket or pipe. */
+  readonly address: string;
+  readonly key: string;
+  /** Of the file itself: in a copied directory it leads nowhere. */
+  readonly inode: string;
+}
+
+export function absolutePath(path: string | URL): string {
+  return path instanceof URL ? fileURLToPath(path) : resolve(path);
+}
+
+/** Listens for the owner of the directory; answers how to stop. Only who has the lock may call this. */
+export async function listenAt(path: string | URL, accept: (channel: Channel) => void): Promise<() => Promise<void>> {
+  const file = join(await realpath(absolutePath(path)), ADDRESS_FILE);
+  await removeDead(await readAddress(file));
+  const key = randomBytes(16).toString("hex");
+  const isWindows = process.platform === "win32";
+  // Made with mode 0700, and the socket in it: no other user gets as far as to connect.
+  const folder = isWindows ? null : await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX));
+  const address = folder === null ? `\\\\.\\pipe\\${DIRECTORY_PREFIX}${randomBytes(16).toString("hex")}` : join(folder, SOCKET_NAME);
+  const server = createServer((socket) => accept(new SocketChannel(socket, key)));
+  try {
+    await listening(server, address);
+    if (folder !== null) await chmod(address, 0o600);
+    await writeAddress(file, address, key);
+  } catch (error) {
+    await stopped(server, folder);
+    throw error;
+  }
+  return async () => {
+    await rm(file, { force: true });
+    await stopped(server, folder);
+  };
+}
+
+/** null: nobody listens there. */
+export async function reachAt(path: string | URL): Promise<Channel | null> {
+  let found: Address | null;
+  try {
+    found = await readAddress(join(await realpath(absolutePath(path)), ADDRESS_FILE));
+  } catch {
+    return null;
+  }
+  if (found === null) return null;
+  const { address, key } = found;
+  return new Promise((resolve) => {
+    const socket = createConnection(address);
+    const fail = (): void => {
+      socket.destroy();
+      resolve(null);
+    };
+    const timer = setTimeout(fail, CONNECT_MS);
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.off("error", fail);
+      resolve(new SocketChannel(socket, key));
+    });
+    socket.once("close", () => clearTimeout(timer));
+  });
+}
+
+function listening(server: Server, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path: address, exclusive: true }, () => {
+      server.off("error", reject);
+      // What goes wrong with one that comes is told on its own socket.
+      server.on("error", () => {});
+      resolve();
+    });
+    server.unref();
+  });
+}
+
+/** Those that came stay; their sessions are closed by whoever serves them. */
+async function stopped(server: Server, folder: string | null): Promise<void> {
+  server.close();
+  if (folder !== null) await rm(folder, { recursive: true, force: true });
+}
+
+async function writeAddress(file: string, address: string, key: string): Promise<void> {
+  await rm(file, { force: true });
+  const handle = await open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    const { ino } = await handle.stat({ bigint: true });
+    await handle.write(`${JSON.stringify({ address, key, inode: String(ino) })}\n`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** null: there is none, it is half written, or it belongs to another directory. */
+async function readAddress(file: string): Promise<Address | null> {
+  let handle: FileHandle | null = null;
+  try {
+    handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    const facts = await handle.stat({ bigint: true });
+    if (!facts.isFile() || facts.size > ADDRESS_BYTES_MAX) return null;
+    const { address, key, inode } = JSON.parse(await handle.readFile("utf8")) as Partial<Address>;
+    if (typeof address !== "string" || typeof key !== "string" || inode !== String(facts.ino)) return null;
+    return { address, key, inode };
+  } catch {
+    return null;
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** What a killed owner left in the system's temporary directory. The lock is ours: nobody listens there. */
+async function removeDead(left: Address | null): Promise<void> {
+  const folder = left === null ? "" : dirname(left.address);
+  if (left === null || basename(left.address) !== SOCKET_NAME || !basename(folder).startsWith(DIRECTORY_PREFIX)) return;
+  try {
+    if ((await stat(left.address)).isSocket()) await unlink(left.address);
+    await rmdir(folder);
+  } catch {
+    // Gone already, or not ours to remove.
+  }
+}
+
+class SocketChannel implements Channel {
+  readonly key: string;
+  readonly isTrusted = true;
+  readonly #socket: Socket;
+  readonly #cutter: FrameCutter;
+  #listener: ChannelListener | null = null;
+  #error: unknown = null;
+  #isCorked = false;
+  #closing: Promise<void> | null = null;
+
+  constructor(socket: Socket, key: string) {
+    this.key = key;
+    this.#socket = socket;
+    this.#cutter = new FrameCutter((frame) => this.#listener?.frame(frame));
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+  }
+
+  get unsentByteLength(): number {
+    return this.#socket.writableLength;
+  }
+
+  start(listener: ChannelListener): void {
+    this.#listener = listener;
+    const socket = this.#socket;
+    socket.on("data", (piece: Buffer<ArrayBuffer>) => {
+      try {
+        this.#cutter.push(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
+      } catch (error) {
+        this.#error ??= error;
+        socket.destroy();
+      }
+    });
+    socket.on("drain", () => listener.drained());
+    socket.on("close", () => listener.ended(this.#error));
+    if (socket.destroyed) listener.ended(this.#error);
+  }
+
+  send(parts: readonly Uint8Array[]): void {
+    const socket = this.#socket;
+    if (socket.destroyed || socket.writableEnded) return;
+    // What is sent in one turn goes in one call of the system.
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      socket.cork();
+      queueMicrotask(() => {
+        this.#isCorked = false;
+        socket.uncork();
+      });
+    }
+    for (const part of parts) if (part.byteLength > 0) socket.write(part);
+  }
+
+  trust(): void {
+    this.#cutter.byteLengthMax = FRAME_BYTE_LENGTH_MAX;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  keepAlive(alive: boolean): void {
+    if (alive) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #close(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => socket.destroy(), CLOSE_MS);
+      socket.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      socket.ref();
+      socket.resume();
+      socket.end(() => socket.destroy());
+    });
+  }
+}
