@@ -1,5 +1,7 @@
 /** What recovery does for producers and aborted transactions while it walks a log: takes batches in, and leaves snapshots and indexes as Kafka does. */
+import type { Bytes } from "../api/bytes.ts";
 import type { StorageFile } from "../api/storage-driver.ts";
+import { CorruptionError } from "../base/errors.ts";
 import type { ScannedBatch } from "./batch-scan.ts";
 import { segmentFileName } from "./file-names.ts";
 import type { PartitionStateFacts } from "./partition-state.ts";
@@ -9,7 +11,8 @@ import { inDirectory } from "./replace-file.ts";
 import type { Segment } from "./segment.ts";
 import type { DurableTransactionIndex } from "./state-slot.ts";
 import { TransactionEntries } from "./transaction-entries.ts";
-import { tryRead, writeTransactionEntries } from "./transaction-index-file.ts";
+import { readTransactionIndexBytes } from "./transaction-index.ts";
+import { writeTransactionEntries } from "./transaction-index-file.ts";
 
 export interface RecoveredProducers {
   readonly producers: ProducerTable;
@@ -133,15 +136,26 @@ async function durableEntries(
 ): Promise<TransactionEntries | null> {
   if (durable.baseOffset !== segment.baseOffset) return null;
   const { context, spec } = source;
-  const bytes = await tryRead(source, segment);
-  if (bytes !== null && typeof bytes !== "string" && bytes.byteLength >= durable.byteLength) {
+  // Behind what was flushed a loss of power may leave anything, zeros among it: only what the state knows is looked at.
+  const bytes = await wholeFile(source, segment);
+  if (bytes !== null && bytes.byteLength >= durable.byteLength) {
     const believed = bytes.slice(0, durable.byteLength);
     // The file may go on behind what is believed of it.
     const durableByteLength = bytes.byteLength === believed.byteLength ? believed.byteLength : -1;
     if (context.core.crc32c(believed) >>> 0 === durable.checksum >>> 0) return new TransactionEntries(believed, durableByteLength);
   }
-  const why = typeof bytes === "string" ? bytes : "it is not what was flushed";
+  const why = bytes === null ? "it is not there, or cannot be read" : "it is not what was flushed";
   const file = inDirectory(spec.directory, segmentFileName(segment.baseOffset, "txnindex"));
   context.emit("txnindex.rebuilt", { partition: { topic: spec.topic, partition: spec.partition }, file, why });
   return null;
+}
+
+/** null: there is none, or none that could be one. */
+async function wholeFile({ context }: ReplaySource, { directory, baseOffset, isInSwap }: Segment): Promise<Bytes | null> {
+  try {
+    return await readTransactionIndexBytes(context, directory, baseOffset, isInSwap ? "swap" : "");
+  } catch (error) {
+    if (error instanceof CorruptionError) return null;
+    throw error;
+  }
 }

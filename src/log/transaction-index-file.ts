@@ -64,7 +64,7 @@ export async function readOrRemake(
 }
 
 /** The bytes, null where there is no file, or why they are no such index. */
-export async function tryRead({ context }: ReplaySource, segment: Segment): Promise<Bytes | string | null> {
+async function tryRead({ context }: ReplaySource, segment: Segment): Promise<Bytes | string | null> {
   const { directory, baseOffset } = segment;
   try {
     const bytes = await readTransactionIndexBytes(context, directory, baseOffset, segment.isInSwap ? "swap" : "");

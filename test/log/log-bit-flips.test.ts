@@ -106,4 +106,35 @@ describe("a flipped bit in a cleanly closed partition", () => {
     expect(recordsIn(await again.read(3, 1))).toMatchObject([{ offset: 3, value: "behind it" }]);
     await again.close(false);
   });
+
+  // Where offsets may lack, and no seal stands yet, a read went by the headers of what it passed over. A batch that lied about its length, or
+  // about its last offset, hid the next one, and whoever asked for that was given a later one as if the offset had been compacted away.
+  it.each([
+    ["length", 8 * 11 + 7],
+    ["last offset", 8 * 23 + 7],
+  ])("in the %s of one batch, where offsets may lack and nothing is sealed, gives no later one for the next", async (_what, bit) => {
+    const options: RigOptions = { cleanShutdown: true, config: { cleanupPolicy: "compact", indexIntervalBytes: 1_000_000 } };
+    const storage = memory();
+    const { log } = await created(storage, options);
+    for (const value of ["first", "second", "third"]) await send(log, value.padEnd(59, "."));
+    const [first, second] = [await log.read(0, 1), await log.read(1, 1)];
+    expect(first.length).toBe(128);
+    expect(second.length).toBe(128);
+    // As a killed process leaves it: no sums of the last blocks, and no seal.
+    const image = await imageOf(storage);
+    const left = memory();
+    await left.createDirectory("orders-0");
+    for (const [name, bytes] of image) {
+      const file = await left.open(name, { create: "new" });
+      file.writeAt(bytes, 0);
+      await file.close();
+    }
+    await flip(left, LOG, bit);
+    const { log: again } = await opened(left, { ...options, readOnly: true });
+    await expect(again.read(0, 1)).rejects.toBeInstanceOf(CorruptionError);
+    expect(await again.read(1, 1)).toEqual(second);
+    expect(recordsIn(await again.read(2, 1))).toMatchObject([{ offset: 2 }]);
+    await again.close(false);
+    await log.close(true);
+  });
 });

@@ -108,6 +108,31 @@ describe("sealing what was left unsealed", () => {
     await again.log.close(true);
   });
 
+  // A broker's cleaner keeps the last batch of all that it cleans, not of each segment. What it left before the next segment was called damage
+  // once; and when it no longer was, a segment that went missing from a compacted topic passed for such a gap.
+  it("knows what another's compaction left out before the next segment from a segment that went missing later", async () => {
+    const compacted: RigOptions = { ...OPTIONS, config: { ...OPTIONS.config, cleanupPolicy: "compact" } };
+    const storage = await partition();
+    const [, name = "", gone = "", behind = ""] = await names(storage, ".log");
+    const whole = await bytesOf(storage, name);
+    const batchByteLength = new DataView(whole.buffer).getInt32(8) + 12;
+    await change(storage, name, (file) => file.truncate(whole.length - batchByteLength));
+    for (const kind of [".index", ".timeindex", ".seal"]) await storage.remove(`orders-0/${name.replace(".log", kind)}`);
+    const lacking = Number(gone.slice(0, 20)) - 1;
+    const first = await opened(storage, compacted);
+    expect(recordsIn(await first.log.read(lacking, 1))).toMatchObject([{ offset: lacking + 1 }]);
+    expect(await first.log.sealUnsealed()).toMatchObject({ segmentsSealed: 1, segmentsRefused: 0 });
+    await first.log.close(true);
+    const second = await opened(storage, compacted);
+    expect(recordsIn(await second.log.read(lacking, 1))).toMatchObject([{ offset: lacking + 1 }]);
+    await second.log.close(true);
+    for (const kind of [".log", ".index", ".timeindex", ".seal"]) await storage.remove(`orders-0/${gone.replace(".log", kind)}`);
+    const third = await opened(storage, { ...compacted, readOnly: true });
+    const [from, to] = [lacking + 1, Number(behind.slice(0, 20))];
+    await expect(third.log.read(from, 1)).rejects.toMatchObject({ offsetRange: [from, to - 1], nextReadableOffset: to });
+    await third.log.close(false);
+  });
+
   it("never seals damage: a flip, a lost end, an epoch that cannot be, are told and stay to be seen", async () => {
     const flips: readonly [string, (file: Awaited<ReturnType<StorageDriver["open"]>>) => void][] = [
       ["a record", (file) => file.writeAt(new Uint8Array([0xff]), 70)],
