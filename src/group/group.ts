@@ -131,10 +131,7 @@ export class Group {
       this.#completeJoinIfReady();
       return;
     }
-    const named = identity.memberId === "" && identity.groupInstanceId !== null;
-    const member = named ? this.#members.staticMember(identity.groupInstanceId ?? "") : this.#members.require(identity);
-    if (member === undefined) throw this.#members.unknown(identity.groupInstanceId ?? "");
-    this.#remove(member, "it left");
+    this.#remove(this.#members.named(identity), "it left");
   }
 
   /** Throws unless the member may commit: see `OffsetCommitRequest`. */
@@ -201,7 +198,7 @@ export class Group {
   }
 
   #replaceStatic(old: GroupMember, request: JoinGroupRequest, options: JoinOptions): Promise<JoinGroupResponse> {
-    const memberId = this.#environment.newMemberId(old.groupInstanceId ?? request.clientId);
+    const memberId = this.#environment.newMemberId(old.groupInstanceId as string);
     const protocolBefore = metadataOf(old, this.#protocolName);
     const successor: GroupMember = {
       ...newMember(memberId, request, options.clientHost ?? ""),
@@ -210,7 +207,7 @@ export class Group {
     };
     this.#members.replace(old, successor);
     this.#sessions.end(old);
-    endCalls(old, this.#members.fenced(old.memberId, old.groupInstanceId ?? ""));
+    endCalls(old, this.#members.fenced(old.memberId, old.groupInstanceId as string));
     this.#sessions.touch(successor);
     const unchanged =
       this.#state === "Stable" &&
@@ -274,7 +271,7 @@ export class Group {
   }
 
   #beginGeneration(joined: readonly GroupMember[]): void {
-    if (!joined.some(({ memberId }) => memberId === this.#members.leaderId)) this.#members.leaderId = joined[0]?.memberId ?? null;
+    if (!joined.some(({ memberId }) => memberId === this.#members.leaderId)) this.#members.leaderId = (joined[0] as GroupMember).memberId;
     this.#generation++;
     this.#protocolName = this.#members.electProtocol();
     this.#setState("CompletingRebalance");

@@ -54,6 +54,15 @@ export class MemberTable {
     throw this.unknown(memberId);
   }
 
+  /** As `require`, but a static member may be named by its instance id alone. */
+  named(identity: Pick<MemberIdentity, "memberId" | "groupInstanceId">): GroupMember {
+    const { memberId, groupInstanceId } = identity;
+    if (memberId !== "" || groupInstanceId === null) return this.require(identity);
+    const member = this.staticMember(groupInstanceId);
+    if (member === undefined) throw this.unknown(groupInstanceId);
+    return member;
+  }
+
   add(member: GroupMember): void {
     this.#members.set(member.memberId, member);
     if (member.groupInstanceId !== null) this.#memberIdOfInstance.set(member.groupInstanceId, member.memberId);
@@ -73,7 +82,7 @@ export class MemberTable {
     const rest = [...this.#members.values()].map((member) => (member === old ? successor : member));
     this.#members.clear();
     for (const member of rest) this.#members.set(member.memberId, member);
-    if (successor.groupInstanceId !== null) this.#memberIdOfInstance.set(successor.groupInstanceId, successor.memberId);
+    this.#memberIdOfInstance.set(successor.groupInstanceId as string, successor.memberId);
     if (led) this.leaderId = successor.memberId;
     this.#noteDeparture(old.memberId, `"${successor.memberId}" took its place as the same static member`);
   }
@@ -94,19 +103,17 @@ export class MemberTable {
 
   /** Each member votes for the first protocol it names that all know; the leader's order settles a tie. */
   electProtocol(): string {
-    const common = this.#commonProtocols() ?? new Set<string>();
+    const common = this.#commonProtocols() as Set<string>;
     const votes = new Map<string, number>();
     // The leader's protocols go in first, so that they are met first.
-    for (const { name } of this.#members.get(this.leaderId ?? "")?.protocols ?? []) if (common.has(name)) votes.set(name, 0);
+    const { protocols } = this.#members.get(this.leaderId as string) as GroupMember;
+    for (const { name } of protocols) if (common.has(name)) votes.set(name, 0);
     for (const member of this) {
-      const choice = member.protocols.find(({ name }) => common.has(name))?.name;
-      if (choice !== undefined) votes.set(choice, (votes.get(choice) ?? 0) + 1);
+      // Joins without a common protocol are refused at the door.
+      const { name } = member.protocols.find((each) => common.has(each.name)) as { readonly name: string };
+      votes.set(name, (votes.get(name) ?? 0) + 1);
     }
-    let elected: string | null = null;
-    for (const [name, count] of votes) if (elected === null || count > (votes.get(elected) ?? 0)) elected = name;
-    // Joins without a common protocol are refused at the door.
-    if (elected === null) throw new GroupError("INCONSISTENT_GROUP_PROTOCOL", `group "${this.#groupId}": its members share no protocol`);
-    return elected;
+    return [...votes].reduce((elected, each) => (each[1] > elected[1] ? each : elected))[0];
   }
 
   unknown(memberId: string): GroupError {

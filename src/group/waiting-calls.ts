@@ -21,7 +21,7 @@ export class WaitingCalls {
   join(member: GroupMember, signal: AbortSignal | undefined, onAbort: () => void): Promise<JoinGroupResponse> {
     member.joining?.reject(superseded(this.#groupId, member, "join"));
     const waiter = new Waiter<JoinGroupResponse>(signal, (aborted) => {
-      if (member.joining === waiter) member.joining = null;
+      member.joining = null;
       this.#sessions.touch(member);
       if (aborted) onAbort();
     });
@@ -32,7 +32,7 @@ export class WaitingCalls {
   sync(member: GroupMember, signal: AbortSignal | undefined): Promise<{ readonly assignment: Bytes }> {
     member.syncing?.reject(superseded(this.#groupId, member, "sync"));
     const waiter = new Waiter<{ readonly assignment: Bytes }>(signal, () => {
-      if (member.syncing === waiter) member.syncing = null;
+      member.syncing = null;
       this.#sessions.touch(member);
     });
     member.syncing = waiter;
@@ -43,7 +43,7 @@ export class WaitingCalls {
     member.beating?.resolve({ rebalanceInProgress: false });
     const waiter = new Waiter<{ readonly rebalanceInProgress: boolean }>(signal, () => {
       timer.cancel();
-      if (member.beating === waiter) member.beating = null;
+      member.beating = null;
       this.#sessions.touch(member);
     });
     const timer = this.#clock.after(maxWaitMs, () => waiter.resolve({ rebalanceInProgress: false }));
