@@ -85,7 +85,6 @@ async function copyLog(
   await target.syncDirectory(directory);
   // Behind the bytes it speaks of, which are durable by now.
   if (facts !== null) count(await writeSnapshotState(house.context, target, log.spec, facts));
-  await target.syncDirectory("");
   const at = { topic, partition };
   ends.recoveryPoints.push([at, Math.min(log.recoveryPoint, logEndOffset)]);
   ends.logStarts.push([at, logStartOffset]);

@@ -177,13 +177,6 @@ export class InternalTopic {
     await this.#house.checkpoints.forgetDurably(spec);
     await removeLeftover(this.#house.context.storage, spec.directory);
     const log = await PartitionLog.create(this.#house.context, spec);
-    try {
-      await this.#house.context.storage.syncDirectory("");
-    } catch (error) {
-      // In no slot yet: nobody else closes it.
-      await log.close(false).catch(() => {});
-      throw error;
-    }
     topic.slots[partition] = { state: "open", log };
     return log;
   }

@@ -209,7 +209,6 @@ export class TopicAdmin {
           throw error;
         }
       }
-      await context.storage.syncDirectory("");
       return made;
     } catch (error) {
       await this.#takeBack(made);

@@ -20,8 +20,8 @@ export interface Caught {
 }
 
 /** A machine with other things to do takes longer than the processor time. */
-const PATIENCE = 4;
-const PATIENCE_MS_MIN = 30_000;
+const PATIENCE = 12;
+const PATIENCE_MS_MIN = 60_000;
 /** Green takes longer than red, which ends at the first failure. */
 const CONTROL_BUDGET_MS = 120_000;
 const HOW_LENGTH_MAX = 400;

@@ -37,16 +37,6 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "The new segment is empty, and its name is made durable before its first batch is acknowledged; without it the next opening makes it again.",
   },
   {
-    file: "src/log/partition-state.ts",
-    find: ", storage.syncDirectory(directory)]",
-    why: "Recovery makes the directory durable before anything of it is served; a damaged log serves what was durable before, under names that were.",
-  },
-  {
-    file: "src/log/recovery.ts",
-    find: "    await storage.syncDirectory(spec.directory);\n    if (active === segment)",
-    why: "A removed segment that comes back behind the cut is cut again, for it does not follow; before anything is appended the end of recovery flushes the directory.",
-  },
-  {
     file: "src/log/recovery.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n  for (const segment of segments.slice(start)) segment.directoryUnflushed",
     why: "When the producers are settled, which always follows, the directory is flushed once more before the log is served.",
@@ -67,11 +57,6 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "It spreads the flush of much over the pass, so that the one at the end, on which the promise stands, is short.",
   },
   {
-    file: "src/log/segment-removal.ts",
-    find: "  await context.storage.syncDirectory(spec.directory);\n",
-    why: "The new log start is durable before the first file goes: what comes back lies below it, and is removed again.",
-  },
-  {
     file: "src/log/segment-swap.ts",
     find: "      segment.isInSwap = false;\n      await this.#syncDirectory();\n",
     why: "A swap whose final names are lost is one that was cut short before its end, which the next opening brings to it.",
@@ -87,38 +72,13 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "A close closes the logs of internal topics behind it, and that flushes them.",
   },
   {
-    file: "src/engine/backup.ts",
-    find: '  await target.syncDirectory("");\n  const at',
-    why: "The checkpoints that a backup writes behind the logs flush the same directory, and the catalogue comes last.",
-  },
-  {
     file: "src/storage/fenced-file.ts",
     find: "    const syncing = this.#sync();\n",
     why: "A call of the method that asks for the flush, which has an entry.",
   },
   {
-    file: "src/engine/topic-admin.ts",
-    find: '      await context.storage.syncDirectory("");\n',
-    why: "The creation of each partition's log has flushed the same directory, and has an entry.",
-  },
-  {
-    file: "src/engine/internal-topic.ts",
-    find: 'await this.#house.context.storage.syncDirectory("");',
-    why: "The creation of the partition's log has flushed the same directory just before.",
-  },
-  {
-    file: "src/engine/topic-admin.ts",
-    find: "  await Promise.allSettled(topic.openLogs().map((log) => log.flush()));\n",
-    why: "The state says under which durability the log was written, and its writer flushes before it notes another: until then a torn end is judged by the old one.",
-  },
-  {
     file: "src/engine/transaction-markers.ts",
     find: "        await log.flush();\n        return null;\n",
     why: "A marker that stands there was flushed by the end that wrote it; where that flush failed the log was opened anew since, which flushes what it keeps.",
-  },
-  {
-    file: "src/log/partition-files.ts",
-    find: "    if (names.length > 0) await storage.syncDirectory(directory);\n",
-    why: "The names that are given next are flushed before the log is served. A source that comes back in between holds what is below newer values, and deletes outlive the pass that cleans what they delete.",
   },
 ];

@@ -80,8 +80,8 @@ export const guaranteeBugs: readonly ZooEntry[] = [
     file: "src/consumer/aborted-filter.ts",
     find: "    if (!isControl(attributes)) return this.#open.has(producerId);\n",
     replace: "    if (!isControl(attributes)) return false;\n",
-    caughtBy: { test: "test/face/transactions.test.ts" },
-    budgetMs: 20_000,
+    caughtBy: { prover: "model" },
+    budgetMs: 30_000,
   },
   {
     name: "aborted-transactions-are-not-told",
@@ -143,8 +143,8 @@ export const guaranteeBugs: readonly ZooEntry[] = [
     file: "src/engine/deletion.ts",
     find: "  await forgetOffsets(topic);\n",
     replace: "",
-    caughtBy: { test: "test/simulation/engine-stories.test.ts" },
-    budgetMs: 20_000,
+    caughtBy: { prover: "model" },
+    budgetMs: 30_000,
   },
   {
     name: "quota-does-not-bind",

@@ -63,8 +63,8 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/state-slot.ts",
     find: "  if (computed !== stored) return `computed",
     replace: "  if (computed + stored < 0) return `computed",
-    caughtBy: { test: "test/log/books/partition-state.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { prover: "bits", seed: 1 },
+    budgetMs: 40_000,
   },
   {
     name: "snapshot-without-checksum",
@@ -72,7 +72,7 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/producer-snapshot.ts",
     find: "  if (computed !== stored) wrong(",
     replace: "  if (computed + stored < 0) wrong(",
-    caughtBy: { test: "test/log/producer-states.test.ts" },
+    caughtBy: { prover: "bits", seed: 1 },
     budgetMs: 40_000,
   },
   {
@@ -81,7 +81,7 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/batch-check.ts",
     find: "    if (stored !== computed) return bad(",
     replace: "    if (stored + computed < 0) return bad(",
-    caughtBy: { test: "test/log/log-bit-flips.test.ts" },
+    caughtBy: { prover: "bits", seed: 1 },
     budgetMs: 30_000,
   },
   {
@@ -90,7 +90,7 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/batch-check.ts",
     find: "    if (epoch !== null && epoch !== found) return bad(",
     replace: "    if (epoch !== null && found === Number.NaN) return bad(",
-    caughtBy: { test: "test/log/log-bit-flips.test.ts" },
+    caughtBy: { prover: "bits", seed: 1 },
     budgetMs: 30_000,
   },
   {
@@ -117,8 +117,8 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/log-writer.ts",
     find: '    if (config.durability === "os") this.#show(',
     replace: "    this.#show(",
-    caughtBy: { test: "test/log/partition-log.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { prover: "crash" },
+    budgetMs: 20_000,
   },
   {
     name: "scanner-skips-checksums",
@@ -126,7 +126,7 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "assembly/scan/scanner.ts",
     find: "      if (stored != computed) {\n",
     replace: "      if (stored != computed && stored == 0) {\n",
-    caughtBy: { test: "test/core/scan.test.ts" },
+    caughtBy: { prover: "crash" },
     budgetMs: 30_000,
   },
   {
@@ -135,8 +135,8 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "assembly/scan/scanner.ts",
     find: "    if (recordCount < 0 || (isPlain && recordCount > (batchByteLength - <i32>HEADER_BYTE_LENGTH) / RECORD_BYTE_LENGTH_MIN)) {\n",
     replace: "    if (recordCount < -1 && isPlain) {\n",
-    caughtBy: { test: "test/core/scan.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { prover: "fuzz", seed: 1 },
+    budgetMs: 40_000,
   },
   {
     name: "varint-without-bound",
@@ -190,7 +190,7 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/log-reader.ts",
     find: '      if (segment.checksums === "unread") await this.#loadSeal(segment, files);\n',
     replace: '      if (segment.checksums === "unread") segment.checksums = null;\n',
-    caughtBy: { prover: "bits" },
+    caughtBy: { prover: "bits", seed: 1 },
     budgetMs: 30_000,
   },
   {
@@ -253,8 +253,8 @@ export const readingBugs: readonly ZooEntry[] = [
     file: "src/log/batch-check.ts",
     find: "contiguous ? baseOffset !== nextOffset : baseOffset < nextOffset",
     replace: "contiguous && baseOffset < 0",
-    caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "whose offset was set back" },
-    budgetMs: 15_000,
+    caughtBy: { prover: "bits", seed: 1 },
+    budgetMs: 30_000,
   },
   {
     name: "recovery-without-order",

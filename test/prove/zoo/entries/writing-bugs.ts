@@ -8,8 +8,8 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/flusher.ts",
     find: "        await this.#host.sync(mark);\n",
     replace: "        await this.#host.sync(mark).catch(() => this.#host.sync(mark));\n",
-    caughtBy: { test: "test/log/log-faults.test.ts" },
-    budgetMs: 20_000,
+    caughtBy: { prover: "errors" },
+    budgetMs: 30_000,
   },
   {
     name: "failed-file-flushes-again",
@@ -26,8 +26,8 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/log-writer.ts",
     find: "    await this.#flusher.flushed(offset);\n    return durability;\n",
     replace: "    return durability;\n",
-    caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { prover: "crash" },
+    budgetMs: 20_000,
   },
   {
     name: "short-write-is-success",
@@ -71,8 +71,8 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/log-writer.ts",
     find: '    this.#failure = new StorageError("PARTITION_FAILED", message, { cause: error });\n    this.#flusher.fail(this.#failure);\n',
     replace: '    this.#flusher.fail(new StorageError("PARTITION_FAILED", message, { cause: error }));\n',
-    caughtBy: { test: "test/log/log-faults.test.ts" },
-    budgetMs: 20_000,
+    caughtBy: { prover: "errors" },
+    budgetMs: 30_000,
   },
   {
     name: "recovery-point-before-the-flush",
@@ -215,7 +215,7 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/partition-files.ts",
     find: '  const unfinishedSwaps = named("swap").filter((file) => file.baseOffset >= cleanedFrom);\n',
     replace: '  const unfinishedSwaps = named("swap");\n',
-    caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being compacted" },
+    caughtBy: { prover: "crash" },
     budgetMs: 30_000,
   },
   {
@@ -224,8 +224,8 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/storage/node-flock.ts",
     find: "      if (!runFlock(program, fd, directory)) return { heldBy: readHolder(fd) };\n",
     replace: "",
-    caughtBy: { test: "test/storage/node-lock-mechanisms.test.ts" },
-    budgetMs: 20_000,
+    caughtBy: { prover: "kills", seed: 1 },
+    budgetMs: 40_000,
   },
   {
     name: "two-logs-in-one-process",
