@@ -94,6 +94,7 @@ async function prepare() {
   await bundle("edge-entry.mjs", "edge.js", { platform: "neutral", conditions: ["edge-light"], plugins: [givenModule] });
   await bundle("workerd-entry.mjs", "workerd.js", { platform: "neutral", conditions: ["workerd"], external: ["*.wasm", "cloudflare:*"] });
   await bundle("browser-entry.mjs", "browser.js", { platform: "browser" });
+  await bundle("browser-page.mjs", "browser-page.js", { platform: "browser" });
   const core = join(work, "node_modules/odradek/dist/core.wasm");
   // Its configuration embeds files by names beside it alone.
   copyFileSync(core, join(home, "core.wasm"));
@@ -125,7 +126,7 @@ function runtimes() {
       program: process.execPath,
       needs: "playwright-core",
       needsFile: chromiumPaths,
-      args: ["chromium.mjs", join(home, "browser.js"), chromiumPaths.find((path) => existsSync(path)) ?? ""],
+      args: ["chromium.mjs", home, chromiumPaths.find((path) => existsSync(path)) ?? ""],
     },
   ];
 }

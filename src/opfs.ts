@@ -1,2 +1,12 @@
-/** `odradek/opfs`: the log in a browser's origin private file system. Open it in a dedicated worker: `open({ storage: opfs("app") })`. */
+/**
+ * `odradek/opfs`: the log in a browser's origin private file system, for a dedicated worker: `openTab("app")`, which tabs share, or
+ * `open({ storage: opfs("app") })`, which has it alone.
+ */
+import { portablePlatform } from "./portable.ts";
+import { type OpenTab, openTabOn } from "./tabs.ts";
+
 export { type OpfsOptions, opfs } from "./storage/opfs.ts";
+export { keepStorage, type StorageKeeping } from "./storage/opfs-keep.ts";
+export type { OpenTab, TabOptions } from "./tabs.ts";
+
+export const openTab: OpenTab = /* @__PURE__ */ openTabOn(/* @__PURE__ */ portablePlatform(undefined));

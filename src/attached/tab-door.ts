@@ -17,21 +17,30 @@ export interface TabDoorParts {
   readonly newId: () => string;
 }
 
+/** Said on the log's channel by one who comes. */
 interface Coming {
   readonly comes: string;
 }
 
+/** Said there by the tab that has just taken the log: whoever asked before it listened asks again. */
+const HERE = "odradek:here";
+
 /** Lets other tabs come to the one that has the log; answers how to end that. */
 export function listenForTabs({ lockName, locks, channel }: TabDoorParts, accept: (channel: Channel) => void): () => void {
   const door = channel(lockName);
+  const known = new Set<string>();
   door.unref?.();
   door.addEventListener("message", ({ data }) => {
     const id = (data as Partial<Coming> | null)?.comes;
-    if (typeof id !== "string" || !ID_PATTERN.test(id)) return;
+    if (typeof id !== "string" || !ID_PATTERN.test(id) || known.has(id)) return;
     const connection = channel(`${lockName} ${id}`);
-    accept(new PortChannel(new TabPort(connection, locks, `${lockName} ${id}`)));
+    const port = new TabPort(connection, locks, `${lockName} ${id}`);
+    known.add(id);
+    port.addEventListener("close", () => known.delete(id));
+    accept(new PortChannel(port));
     connection.postMessage(WELCOME);
   });
+  door.postMessage(HERE);
   return () => door.close();
 }
 
@@ -49,11 +58,11 @@ export async function reachTab({ lockName, locks, channel, newId }: TabDoorParts
       })
       .catch(() => held());
   });
-  const isWelcome = await welcomed(connection, port.over, signal, () => {
-    const door = channel(lockName);
-    door.postMessage({ comes: id } satisfies Coming);
-    door.close();
-  });
+  const door = channel(lockName);
+  const ask = (): void => door.postMessage({ comes: id } satisfies Coming);
+  door.addEventListener("message", ({ data }) => data === HERE && ask());
+  const isWelcome = await welcomed(connection, port.over, signal, ask);
+  door.close();
   if (isWelcome) return new PortChannel(port);
   port.close();
   return null;

@@ -9,6 +9,9 @@ import { claimInProcess } from "./process-locks.ts";
 /** A worker that was ended a moment ago holds on for so long at most: 32 to 47 ms were seen. */
 const LOCK_WAIT_MS_MAX = 250;
 
+/** A request goes to the browser's own process and back: who waits for less is never given a lock that is free. */
+const LOCK_WAIT_MS_MIN = 30;
+
 /** Takes the lock `name`, or rejects with `DIRECTORY_IN_USE` and whom the holder said it is. */
 export async function lockOrigin(
   locks: WebLocks | undefined,
@@ -25,9 +28,9 @@ export async function lockOrigin(
   }
   const unclaim = claimInProcess(`opfs:${name}`, `the log ${name}`);
   try {
-    const released = await take(locks, name, options.signal);
+    const released = await take(locks, name, Math.max(LOCK_WAIT_MS_MIN, options.retryMs ?? LOCK_WAIT_MS_MAX), options.signal);
     // Who we are, as the name of a second lock: `query` shows names alone, and this one goes when we go.
-    const unnamed = await take(locks, `${name} ${JSON.stringify(holder)}`, undefined).catch(() => null);
+    const unnamed = await take(locks, `${name} ${JSON.stringify(holder)}`, LOCK_WAIT_MS_MAX, undefined).catch(() => null);
     let held = true;
     void released.lost.then(() => {
       held = false;
@@ -54,10 +57,10 @@ interface Held {
   readonly lost: Promise<void>;
 }
 
-function take(locks: WebLocks, name: string, signal: AbortSignal | undefined): Promise<Held> {
+function take(locks: WebLocks, name: string, waitMs: number, signal: AbortSignal | undefined): Promise<Held> {
   const waiting = new AbortController();
   const giveUp = (): void => waiting.abort();
-  const timer = setTimeout(giveUp, LOCK_WAIT_MS_MAX);
+  const timer = setTimeout(giveUp, waitMs);
   signal?.addEventListener("abort", giveUp, { once: true });
   return new Promise<Held>((resolve, reject) => {
     const lost = locks

@@ -36,6 +36,11 @@ export function opfs(name: string, options: OpfsOptions = {}): StorageDriver {
   return new OpfsStorage(name, options);
 }
 
+/** The Web Lock that the writer of the log `name` holds. */
+export function opfsLockName(name: string): string {
+  return `odradek:${name}`;
+}
+
 interface Loaded {
   readonly book: OpfsBook;
   readonly slots: OpfsSlots;
@@ -133,7 +138,7 @@ class OpfsStorage implements StorageDriver {
   }
 
   lock(holder: LockHolder, options: LockOptions): Promise<StorageLock> {
-    return lockOrigin(webScope().navigator?.locks, `odradek:${this.#name}`, holder, options);
+    return lockOrigin(webScope().navigator?.locks, opfsLockName(this.#name), holder, options);
   }
 
   async close(): Promise<void> {

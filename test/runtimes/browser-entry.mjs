@@ -1,6 +1,6 @@
 /** In a dedicated worker of a browser: the suite, and the single steps of which chromium.mjs makes its stories. */
 import * as odradek from "odradek";
-import { opfs } from "odradek/opfs";
+import { openTab, opfs } from "odradek/opfs";
 import { storageContract } from "odradek/testing";
 import { faceSuite } from "./face-suite.mjs";
 import { runSuite } from "./isolate.mjs";
@@ -51,6 +51,30 @@ const steps = {
     return log.describeTopic("t").then(({ partitions }) => partitions[0].logEndOffset);
   },
 
+  /** The log that tabs share, wherever it is. */
+  async join(name) {
+    log = await openTab(name);
+    await log.createTopic("t", { ifNotExists: true });
+    producer = log.producer({ value: odradek.bytes });
+  },
+
+  /** One record after another until told to stop; answers how many were acknowledged, and the longest that one took. */
+  async sendOn(forMs) {
+    const endAt = performance.now() + forMs;
+    const answer = { acknowledged: 0, longestMs: 0, refused: [] };
+    while (performance.now() < endAt) {
+      const began = performance.now();
+      try {
+        await producer.send({ topic: "t", value: new Uint8Array(100).fill(7) });
+        answer.acknowledged += 1;
+      } catch (error) {
+        answer.refused.push(`${error.code} ${error.message}`);
+      }
+      answer.longestMs = Math.max(answer.longestMs, performance.now() - began);
+    }
+    return answer;
+  },
+
   /** `count` records of `byteLength`; answers how many were acknowledged, and what became of the first that was not. */
   async send(count, byteLength) {
     const results = await Promise.allSettled(
@@ -78,7 +102,9 @@ const steps = {
   close: () => log.close(),
 };
 
-addEventListener("message", async ({ data: [id, name, ...args] }) => {
+addEventListener("message", async ({ data, ports: [port] }) => {
+  if (port !== undefined) return void odradek.servePort(log, port);
+  const [id, name, ...args] = data;
   try {
     postMessage([id, { value: await steps[name](...args) }]);
   } catch (error) {

@@ -12,7 +12,10 @@ const [home, executablePath] = process.argv.slice(2);
 const strict = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const noWasm = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'";
 const callMsMax = 60_000;
-const page = ["text/html", "<!doctype html><title>odradek</title><script src=/page.js></script>"];
+const page = [
+  "text/html",
+  "<!doctype html><title>odradek</title><script src=/page.js></script><script type=module src=/on-page.js></script>",
+];
 const files = {
   "/": page,
   "/page.js": [
@@ -54,6 +57,7 @@ const context = await chromium.launchPersistentContext(profile, {
 });
 let passed = 0;
 const failed = [];
+const figures = {};
 
 /** Its worker's steps by name; a step that is refused answers `{ refused }`. */
 class Tab {
@@ -128,6 +132,62 @@ try {
       await tab.close();
     },
   );
+  await story(
+    "tabs share a log: the one that has it is closed under load, another takes its place, and nothing acknowledged is lost",
+    async () => {
+      const tabs = [];
+      for (let i = 0; i < 4; i += 1) {
+        tabs.push(await Tab.open());
+        await tabs[i].must("join", "tabs");
+      }
+      const [owner, ...others] = tabs;
+      const loads = others.map((tab) => tab.must("sendOn", 3000));
+      const ownerLoad = owner.ask("sendOn", 3000).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await owner.close();
+      await ownerLoad;
+      const answers = await Promise.all(loads);
+      expect(
+        answers.flatMap(({ refused }) => refused),
+        [],
+      );
+      figures.tabTakeoverMs = Math.round(Math.max(...answers.map(({ longestMs }) => longestMs)));
+      const acknowledged = answers.reduce((sum, answer) => sum + answer.acknowledged, 0);
+      const counts = await Promise.all(others.map((tab) => tab.must("count")));
+      if (new Set(counts).size !== 1 || counts[0] < acknowledged) throw new Error(`${acknowledged} acknowledged, ${counts} counted`);
+      await others[0].close();
+      const late = await Tab.open();
+      await late.must("join", "tabs");
+      expect(await late.must("count"), counts[0]);
+      for (const tab of [late, ...others.slice(1)]) {
+        await tab.must("close");
+        await tab.close();
+      }
+    },
+  );
+  await story("a page works with the log that another tab has, through its own worker, under the strict policy", async () => {
+    const [first, second] = [await Tab.open(), await Tab.open()];
+    for (const tab of [first, second]) {
+      await tab.must("join", "page");
+      const { sent, mine, durability, keeping } = await within(
+        callMsMax,
+        "onPage",
+        tab.page.evaluate(() => globalThis.onPage(50)),
+      );
+      expect(mine.slice(-50), sent);
+      expect([durability, ...keeping], ["process", "boolean", true]);
+    }
+    await first.close();
+    const { mine } = await within(
+      callMsMax,
+      "onPage",
+      second.page.evaluate(() => globalThis.onPage(10)),
+    );
+    expect(mine.length, 110);
+    const complaints = second.complaints.filter((text) => !text.includes("favicon"));
+    expect(complaints, []);
+    await second.close();
+  });
   await story("a full quota refuses the append, keeps what was acknowledged, and lets the log go on when there is room again", async () => {
     const tab = await Tab.open();
     const browser = await context.newCDPSession(tab.page);
@@ -184,7 +244,7 @@ try {
   server.close();
   rmSync(profile, { recursive: true, force: true });
 }
-console.log(JSON.stringify({ passed, failed }));
+console.log(JSON.stringify({ passed, failed, figures }));
 
 /** All tests of one suite, in a tab of its own; what the policy was violated by is told in the console, even where the program went on. */
 async function suite(name) {
