@@ -75,6 +75,7 @@ export class FaultyStorage implements StorageDriver {
   #planned: Writable<PlannedFault>[] = [];
   #halted = false;
   #openFileCount = 0;
+  #heldLockCount = 0;
 
   constructor(driver: StorageDriver, options: FaultyStorageOptions = {}) {
     this.#driver = driver;
@@ -112,6 +113,11 @@ export class FaultyStorage implements StorageDriver {
   /** Files that are open now: what is not given back after a failure is lost to the process. */
   get openFileCount(): number {
     return this.#openFileCount;
+  }
+
+  /** Locks that are held now. One that outlives its log keeps every other opener out for good. */
+  get heldLockCount(): number {
+    return this.#heldLockCount;
   }
 
   async open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile> {
@@ -158,8 +164,26 @@ export class FaultyStorage implements StorageDriver {
     return this.later("syncDirectory", directory, () => this.#driver.syncDirectory(directory));
   }
 
-  lock(holder: LockHolder, options: LockOptions): Promise<StorageLock> {
-    return this.later("lock", "", () => this.#driver.lock(holder, options));
+  async lock(holder: LockHolder, options: LockOptions): Promise<StorageLock> {
+    let taken: StorageLock | null = null;
+    try {
+      const lock = await this.later("lock", "", async () => {
+        taken = await this.#driver.lock(holder, options);
+        return taken;
+      });
+      this.#heldLockCount += 1;
+      let isHeld = true;
+      const release = (): Promise<void> => {
+        if (isHeld) this.#heldLockCount -= 1;
+        isHeld = false;
+        return lock.release();
+      };
+      return { stillHeld: () => lock.stillHeld(), release };
+    } catch (error) {
+      // Taken, perhaps, but nobody was told.
+      await (taken as StorageLock | null)?.release();
+      throw error;
+    }
   }
 
   close(): Promise<void> {

@@ -31,6 +31,8 @@ export type Step =
     }
   | { readonly kind: "look"; readonly topic: string; readonly partition: number }
   | { readonly kind: "deleteRecords"; readonly topic: string; readonly partition: number; readonly share: number }
+  /** All segments but the last are past their time, are removed, and what is left is kept again. */
+  | { readonly kind: "retain"; readonly topic: string }
   | { readonly kind: "maintain" }
   | { readonly kind: "advance"; readonly ms: number }
   | { readonly kind: "reopen" };
@@ -102,6 +104,7 @@ export class Run {
       if (count > 3) return;
       return await this.#change({ kind: "partitions", topic: step.topic, count }, () => engine.createPartitions(step.topic, count));
     }
+    if (step.kind === "retain") return await this.#retain(step.topic, facts);
     if (facts.partitions[step.partition] === undefined) return;
     if (step.kind === "produce") return await this.#inFlight(this.#produce(step, facts), step.wait);
     if (step.kind === "commit") return await this.#inFlight(this.#commit(step, facts), step.wait);
@@ -168,6 +171,22 @@ export class Run {
     const before = part.deletedBefore + Math.floor(share * (part.promised - part.deletedBefore + 1));
     part.deletionAsked = Math.max(part.deletionAsked, before);
     part.deletedBefore = Math.max(part.deletedBefore, await this.life.engine.deleteRecords({ topic, partition }, before));
+  }
+
+  async #retain(topic: string, facts: TopicFacts): Promise<void> {
+    await this.settled();
+    const { engine } = this.life;
+    for (const { partition, logEndOffset } of engine.describeTopic(topic).partitions) {
+      const part = facts.partitions[partition];
+      if (part !== undefined) part.deletionAsked = Math.max(part.deletionAsked, logEndOffset);
+    }
+    await this.step({ kind: "alter", topic, retentionBytes: 1 });
+    await this.#noted(engine.maintain());
+    for (const { partition, logStartOffset } of engine.describeTopic(topic).partitions) {
+      const part = facts.partitions[partition];
+      if (part !== undefined) part.deletedBefore = Math.max(part.deletedBefore, logStartOffset);
+    }
+    await this.step({ kind: "alter", topic, retentionBytes: 900_000 });
   }
 
   #promise({ config, partitions }: TopicFacts, partition: number, end: number): void {

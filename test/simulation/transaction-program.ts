@@ -2,7 +2,7 @@
 import type { CrashStorage } from "../../src/testing/crash-storage.ts";
 import { type Life, openEngine, produce } from "./engine-rig.ts";
 import { TestProducer } from "./transaction-rig.ts";
-import { PLACES, READ_FROM, type TransactionWorld } from "./transaction-world.ts";
+import { READ_FROM, type TransactionWorld } from "./transaction-world.ts";
 
 /** More than any program commits offsets. */
 const RECORDS_ASIDE = 400;
@@ -33,14 +33,14 @@ export async function transact(world: TransactionWorld, producer: TestProducer, 
   if (plan.sends.length === 0 && !plan.withOffset) return;
   const facts = world.begin(producer.id);
   for (const place of plan.sends) {
-    const { topic, partition } = PLACES[place]!;
+    const { topic, partition } = world.places[place]!;
     const value = world.newValue(producer.id);
     facts.sent[place]!.push(value);
     await producer.send(topic, partition, value);
   }
   if (plan.withOffset) {
     facts.offset = world.newOffset();
-    await producer.commitOffset(producer.id, READ_FROM, 0, facts.offset);
+    await producer.commitOffset(producer.id, world.readFrom, 0, facts.offset);
   }
   if (plan.end === "leave") return;
   facts.state = plan.end === "commit" ? "committing" : "aborting";

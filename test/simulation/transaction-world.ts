@@ -3,7 +3,12 @@ import type { ProducerIdentity } from "../../src/api/broker.ts";
 import type { Life } from "./engine-rig.ts";
 import { committedOffset, readCommitted, unstable } from "./transaction-rig.ts";
 
-export const PLACES: readonly { readonly topic: string; readonly partition: number }[] = [
+export interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export const PLACES: readonly Place[] = [
   { topic: "orders", partition: 0 },
   { topic: "orders", partition: 1 },
   { topic: "quick", partition: 0 },
@@ -27,16 +32,24 @@ const STATES: readonly TransactionFacts["state"][] = ["open", "committing", "abo
 export class BrokenTransaction extends Error {}
 
 export class TransactionWorld {
+  readonly places: readonly Place[];
+  /** The topic that committed offsets are of. In it, what holds nothing was there before. */
+  readonly readFrom: string;
   /** In the order in which each producer began them. */
   transactions: TransactionFacts[] = [];
   #identities: Set<string> = new Set();
   #offset = 0;
   #valueCount = 0;
 
+  constructor(places: readonly Place[] = PLACES, readFrom: string = READ_FROM) {
+    this.places = places;
+    this.readFrom = readFrom;
+  }
+
   /** What it says now, for one of several futures. */
   clone(): TransactionWorld {
-    const clone = new TransactionWorld();
-    clone.transactions = structuredClone(this.transactions);
+    const clone = new TransactionWorld(this.places, this.readFrom);
+    clone.transactions = this.transactions.map((facts) => ({ ...facts, sent: facts.sent.map((values) => values.slice()) }));
     clone.#identities = new Set(this.#identities);
     [clone.#offset, clone.#valueCount] = [this.#offset, this.#valueCount];
     return clone;
@@ -51,7 +64,7 @@ export class TransactionWorld {
   }
 
   begin(producer: string): TransactionFacts {
-    const facts: TransactionFacts = { producer, sent: PLACES.map(() => []), offset: null, state: "open" };
+    const facts: TransactionFacts = { producer, sent: this.places.map(() => []), offset: null, state: "open" };
     this.transactions.push(facts);
     return facts;
   }
@@ -80,13 +93,13 @@ export class TransactionWorld {
       throw new BrokenTransaction(what);
     };
     const found: string[][] = [];
-    for (const { topic, partition } of PLACES) {
+    for (const { topic, partition } of this.places) {
       const left = await unstable(life, topic, partition);
       if (left !== 0)
         wrong(`${topic}-${partition}: ${left} offsets are behind the last stable one: something is open that nobody will end`);
-      found.push(await readCommitted(life, topic, partition));
+      found.push((await readCommitted(life, topic, partition)).filter((value) => value !== ""));
     }
-    const expected: string[][] = PLACES.map(() => []);
+    const expected: string[][] = this.places.map(() => []);
     for (const facts of this.transactions) {
       const isSeen = facts.sent.flatMap((values, place) => values.map((value) => found[place]!.includes(value)));
       const name = `transaction of ${facts.producer} with ${facts.sent.flat().join(" ")} (${facts.state})`;
@@ -100,7 +113,9 @@ export class TransactionWorld {
     }
     for (const [place, values] of found.entries()) {
       if (values.length !== expected[place]!.length || values.some((value) => !expected[place]!.includes(value)))
-        wrong(`${PLACES[place]!.topic}-${PLACES[place]!.partition}: expected ${expected[place]!.join(" ")}, found ${values.join(" ")}`);
+        wrong(
+          `${this.places[place]!.topic}-${this.places[place]!.partition}: expected ${expected[place]!.join(" ")}, found ${values.join(" ")}`,
+        );
       for (const producer of new Set(this.transactions.map((facts) => facts.producer))) {
         const mine = (all: readonly string[]): string => all.filter((value) => value.startsWith(`${producer}-`)).join(" ");
         if (mine(values) !== mine(expected[place]!)) wrong(`${producer}: out of order: ${mine(values)}`);
@@ -110,13 +125,15 @@ export class TransactionWorld {
       const last = this.transactions.findLast(
         (facts) => facts.producer === producer && facts.offset !== null && facts.state === "committed",
       );
-      const offset = await committedOffset(life, producer, READ_FROM, 0);
+      const offset = await committedOffset(life, producer, this.readFrom, 0);
       if (offset !== (last?.offset ?? null)) wrong(`group ${producer}: expected offset ${last?.offset ?? null}, found ${offset}`);
     }
   }
 
   /** One that sent nothing: its offset alone tells. */
   async #byOffset(life: Life, facts: TransactionFacts): Promise<"committed" | "aborted"> {
-    return (await committedOffset(life, facts.producer, READ_FROM, 0)) === facts.offset && facts.offset !== null ? "committed" : "aborted";
+    return (await committedOffset(life, facts.producer, this.readFrom, 0)) === facts.offset && facts.offset !== null
+      ? "committed"
+      : "aborted";
   }
 }

@@ -92,9 +92,9 @@ describe("the prover of crashes", () => {
     const honest = plainSubject("log", SETTINGS);
     const { failures } = await tallyOf({
       ...honest,
-      survive: async (disk, facts, opened, random) => {
+      survive: async (disk, facts, stages, random) => {
         if (facts.acknowledgedEnd > 0 && !facts.lied) spoil(facts);
-        await honest.survive(disk, facts, opened, random);
+        await honest.survive(disk, facts, stages, random);
       },
     });
     expect(failures[0]?.breach).toBe(breach);
@@ -104,16 +104,13 @@ describe("the prover of crashes", () => {
     const honest = plainSubject("log", SETTINGS);
     const { failures } = await tallyOf({
       ...honest,
-      survive: (disk, facts, opened, random) =>
-        honest.survive(
-          disk,
-          facts,
-          () => {
-            opened();
-            disk.halt();
-          },
-          random,
-        ),
+      survive: (disk, facts, stages, random) => {
+        const opened = (): void => {
+          stages.opened();
+          disk.halt();
+        };
+        return honest.survive(disk, facts, { ...stages, opened }, random);
+      },
     });
     expect(failures.length).toBe(3);
   });

@@ -1,7 +1,18 @@
-/** Crashes of one disk and of what they leave: each image is opened, held against the oracle, used, and some lose their power again meanwhile. */
+/**
+ * Crashes of one disk and of what they leave: each image is opened, held against the oracle, used, and some lose their power again: while
+ * they are opened, when all that was found has been served and nothing more was flushed, or in use.
+ */
 import type { CrashStorage } from "../../../src/testing/crash-storage.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { Account } from "./account.ts";
+
+/** What whoever opens a disk tells of how far it has come. */
+export interface Stages {
+  /** The opening is over. */
+  opened(): void;
+  /** All that is there was read, and `facts` says so; nothing was asked for since that would be flushed. */
+  served(): void;
+}
 
 /** How a kind of disk is opened and judged. `Facts` is what was promised, as plain data. */
 export interface Subject<Facts> {
@@ -11,10 +22,10 @@ export interface Subject<Facts> {
   /** Changes whenever `facts` promises something else. The same disk is not looked at twice for the same promises. */
   version(facts: Facts): number;
   /**
-   * Opens the disk, says so, holds what is there against `facts`, and uses it: that must work. Rejects with what is wrong.
+   * Opens the disk, says so, holds what is there against `facts`, says so, and uses it: that must work. Rejects with what is wrong.
    * `facts` says at every call of the storage what is promised then.
    */
-  survive(disk: CrashStorage, facts: Facts, opened: () => void, random: SeededRandom): Promise<void>;
+  survive(disk: CrashStorage, facts: Facts, stages: Stages, random: SeededRandom): Promise<void>;
   /** The power went: what did not outlive that is no longer promised. */
   losePower?(facts: Facts): void;
 }
@@ -24,6 +35,8 @@ export interface Crashed<Facts> {
   readonly disk: CrashStorage;
   readonly facts: Facts;
   readonly where: string;
+  /** "process": what was not flushed is there, and a later loss of power may still take it. */
+  readonly kind: "process" | "power";
 }
 
 /** How often a disk loses its power again while it is opened, and how often in a row at most; and after that, in use. */
@@ -31,7 +44,12 @@ const AGAIN_CHANCE = 0.4;
 const AGAIN_MAX = 3;
 const LATER_CHANCE = 0.1;
 const TORN_CHANCE = 0.2;
-const PROCESS_CHANCE = 0.1;
+const PROCESS_CHANCE = 0.2;
+/**
+ * How often the power goes when everything was served, with all that was not flushed until then: after the death of a process, whose
+ * records still stand in the cache alone when the next one reads them; and after a loss of power.
+ */
+const SERVED_CHANCE = { process: 0.5, power: 0.06 };
 
 export class CrashTree<Facts> {
   readonly #subject: Subject<Facts>;
@@ -61,7 +79,7 @@ export class CrashTree<Facts> {
   crashedInto(image: CrashStorage, facts: Facts, where: string, kind: "process" | "power" = "power"): Crashed<Facts> {
     const left = this.#subject.clone(facts);
     if (kind === "power") this.#subject.losePower?.(left);
-    return { disk: image, facts: left, where };
+    return { disk: image, facts: left, where, kind };
   }
 
   /** Looks at each, and at those that come of them. */
@@ -69,20 +87,24 @@ export class CrashTree<Facts> {
     for (const crashed of crashes) await this.#look(crashed, 0);
   }
 
-  async #look({ disk, facts, where }: Crashed<Facts>, depth: number): Promise<void> {
+  async #look({ disk, facts, where, kind }: Crashed<Facts>, depth: number): Promise<void> {
     if (this.#account.isFull) return;
     const subject = this.#subject;
     const random = this.#random;
     const fingerprint = disk.fingerprint();
     const version = subject.version(facts);
-    if (this.#seen.get(fingerprint) === version) return;
-    this.#seen.set(fingerprint, version);
+    // What is read there is the same; what a loss of power may yet take is not.
+    const seen = kind === "process" ? -1 - fingerprint : fingerprint;
+    if (this.#seen.get(seen) === version) return;
+    this.#seen.set(seen, version);
     const before = subject.clone(facts);
     // One of the calls of the opening by chance, each as likely, though nobody knows yet how many there are; then one of the use.
     let isOpen = false;
-    let [again, later]: [Crashed<Facts> | null, Crashed<Facts> | null] = [null, null];
+    type Next = Crashed<Facts> | null;
+    let [again, afterServing, later]: [Next, Next, Next] = [null, null, null];
     let [callCount, useCount] = [0, 0];
     const [wantsAgain, wantsLater] = [depth < AGAIN_MAX && random.chance(AGAIN_CHANCE), random.chance(LATER_CHANCE)];
+    const wantsServed = random.chance(SERVED_CHANCE[kind]);
     if (wantsAgain || wantsLater) {
       disk.watch((call, name) => {
         if (!isOpen) {
@@ -97,14 +119,17 @@ export class CrashTree<Facts> {
       });
     }
     try {
-      await subject.survive(
-        disk,
-        facts,
-        () => {
+      const stages: Stages = {
+        opened: () => {
           isOpen = true;
         },
-        random,
-      );
+        served: () => {
+          if (!wantsServed) return;
+          const left = disk.afterCrash(random, { survival: "nothing" });
+          afterServing = this.crashedInto(left, facts, `${where}; opened and served, power lost with all that was not flushed`);
+        },
+      };
+      await subject.survive(disk, facts, stages, random);
     } catch (error) {
       this.#account.fail(subject.kind, where, error);
     }
@@ -112,6 +137,7 @@ export class CrashTree<Facts> {
     disk.halt();
     this.#account.note(subject.kind, fingerprint, again !== null);
     if (again !== null) await this.#look(again, depth + 1);
+    if (afterServing !== null) await this.#look(afterServing, AGAIN_MAX);
     if (later !== null) await this.#look(later, AGAIN_MAX);
   }
 }

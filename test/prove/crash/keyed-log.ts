@@ -39,17 +39,18 @@ export const keyedSubject: Subject<KeyedFacts> = {
   kind: "compacted log",
   clone: (facts) => ({ ...facts, history: facts.history.slice(), sent: new Set(facts.sent) }),
   version: (facts) => facts.acknowledgedEnd,
-  async survive(disk, facts, opened, random) {
+  async survive(disk, facts, stages, random) {
     const clock = new ManualClock(facts.nowMs + random.pick([0, 2 * HOUR_MS]));
     const { context, spec, alarms } = bedOf(disk, SETTINGS, clock);
     const log = await PartitionLog.open(context, spec).catch((error: unknown) => {
       throw new Error(`C9: a crash was taken for damage: ${String(error)}`);
     });
-    opened();
+    stages.opened();
     await check(log, facts);
     if (alarms.length > 0) throw new Error(`C9: after a crash alone: ${alarms.join("; ")}`);
     const left = (await disk.list(DIRECTORY)).map(({ name }) => name).filter((name) => LEFT_BY_PASSES.test(name));
     if (left.length > 0) throw new Error(`after recovery there are ${left.join(", ")}`);
+    stages.served();
     await put(log, facts, random.pick(KEYS), random);
     await check(log, facts);
     if (!random.chance(0.05)) return;

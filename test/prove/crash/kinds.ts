@@ -25,7 +25,7 @@ export const KINDS: readonly Kind[] = [
     name: "log",
     turns: 2,
     async run(account, random) {
-      const settings = plainSettings(random.chance(0.4), random.pick(RECOVERY_POINT_INTERVALS));
+      const settings = plainSettings(random.chance(0.4), random.pick(RECOVERY_POINT_INTERVALS), random.chance(0.25) ? "os" : "sync");
       const tree = new CrashTree(plainSubject("log", settings), account, random);
       await tree.explore(await plainLife(tree, random, settings, 2));
     },

@@ -17,6 +17,8 @@ export class PlainFacts {
   acknowledgedEnd = 0;
   /** Below this a reader was shown records. */
   seenEnd = 0;
+  /** Below this a loss of power takes nothing: on an "os" topic not everything that was acknowledged or seen. */
+  durableEnd = 0;
   deletedBefore = 0;
   deletionAsked = 0;
   /** A flush reported success and kept nothing, as data-journalling ext4 may: then other records than were sent are forbidden, a loss is not. */
@@ -30,6 +32,7 @@ export class PlainFacts {
     clone.sentCount = this.sentCount;
     clone.acknowledgedEnd = this.acknowledgedEnd;
     clone.seenEnd = this.seenEnd;
+    clone.durableEnd = this.durableEnd;
     clone.deletedBefore = this.deletedBefore;
     clone.deletionAsked = this.deletionAsked;
     clone.lied = this.lied;
@@ -38,7 +41,12 @@ export class PlainFacts {
   }
 
   version(): number {
-    return ((this.acknowledgedEnd * 64 + this.deletedBefore) * 64 + this.deletionAsked) * 64 + this.seenEnd;
+    return (((this.acknowledgedEnd * 64 + this.deletedBefore) * 64 + this.deletionAsked) * 64 + this.seenEnd) * 64 + this.durableEnd;
+  }
+
+  losePower(): void {
+    this.acknowledgedEnd = Math.min(this.acknowledgedEnd, this.durableEnd);
+    this.seenEnd = Math.min(this.seenEnd, this.durableEnd);
   }
 
   /** Appends a batch of fresh records; resolves when it is acknowledged. Written, or in the queue, when it returns. */
@@ -47,19 +55,21 @@ export class PlainFacts {
     this.sentCount += recordCount;
     const appended = await log.append(batchOf(first, recordCount, valueLength, timestamp), { recordCount, maxTimestamp: timestamp });
     for (let index = 0; index < recordCount; index += 1) this.#put(appended.baseOffset + index, first + index);
-    await log.flushed(appended.lastOffset + 1);
+    const reach = await log.flushed(appended.lastOffset + 1);
+    if (reach === "power") this.durableEnd = Math.max(this.durableEnd, appended.lastOffset + 1);
     this.acknowledgedEnd = Math.max(this.acknowledgedEnd, appended.lastOffset + 1);
     if (log.watermarks.highWatermark <= appended.lastOffset)
       throw new Error(`C1: ${appended.lastOffset} was acknowledged, and is behind the high watermark`);
   }
 
-  /** Notes what readers may see now. */
-  look(log: PartitionLog): void {
+  /** Notes what readers may see now. On a "sync" topic nothing is shown before it is durable. */
+  look(log: PartitionLog, isOs: boolean): void {
     this.seenEnd = Math.max(this.seenEnd, log.watermarks.highWatermark);
+    if (!isOs) this.durableEnd = Math.max(this.durableEnd, this.seenEnd);
   }
 
-  /** Holds a log just opened against all promises; then what is there is the truth. Throws what is wrong. */
-  async check(log: PartitionLog): Promise<void> {
+  /** Holds a log just opened against all promises; then what is there is the truth. Throws what is wrong. `from`: below it was looked at before. */
+  async check(log: PartitionLog, from = 0): Promise<void> {
     if (log.failure !== null) {
       if (this.lied) {
         await this.#readWhatIsLeft(log);
@@ -79,10 +89,11 @@ export class PlainFacts {
       if (logEndOffset < this.acknowledgedEnd)
         throw new Error(`C1: ${this.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
       if (logEndOffset < this.seenEnd) throw new Error(`C4: ${this.seenEnd} were seen, the log ends at ${logEndOffset}`);
-      await this.#read(log, logStartOffset, logEndOffset);
+      await this.#read(log, Math.max(logStartOffset, from), logEndOffset);
     }
     this.history.length = Math.max(logEndOffset, logStartOffset);
-    this.acknowledgedEnd = this.seenEnd = logEndOffset;
+    // What a recovery serves it has flushed.
+    this.acknowledgedEnd = this.seenEnd = this.durableEnd = logEndOffset;
     this.deletedBefore = this.deletionAsked = logStartOffset;
   }
 

@@ -40,14 +40,15 @@ export const producerSubject: Subject<ProducerFacts> = {
   kind: "log with producers",
   clone: (facts) => ({ ...facts, acknowledged: facts.acknowledged.slice() }),
   version: (facts) => facts.acknowledgedEnd,
-  async survive(disk, facts, opened, random) {
+  async survive(disk, facts, stages, random) {
     const { context, spec, alarms } = bedOf(disk, SETTINGS, new ManualClock(NOW_MS));
     const log = await PartitionLog.open(context, spec).catch((error: unknown) => {
       throw new Error(`C9: a crash was taken for damage: ${String(error)}`);
     });
-    opened();
+    stages.opened();
     const batches = await check(log, facts);
     if (alarms.length > 0) throw new Error(`C9: after a crash alone: ${alarms.join("; ")}`);
+    stages.served();
     // Whoever was there goes on where it was, and what it sent last is known for a duplicate.
     const [producerId] = twinIds(batches);
     const known = producerId === undefined ? null : twinProducer(batches, producerId);

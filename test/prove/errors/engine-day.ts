@@ -108,8 +108,13 @@ export class EngineDay {
 
   async #close(): Promise<void> {
     await this.#attempt("close", () => (this.#life as Life).engine.close());
-    const { openFileCount } = this.storage;
-    if (openFileCount > 0) throw new Broken(`the engine was closed and left ${openFileCount} files open`);
+    this.#expectNothingHeld("a close");
+  }
+
+  #expectNothingHeld(after: string): void {
+    const { openFileCount, heldLockCount } = this.storage;
+    if (openFileCount > 0) throw new Broken(`${after} left ${openFileCount} files open`);
+    if (heldLockCount > 0) throw new Broken(`${after} left the lock held`);
   }
 
   /** Where that is refused the fault ends, and the next try must succeed: the lock was given back. */
@@ -119,8 +124,7 @@ export class EngineDay {
       this.#life = await openEngine(this.storage, `engine ${this.#opens}`);
     } catch (error) {
       this.#refused("open", error);
-      const { openFileCount } = this.storage;
-      if (openFileCount > 0) throw new Broken(`an open that was refused left ${openFileCount} files open`);
+      this.#expectNothingHeld("an open that was refused");
       this.storage.mend();
       this.#life = await openEngine(this.storage, `engine ${this.#opens}`);
     }

@@ -4,9 +4,10 @@ import type { Fault } from "../../../src/testing/faulty-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { failureOf } from "../failure.ts";
 import type { Failure, Prover, Tally, Trial } from "../prover.ts";
-import { engineDays, transactionDays } from "./engine-days.ts";
+import { drawCoreFaults, sayCoreFault } from "./core-draw.ts";
+import { engineDays, faceDays, transactionDays } from "./engine-days.ts";
 import { drawFault, FAULTS_PER_HOUR_MAX, NOWHERE, placesOf, sayFault } from "./fault-draw.ts";
-import { CORE_CALLS, type CoreFault, FaultyCore } from "./faulty-core.ts";
+import { FaultyCore } from "./faulty-core.ts";
 import { KEYS } from "./keyed-workload.ts";
 import type { LogDay } from "./log-day.ts";
 import { BIRTH, plainWorkload } from "./plain-workload.ts";
@@ -24,10 +25,11 @@ const WORKLOADS: readonly Workload<never>[] = [
 ] as readonly Workload<unknown>[] as readonly Workload<never>[];
 
 const DAYS_PER_TRIAL = 40;
-/** Of so many trials one is of a whole engine, and one of its transactions. */
-const TRIALS_PER_ROUND = 5;
+/** Of so many trials one is of a whole engine, one of its transactions, and one of a program on the face. */
+const TRIALS_PER_ROUND = 6;
 const ENGINE_DAYS_PER_TRIAL = 40;
 const TRANSACTION_DAYS_PER_TRIAL = 30;
+const FACE_DAYS_PER_TRIAL = 12;
 /** Of all days, those on which the core fails as well. */
 const CORE_SHARE = 0.2;
 
@@ -68,6 +70,7 @@ export const errorsProver: Prover = {
   run(trial) {
     if (trial.seed % TRIALS_PER_ROUND === 0) return engineDays(trial, ENGINE_DAYS_PER_TRIAL);
     if (trial.seed % TRIALS_PER_ROUND === 1) return transactionDays(trial, TRANSACTION_DAYS_PER_TRIAL);
+    if (trial.seed % TRIALS_PER_ROUND === 2) return faceDays(trial, FACE_DAYS_PER_TRIAL);
     return logDays(trial, DAYS_PER_TRIAL);
   },
 };
@@ -83,7 +86,7 @@ export async function logDays({ seed, say }: Trial, dayCount: number): Promise<T
   const failures: readonly SyncFailure[] = workload.options.config?.durability === "os" ? ["ext4"] : ["ext4", "btrfs"];
   for (let day = 0; day < dayCount; day += 1) {
     const chance = random.fork();
-    const ofCore = chance.chance(CORE_SHARE) ? await drawCoreFaults(chance, begun) : [];
+    const ofCore = chance.chance(CORE_SHARE) ? drawCoreFaults(chance, await coreCountsOf(begun)) : [];
     const said = ofCore.map(sayCoreFault);
     const plan = ({ disk }: LogDay, hour: number): Fault[] => {
       const count = chance.integer(ofCore.length > 0 ? 0 : 1, FAULTS_PER_HOUR_MAX + 1);
@@ -109,18 +112,4 @@ export async function logDays({ seed, say }: Trial, dayCount: number): Promise<T
     say(`${workload.name}, day ${day}: ${said.join("; ")}`);
   }
   return { counts: { injectedErrors }, failures: broken };
-}
-
-async function drawCoreFaults(random: SeededRandom, begun: Morning<never>): Promise<CoreFault[]> {
-  const counts = await coreCountsOf(begun);
-  return Array.from({ length: random.integer(1, 4) }, () => {
-    const call = random.pick(CORE_CALLS);
-    // After a trap there are more of them than a quiet day makes.
-    const nth = random.integer(call === "instance" ? 2 : 1, counts.count(call) + 3);
-    return { call, nth, times: random.pick([1, 1, random.integer(2, 6), Number.POSITIVE_INFINITY]), afterEffect: random.chance(0.5) };
-  });
-}
-
-function sayCoreFault({ call, nth, times, afterEffect }: CoreFault): string {
-  return `core ${call} ${nth}${afterEffect ? " in its end" : ""}, ${times === Number.POSITIVE_INFINITY ? "for ever" : `${times} times`}`;
 }

@@ -110,8 +110,9 @@ export class TransactionDay {
   }
 
   #expectNoHandles(after: string): void {
-    const { openFileCount } = this.storage;
+    const { openFileCount, heldLockCount } = this.storage;
     if (openFileCount > 0) throw new Broken(`${after} left ${openFileCount} files open`);
+    if (heldLockCount > 0) throw new Broken(`${after} left the lock held`);
   }
 
   /** What failed, or could not be opened, is opened anew, and markers that wait are written. */
