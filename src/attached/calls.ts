@@ -21,7 +21,10 @@ const WAITS: CallRule = { fate: "again", takes: REQUEST, waits: true };
 const TRANSACTION: CallRule = { fate: "transaction", takes: REQUEST };
 const ABOUT_TOPIC: CallRule = { fate: "again", takes: ["topic"] };
 
-const RULES = {
+/** What of a log is no call: it is answered where it is asked, or is about one side alone. */
+export type CallName = Exclude<keyof LogKeeper, "atHand" | "liftQuotas" | "close">;
+
+export const CALLS: Readonly<Record<CallName, CallRule>> = {
   produce: { fate: "numbered", takes: REQUEST },
   fetch: WAITS,
   listOffsets: AGAIN,
@@ -59,12 +62,9 @@ const RULES = {
   backup: { fate: "doubt", takes: ["directory"] },
   maintain: { fate: "again", takes: [], waits: true },
   metrics: { fate: "again", takes: [] },
-} as const satisfies Partial<Record<keyof LogKeeper, CallRule>>;
-
-export type CallName = keyof typeof RULES;
-export const CALLS: Readonly<Record<CallName, CallRule>> = RULES;
+};
 
 /** undefined for what is no call. */
 export function ruleOf(name: unknown): CallRule | undefined {
-  return typeof name === "string" && Object.hasOwn(RULES, name) ? RULES[name as CallName] : undefined;
+  return typeof name === "string" && Object.hasOwn(CALLS, name) ? CALLS[name as CallName] : undefined;
 }
