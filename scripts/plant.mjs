@@ -59,7 +59,7 @@ const PACKAGE = /new URL\("(?:\.\.\/)+dist\/index\.js", "file:[^"]*"\)/g;
 
 /**
  * Makes a package with the bug in it, and has a bundle of the provers kill processes that run this one.
- * @param {Plant} plant
+ * @param {Plant | null} plant null: the same package without a bug
  * @param {string} bundle the provers'
  * @param {string} outfile the package's
  */
@@ -72,7 +72,7 @@ export async function plantPackage(plant, bundle, outfile) {
     platform: "node",
     target: "node20",
     logLevel: "error",
-    plugins: [esbuildPlant(plant)],
+    plugins: plant === null ? [] : [esbuildPlant(plant)],
   });
   const source = readFileSync(bundle, "utf8");
   if (source.match(PACKAGE) === null) throw new Error(`${bundle}: expected the kills prover to name dist/index.js`);

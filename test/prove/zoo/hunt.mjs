@@ -21,8 +21,8 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const bundle = join(folder, "worker.mjs");
 await bundleProvers(bundle, plant === null ? [] : [esbuildPlant(plant)]);
-// Killed processes run the package: it has the bug in it.
-if (prover === "kills" && plant !== null) await plantPackage(plant, bundle, join(folder, "package.mjs"));
+// Killed processes run the package: it has the bug in it, and in a control it is made in the same way.
+if (prover === "kills") await plantPackage(plant, bundle, join(folder, "package.mjs"));
 await stop();
 
 const worker = fork(bundle, { stdio: ["ignore", "inherit", "inherit", "ipc"] });

@@ -19,11 +19,11 @@ export interface Caught {
   readonly controlMs: number;
 }
 
-/** A machine with other things to do takes longer than the processor time. */
+/** A machine with other things to do takes longer than the processor time. Both together are less than a trial may take. */
 const PATIENCE = 12;
-const PATIENCE_MS_MIN = 60_000;
+const PATIENCE_MS = { min: 60_000, max: 150_000 };
 /** Green takes longer than red, which ends at the first failure. */
-const CONTROL_BUDGET_MS = 120_000;
+const CONTROL_BUDGET_MS = 60_000;
 const HOW_LENGTH_MAX = 400;
 
 /** `root`: of the project. `seed`: where a prover's trials begin, unless the entry says. Rejects only when a process cannot be started. */
@@ -186,7 +186,8 @@ function run(
     });
     const pieces: Buffer[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => pieces.push(piece));
-    const timer = setTimeout(() => process.kill(-(child.pid as number), "SIGKILL"), Math.max(PATIENCE_MS_MIN, PATIENCE * budgetMs));
+    const patienceMs = Math.min(PATIENCE_MS.max, Math.max(PATIENCE_MS.min, PATIENCE * budgetMs));
+    const timer = setTimeout(() => process.kill(-(child.pid as number), "SIGKILL"), patienceMs);
     child.on("error", (error) => {
       clearTimeout(timer);
       reject(error);
