@@ -322,7 +322,10 @@ export class PartitionLog {
     } catch (error) {
       problem = error;
     }
-    await this.#release();
+    // What failed first is told: the bytes before the handles.
+    await this.#release().catch((error: unknown) => {
+      problem ??= error;
+    });
     this.#notify();
     if (problem !== null) throw problem;
   }
@@ -330,11 +333,13 @@ export class PartitionLog {
   /** Stops the writer and gives the handles back. */
   async #release(): Promise<void> {
     const closed = new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was closed`);
+    // Asked before the writer stops, which it does with a failure of its own.
+    const hadFailed = this.#writer.failure !== null;
     this.#writer.stop(closed);
     await this.#writer.drain();
     this.#log.segments.releaseActive();
     const results = await Promise.allSettled([...this.#log.segments.all().map((segment) => segment.close()), this.#log.state.close()]);
-    for (const result of results) if (result.status === "rejected" && this.#writer.failure === null) throw result.reason;
+    for (const result of results) if (result.status === "rejected" && !hadFailed) throw result.reason;
   }
 
   #newCompaction(firstDirtyOffset: number | null): Compaction {
