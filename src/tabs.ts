@@ -1,5 +1,4 @@
 /** A log that the tabs of an origin share: the worker of one tab has it, the others work through that one, and any of them takes its place. */
-import type { Odradek, OpenOptions } from "./api/odradek.ts";
 import type { LockHolder } from "./api/storage-driver.ts";
 import { AttachedLog } from "./attached/attached-log.ts";
 import { ATTACH_TIMES, type AttachTimes, type Door } from "./attached/door.ts";
@@ -15,19 +14,10 @@ import { startEngine } from "./engine/start-engine.ts";
 import { EmbeddedOdradek } from "./odradek.ts";
 import { wiringOf } from "./open.ts";
 import { checkOpenOptions } from "./open-options.ts";
+import type { OpenTab } from "./open-tab.ts";
 import type { Platform } from "./platform.ts";
-import { type OpfsOptions, opfs, opfsLockName } from "./storage/opfs.ts";
+import { opfs, opfsLockName } from "./storage/opfs.ts";
 import { webScope } from "./storage/opfs-web.ts";
-
-/** The options of `open` that have a meaning in a tab, and those of the driver. */
-export type TabOptions = Omit<OpenOptions, "storage" | "attach" | "readOnly" | "lock" | "allowNetworkFileSystem"> & OpfsOptions;
-
-/**
- * The log `name` of this origin, for a tab's dedicated worker. The first worker to come has the log; the others are attached to it, with
- * the same face, and when it goes (closed, crashed, navigated away) one of them takes the log within milliseconds and the others go on
- * through that. Rejects with `DIRECTORY_IN_USE` where a tab has the log that lets nobody attach, or hangs.
- */
-export type OpenTab = (name: string, options?: TabOptions) => Promise<Odradek>;
 
 export function openTabOn(platform: Platform, times: AttachTimes = ATTACH_TIMES): OpenTab {
   return async (name, given = {}) => {
