@@ -14,5 +14,5 @@ export {
   UsageError,
 } from "./base/errors.ts";
 export { bytes, json, msgpack, utf8 } from "./base/serde.ts";
-export type { AttachPort, MessagePortLike, ServePort, StopServing } from "./ports.ts";
+export type { AttachPort, MessagePortLike, ServePort, StopServing } from "./open-face.ts";
 export { memory } from "./storage/memory.ts";

@@ -1,7 +1,8 @@
 /** Odradek in a browser, and wherever nothing else is known: storage is given, the core comes inline. */
-import { type Open, openOn } from "./open.ts";
+import { openOn } from "./open.ts";
+import type { AttachPort, Open, ServePort } from "./open-face.ts";
 import { portablePlatform } from "./portable.ts";
-import { type AttachPort, attachPortOn, type ServePort, servePortOn } from "./ports.ts";
+import { attachPortOn, servePortOn } from "./ports.ts";
 
 export * from "./entry.ts";
 

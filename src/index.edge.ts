@@ -1,8 +1,9 @@
 /** Odradek on edge functions, which compile no WebAssembly from bytes: the core comes as a module that the bundler has compiled. */
 import core from "./core.wasm?module";
-import { type Open, openOn } from "./open.ts";
+import { openOn } from "./open.ts";
+import type { AttachPort, Open, ServePort } from "./open-face.ts";
 import { portablePlatform } from "./portable.ts";
-import { type AttachPort, attachPortOn, type ServePort, servePortOn } from "./ports.ts";
+import { attachPortOn, servePortOn } from "./ports.ts";
 
 export * from "./entry.ts";
 

@@ -2,9 +2,10 @@
 import { systemClock, systemRandom } from "./base/clock.ts";
 import { nodeCodecs } from "./compression/node-codecs.ts";
 import { publishDiagnostics } from "./engine/node-diagnostics.ts";
-import { type Open, openOn } from "./open.ts";
+import { openOn } from "./open.ts";
+import type { AttachPort, Open, ServePort } from "./open-face.ts";
 import type { Platform } from "./platform.ts";
-import { type AttachPort, attachPortOn, type ServePort, servePortOn } from "./ports.ts";
+import { attachPortOn, servePortOn } from "./ports.ts";
 import { sharingOn } from "./sharing.ts";
 import { nodeHolder, nodeStorage } from "./storage/node.ts";
 

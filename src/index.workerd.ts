@@ -1,8 +1,9 @@
 /** Odradek on workerd, which compiles no WebAssembly from bytes: the core comes as a module that the runtime has compiled. */
 import core from "./core.wasm";
-import { type Open, openOn } from "./open.ts";
+import { openOn } from "./open.ts";
+import type { AttachPort, Open, ServePort } from "./open-face.ts";
 import { portablePlatform } from "./portable.ts";
-import { type AttachPort, attachPortOn, type ServePort, servePortOn } from "./ports.ts";
+import { attachPortOn, servePortOn } from "./ports.ts";
 
 export * from "./entry.ts";
 

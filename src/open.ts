@@ -1,22 +1,13 @@
 /** Opening a log: options checked, storage found, engine started, and the face put on it. */
 import type { Odradek, OpenOptions } from "./api/odradek.ts";
-import type { StorageDriver } from "./api/storage-driver.ts";
 import { UsageError } from "./base/errors.ts";
 import { type EngineWiring, startEngine } from "./engine/start-engine.ts";
 import { EmbeddedOdradek } from "./odradek.ts";
+import type { Open } from "./open-face.ts";
 import { checkOpenOptions } from "./open-options.ts";
 import type { Platform } from "./platform.ts";
 
-export interface Open {
-  /**
-   * Opens the data directory at `path`, making it if it is not there, and takes its lock. Rejects with a `StorageError`
-   * (`DIRECTORY_IN_USE` names who holds it), a `CorruptionError` when one of the directory's own books cannot be
-   * believed, or a `UsageError` for an option that is not legal. A damaged partition does not keep the others from opening.
-   */
-  (path: string | URL, options?: OpenOptions): Promise<Odradek>;
-  /** Opens the log that a storage driver holds. */
-  (options: OpenOptions & { readonly storage: StorageDriver }): Promise<Odradek>;
-}
+export type { Open };
 
 export function openOn(platform: Platform): Open {
   return async (first: string | URL | OpenOptions, second?: OpenOptions): Promise<Odradek> => {

@@ -1,8 +1,8 @@
 /** A log over a message port: a worker thread, a window or a tab works with the log that another thread or process has open. */
-import type { Odradek, OpenOptions } from "./api/odradek.ts";
 import { AttachedLog } from "./attached/attached-log.ts";
 import { ATTACH_TIMES, type AttachTimes, type Door } from "./attached/door.ts";
-import { type MessagePortLike, PortChannel } from "./attached/port-channel.ts";
+import type { MessagePortLike } from "./attached/message-port.ts";
+import { PortChannel } from "./attached/port-channel.ts";
 import { Serving } from "./attached/serving.ts";
 import { StorageError, UsageError } from "./base/errors.ts";
 import { describeValue } from "./base/options.ts";
@@ -10,26 +10,9 @@ import { createCompression } from "./compression/create-compression.ts";
 import { loadCore } from "./core/load-core.ts";
 import { Events } from "./engine/events.ts";
 import { EmbeddedOdradek, keeperOf } from "./odradek.ts";
+import type { AttachPort, ServePort } from "./open-face.ts";
 import { checkOpenOptions } from "./open-options.ts";
 import type { Platform } from "./platform.ts";
-
-export type { MessagePortLike } from "./attached/port-channel.ts";
-
-/** Lets go of whoever is attached; idempotent. What they have begun is finished, what only waits is given back to them. */
-export type StopServing = () => Promise<void>;
-
-/**
- * Lets the other end of `port` work with `log`, by `attachPort`. The answer ends it, and is to be called before the log is closed; from
- * then on the other end's calls are rejected. Whoever holds the other end may do all that the face can, but for `backup`,
- * which names paths of this machine. Throws a `UsageError` for a log that `open` did not give.
- */
-export type ServePort = (log: Odradek, port: MessagePortLike) => StopServing;
-
-/**
- * The log that the other end of `port` serves: the same face, and to be closed like any. Rejects with a retriable `StorageError`
- * `NETWORK_EXCEPTION` when nobody answers there, as do calls once nobody does any more.
- */
-export type AttachPort = (port: MessagePortLike, options?: Pick<OpenOptions, "onEvent" | "logger" | "wasm" | "signal">) => Promise<Odradek>;
 
 export function servePortOn(platform: Platform, times: AttachTimes = ATTACH_TIMES): ServePort {
   return (log, port) => {

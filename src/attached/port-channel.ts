@@ -1,17 +1,9 @@
 /** A channel over a message port: worker threads, and the windows of Electron and browsers. */
 import type { Channel, ChannelListener } from "./channel.ts";
 import { parseLength } from "./frame.ts";
+import type { MessagePortLike } from "./message-port.ts";
 
-/** The little that the ports of browsers, of `node:worker_threads` and of Electron's main process have in common. */
-export interface MessagePortLike {
-  postMessage(message: unknown, transfer?: never[]): void;
-  close(): void;
-  start?(): void;
-  ref?(): void;
-  unref?(): void;
-  addEventListener?(type: string, listener: (event: { readonly data?: unknown }) => void): void;
-  on?(type: string, listener: (event: { readonly data?: unknown }) => void): unknown;
-}
+export type { MessagePortLike };
 
 /** Browsers do not tell when the other end is gone: who leaves says so. */
 const GOODBYE = "odradek:goodbye";
