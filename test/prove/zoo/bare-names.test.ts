@@ -6,8 +6,9 @@ import { describe, expect, it } from "vitest";
 import { readWholeFile } from "../../../src/log/replace-file.ts";
 import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
-import { KEYED } from "../../log/compaction-rig.ts";
+import { compactAll, KEYED, put, rollOver } from "../../log/compaction-rig.ts";
 import { append, created, NOW_MS, opened, type RigOptions, readAll, send } from "../../log/log-rig.ts";
+import { sendAs } from "../../log/producer-rig.ts";
 import { openEngine, produce, readPartition } from "../../simulation/engine-rig.ts";
 
 /** Of a moment; in a hunt for a planted bug, which must be found, more. */
@@ -97,6 +98,32 @@ describe("a loss of power that takes names", () => {
     const kept = (await disk.list("orders-0")).map(({ name }) => name).sort();
     expect(kept).not.toContain("00000000000000000000.log");
     expect((await bare(disk).list("orders-0")).map(({ name }) => name).sort()).toEqual(kept);
+  });
+
+  it("leaves what compaction put in place under its names, so that a log that was closed in order is one for everybody", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, KEYED);
+    for (let index = 0; index < 14; index += 1) await put(log, [[`k${index % 3}`, `value ${index}`]]);
+    await rollOver(log);
+    await compactAll(log);
+    await log.close(true);
+    const names = (await disk.list("orders-0")).map(({ name }) => name).sort();
+    expect((await bare(disk).list("orders-0")).map(({ name }) => name).sort()).toEqual(names);
+    expect(names.filter((name) => /swap|cleaned|deleted/.test(name))).toEqual([]);
+  });
+
+  it("leaves an index of aborted transactions whose producers nobody remembers", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk);
+    await sendAs(log, { producerId: 7n, producerEpoch: 0, baseSequence: 0, recordCount: 1, transactional: true });
+    await log.appendMarker({ producerId: 7n, producerEpoch: 0, coordinatorEpoch: 0, commit: false });
+    await send(log, "value");
+    // A day later no snapshot of producers is left behind that would take its name along.
+    log.producers.expire(Number.MAX_SAFE_INTEGER, 1);
+    await log.close(true);
+    const { log: next, events } = await opened(bare(disk), { cleanShutdown: true });
+    expect((await next.abortedTransactions(0, 3)).length).toBe(1);
+    expect(events.filter(({ type }) => type === "txnindex.rebuilt")).toEqual([]);
   });
 
   it("takes nothing that a topic held when it was told to be durable", async () => {

@@ -47,19 +47,9 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "A segment whose name is not durable at a close is empty: a batch in it was flushed together with its name. The next opening makes it again.",
   },
   {
-    file: "src/log/aborted-transactions.ts",
-    find: "    if (isNew) await this.#context.storage.syncDirectory(this.#directory);\n",
-    why: "A snapshot of the producers is put in place behind it, wherever there are transactions, and that flushes the directory before the recovery point moves.",
-  },
-  {
     file: "src/log/cleaned-segment.ts",
     find: "    this.#flush = this.#log.sync();\n",
     why: "It spreads the flush of much over the pass, so that the one at the end, on which the promise stands, is short.",
-  },
-  {
-    file: "src/log/segment-swap.ts",
-    find: "      segment.isInSwap = false;\n      await this.#syncDirectory();\n",
-    why: "A swap whose final names are lost is one that was cut short before its end, which the next opening brings to it.",
   },
   {
     file: "src/log/segment-rewrite.ts",
@@ -85,5 +75,10 @@ export const unneeded: readonly UnneededFlush[] = [
     file: "src/storage/opfs-book.ts",
     find: "    handle.flush();\n    this.#current = into;\n",
     why: "The settling that follows in the same turn flushes the same file, before the older book is emptied.",
+  },
+  {
+    file: "src/log/partition-files.ts",
+    find: "  if (swaps.length > 0) await storage.syncDirectory(directory);\n  await removeAll(deleted);\n",
+    why: "Whoever finds the swap again ends it again, to the same files; and a recovery flushes the directory before anything is served.",
   },
 ];
