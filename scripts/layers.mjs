@@ -30,7 +30,7 @@ export const narrowed = {
   // Drivers for tests of other people's drivers: they must hold without a log above them. Nothing of ours imports them.
   testing: ["storage", "base", "api"],
   // A broker port over another one, wherever that is.
-  attached: ["base", "api"],
+  attached: ["storage", "base", "api"],
   // Pure state machines, on plain data and bytes.
   group: ["topic", "log", "core", "base", "api"],
   transaction: ["topic", "log", "core", "base", "api"],

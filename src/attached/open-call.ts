@@ -77,7 +77,8 @@ export class OpenCall {
 
   reject(error: unknown, aborted = false): void {
     const isAborted = this.wasLost && this.name === "endTransaction" && isFenced(error);
-    if (this.#end(aborted)) this.#reject(isAborted ? abortedWithOwner(error) : error);
+    // Without that error as its cause, which would tell the producer that it is fenced for good.
+    if (this.#end(aborted)) this.#reject(isAborted ? abortedWithOwner() : error);
   }
 
   #end(aborted: boolean): boolean {

@@ -37,6 +37,7 @@ import { BatchAdmission } from "./batch-admission.ts";
 import { Cleaner, type CleanerOptions } from "./cleaner.ts";
 import type { Events } from "./events.ts";
 import { FetchPath } from "./fetch-path.ts";
+import { Following } from "./following.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";
 import { LockWatch } from "./lock-watch.ts";
@@ -61,6 +62,8 @@ export class Engine implements Broker {
   readonly #fetch: FetchPath;
   readonly #quotas: QuotaService;
   readonly #cleaner: Cleaner;
+  /** Of a log that is only read, beside a process that may write. */
+  readonly #following: Following | null;
   readonly #maintenance: Maintenance;
   readonly #closed: AbortController = new AbortController();
   #fileTurn: Promise<unknown> = Promise.resolve();
@@ -100,7 +103,9 @@ export class Engine implements Broker {
     this.#cleaner = new Cleaner(house, options, (call) => this.#withFiles(call), this.#closed.signal);
     const withFiles = <T>(call: () => Promise<T>): Promise<T> => this.#withFiles(call);
     const tasks = upkeepTasks({ house, cleaner: this.#cleaner, groups, transactions, checkLock: () => this.#lock.check(), withFiles });
-    this.#maintenance = new Maintenance(context.clock, house.events, context.readOnly ? [] : tasks);
+    this.#following = context.isFollowing === true ? new Following(house) : null;
+    const readerTasks = this.#following === null ? [] : [this.#following.task()];
+    this.#maintenance = new Maintenance(context.clock, house.events, context.readOnly ? readerTasks : tasks);
   }
 
   // ── Records ────────────────────────────────────────────────────────────────
@@ -118,6 +123,7 @@ export class Engine implements Broker {
 
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
     if (this.#closing !== null) return Promise.reject(this.#closedError("fetch"));
+    if (this.#following !== null) return this.#following.fetch(() => this.#fetch.fetch(request, signal));
     return this.#quotas.isActive ? this.#quotas.fetch(request, signal) : this.#fetch.fetch(request, signal);
   }
 

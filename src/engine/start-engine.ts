@@ -68,6 +68,7 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
       emit: events.emit,
       maxUnflushedBytes: options.maxUnflushedBytes,
       readOnly: options.readOnly,
+      isFollowing: options.readOnly && storage.sharedReaders,
     };
     const cleanShutdown = await readCleanShutdown(storage);
     const markerContents = await cleanShutdownContents(storage);

@@ -22,4 +22,6 @@ export interface LogContext {
   /** How much each partition keeps in memory of the transaction indexes of sealed segments; 4 MiB unless given. */
   readonly keptTransactionBytesMax?: number;
   readonly readOnly: boolean;
+  /** Read only, beside a process that may write: what is not known to be durable is not shown (C4). */
+  readonly isFollowing?: boolean;
 }

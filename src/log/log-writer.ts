@@ -1,5 +1,5 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
-import type { Durability } from "../api/bytes.ts";
+import type { Bytes, Durability } from "../api/bytes.ts";
 import { OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
@@ -40,15 +40,15 @@ export class LogWriter {
   readonly settling: Settling;
   #failure: OdradekError | null;
 
-  /** `notify`: the high watermark has moved, or the log has failed. */
-  constructor(log: OpenedLog, notify: () => void) {
+  /** `notify`: the high watermark has moved, or the log has failed. `visible`: where readers stop, when that is not the end. */
+  constructor(log: OpenedLog, notify: () => void, visible: LogPosition | null = null) {
     this.#log = log;
     this.#notify = notify;
     this.#failure = log.endProblem;
     this.#epoch = log.epochs.latest()?.epoch ?? 0;
     const { active } = log.segments;
     this.#durable = { segment: active, position: active.byteLength, offset: active.nextOffset, byteTotal: 0 };
-    this.#visible = this.#durable;
+    this.#visible = visible ?? this.#durable;
     log.producers.transactions.moveHighWatermark(this.#visible.offset);
     this.settling = new Settling({
       log,
@@ -97,6 +97,11 @@ export class LogWriter {
 
   get durableEnd(): LogPosition {
     return this.#durable;
+  }
+
+  /** Of a log that another process writes: readers may read up to there. */
+  showUpTo(visible: LogPosition): void {
+    this.#show(visible);
   }
 
   append(batch: Uint8Array, verdict: AppendVerdict, signal: AbortSignal | undefined): Appended | Promise<Appended> {
@@ -346,18 +351,22 @@ export class LogWriter {
     const old = segments.active;
     this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
-    if (this.#failure !== null) {
-      next.release();
-      await next.close();
-      throw this.#failure;
-    }
+    let snapshot: Bytes | null;
     try {
-      if (old.files !== null) old.finishIndexes(old.files);
+      if (this.#failure !== null) throw this.#failure;
+      try {
+        if (old.files !== null) old.finishIndexes(old.files);
+      } catch (error) {
+        this.#emit("storage.failed", { error }); // derived files: rebuilt at the next open, the log goes on
+      }
+      // No batch comes between: this is what was known of the producers below the new segment.
+      snapshot = this.#log.snapshots.take(this.#log.producers);
     } catch (error) {
-      this.#emit("storage.failed", { error }); // derived files: rebuilt at the next open, the log goes on
+      // Nobody knows the new segment yet: the next roll opens its files again.
+      next.release();
+      await next.close().catch(() => {});
+      throw error;
     }
-    // No batch comes between: this is what was known of the producers below the new segment.
-    const snapshot = this.#log.snapshots.take(this.#log.producers);
     segments.add(next);
     this.#rollIsDue = false;
     if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };

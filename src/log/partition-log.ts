@@ -8,6 +8,7 @@ import { leaveInOrder } from "./clean-end.ts";
 import { Compaction, type CompactionOptions, type CompactionResult } from "./compaction.ts";
 import type { CompactionNeed } from "./compaction-need.ts";
 import type { LogContext } from "./log-context.ts";
+import { changeSince, followTail, knownDurable } from "./log-following.ts";
 import { LogReader } from "./log-reader.ts";
 import { type LogSnapshot, takeSnapshot } from "./log-snapshot.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -40,6 +41,8 @@ export class PartitionLog {
   #compaction: Compaction;
   /** Made when a compaction asks for it. */
   #stopping: AbortController | null = null;
+  /** By base offset, as of the last look of `changeSeen`. */
+  readonly #seenByteLengths: Map<number, number> = new Map();
   #closing: Promise<void> | null = null;
   /** Calls that change which segments there are: one after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -48,7 +51,7 @@ export class PartitionLog {
     this.#context = context;
     this.spec = log.spec;
     this.#log = log;
-    this.#writer = new LogWriter(log, () => this.#notify());
+    this.#writer = new LogWriter(log, () => this.#notify(), context.isFollowing === true ? knownDurable(log) : null);
     this.#reader = new LogReader(log, () => this.#writer.visible);
     this.#compaction = this.#newCompaction(log.spec.checkpoint.firstDirtyOffset ?? null);
   }
@@ -268,6 +271,30 @@ export class PartitionLog {
       this.#compaction = this.#newCompaction(this.#compaction.firstDirtyOffset);
       this.#notify();
     });
+  }
+
+  /** Of a log that is only read: see `changeSince`. With `looksAtFiles` each segment is looked at. */
+  changeSeen(looksAtFiles: boolean): Promise<"end" | "files" | null> {
+    this.#assertOpen();
+    return changeSince(this.#log, this.#seenByteLengths, looksAtFiles);
+  }
+
+  /** Of a log that is only read: what is there now takes the place of what was. Readers go on. `anew`: whatever has happened. Rejects, and changes nothing, when files go meanwhile. */
+  async follow(anew: boolean): Promise<void> {
+    this.#assertOpen();
+    if (!anew && (await followTail(this.#log, (end) => this.#writer.showUpTo(end)))) return;
+    // Told of when it was opened first; what is half written now is whole at the next look.
+    const context = { ...this.#context, emit: () => {} };
+    const next = await openLog(context, { ...this.spec, cleanShutdown: false });
+    const before = this.#log;
+    this.#log = next;
+    this.#writer.stop(new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was opened anew`));
+    this.#writer = new LogWriter(next, () => this.#notify(), knownDurable(next));
+    this.#reader = new LogReader(next, () => this.#writer.visible);
+    this.#compaction = this.#newCompaction(null);
+    this.#notify();
+    before.segments.releaseActive();
+    await Promise.allSettled([...before.segments.all().map((segment) => segment.close()), before.state.close()]);
   }
 
   /** What to copy for a backup, as of now: consistent while open, and durable. Retention and compaction must wait until it is copied. */

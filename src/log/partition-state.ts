@@ -45,6 +45,7 @@ export class PartitionState {
   readonly problem: string | null;
   /** The file belongs to another partition or topic: files were mixed up, and nothing here may be served or overwritten. */
   readonly foreign: boolean;
+  readonly #identity: PartitionIdentity;
   readonly #storage: StorageDriver;
   readonly #directory: string;
   readonly #core: Core;
@@ -65,6 +66,7 @@ export class PartitionState {
   private constructor(setup: Setup) {
     this.problem = setup.problem;
     this.foreign = setup.foreign;
+    this.#identity = setup.identity;
     this.#storage = setup.storage;
     this.#directory = setup.directory;
     this.#core = setup.core;
@@ -95,7 +97,7 @@ export class PartitionState {
       }
       if (file === null && !readOnly) file = await storage.open(name, { create: "if-missing" });
       const isKnown = found.newest !== null;
-      const setup = { storage, directory, core, file, partition: identity.partition, topicId: topicIdBytes(identity.topicId) };
+      const setup = { identity, storage, directory, core, file, partition: identity.partition, topicId: topicIdBytes(identity.topicId) };
       // Room for both slots from the start: what notes a full disk must not need room.
       if (file !== null && !readOnly && file.byteLength() < STATE_BYTE_LENGTH) {
         const byteLength = file.byteLength();
@@ -112,6 +114,17 @@ export class PartitionState {
   /** What was written or read last; null when there was nothing to believe. */
   facts(): PartitionStateFacts | null {
     return this.#facts;
+  }
+
+  /** Looks again at what another process writes here; answers whether it was written since. For a log that is only read. */
+  reread(): boolean {
+    if (this.#file === null) return false;
+    const { newest, generation } = readSlots(this.#core, this.#file, this.#directory, this.#identity);
+    // Torn under our eyes, both of them: the next look finds one whole.
+    if (newest === null || generation === this.#generation) return false;
+    this.#generation = generation;
+    this.#facts = newest.facts;
+    return true;
   }
 
   /**
@@ -200,6 +213,7 @@ interface Found {
 }
 
 interface Setup extends Found {
+  readonly identity: PartitionIdentity;
   readonly storage: StorageDriver;
   readonly directory: string;
   readonly core: Core;

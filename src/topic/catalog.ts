@@ -67,6 +67,18 @@ export class Catalog {
     return new Catalog(storage, core, contents, bytes);
   }
 
+  /** Reads again what another process may have written; answers whether it had. Rejects like `load`. */
+  async reread(): Promise<boolean> {
+    const next = await Catalog.load(this.#storage, this.#core);
+    if (sameBytes(this.#bytes, next.#bytes)) return false;
+    this.#bytes = next.#bytes;
+    this.#topics = next.#topics;
+    this.#deleting = next.#deleting;
+    this.#nextProducerId = next.#nextProducerId;
+    this.#quotas = next.#quotas;
+    return true;
+  }
+
   /** By name; without those being deleted. A snapshot. */
   topics(): ReadonlyMap<string, CatalogTopic> {
     return this.#topics;
