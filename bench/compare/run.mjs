@@ -12,6 +12,7 @@ import { writeRecording } from "../../scripts/bench/recording.mjs";
 import { median } from "../harness/figures.mjs";
 import { freshDirectory, remove } from "../harness/places.mjs";
 import { json, quick, told } from "../harness/race.mjs";
+import { installedMiB } from "./installed.mjs";
 import { javaVersion, version as kafkaVersion, whyNot } from "./kafka/broker.mjs";
 import { flushesIn, kafkaFlushes, kafkaRound, odradekRound } from "./kafka/perf.mjs";
 import { measures } from "./measures.mjs";
@@ -39,6 +40,10 @@ say(`strace ${hasStrace ? "counts flushes" : "is not installed: durability is ta
 for (const peer of peers) await countFlushes(peer);
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const peer of round % 2 === 0 ? peers : [...peers].reverse()) await visit(peer, round);
+}
+for (const { id, module } of peers) {
+  const size = installedMiB(id);
+  if (size !== null) put("installed bytes", module.name, 0, size);
 }
 const kafka = await beside();
 const results = conclude();
@@ -157,7 +162,7 @@ async function beside() {
 /** A line for each peer and measure: its figure, the raw file's, and how many times better ours was, round by round. */
 function conclude() {
   const results = [];
-  for (const { key, name, unit, better, needsDurable } of measures) {
+  for (const { key, name, unit, better, needsDurable, ...aims } of measures) {
     const byPeer = figures.get(key) ?? new Map();
     const raw = byPeer.get("raw file");
     for (const [peer, values] of byPeer) {
@@ -171,6 +176,7 @@ function conclude() {
         measure: name,
         better,
         oursIsTimes: median(ratios),
+        ...aims,
         verified: needsDurable && flushes !== undefined ? { ...flushes, isDurable: flushes.flushes >= flushes.commits } : "every record",
       };
       results.push({ ...line({ name: `${peer}: ${name}`, unit, better, values, raw: raw ?? null }, more), ...more });

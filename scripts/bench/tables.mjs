@@ -1,0 +1,146 @@
+/** The tables of docs/BENCHMARKS.md. Pure: recordings in, Markdown out. */
+import { judged } from "../../bench/harness/figures.mjs";
+import { figure, percentOf, range, table, three } from "./figures.mjs";
+
+/** What was recorded with one bench or some, line by line, beside its raw limit and its budget. */
+export function resultsTable(recordings) {
+  const results = recordings.flatMap((recording) => recording.results);
+  const rows = results.map((result) => {
+    const budget = result.budget === undefined ? null : judged(result.budget, result);
+    return [
+      result.name.trim(),
+      figure(result.value, result.unit),
+      figure(result.rawLimit, result.unit),
+      result.ratio === null ? "" : `**${percentOf(result.ratio)}**`,
+      result.ratio === null ? "" : range(result.spread),
+      budget === null ? "" : budget.words,
+      budget === null ? "" : budget.isMet ? "kept" : "**not kept**",
+    ];
+  });
+  return table(["what", "figure", "raw loop beside it", "ratio", "rounds from … to", "budget", ""], "lrrrrrl", rows);
+}
+
+/** What the raw loop beside each line does, for those that say it; behind an empty line. */
+export function againstList(recordings) {
+  const said = new Map();
+  for (const { name, against } of recordings.flatMap(({ results }) => results))
+    if (against !== undefined) said.set(against, [...(said.get(against) ?? []), name.trim()]);
+  if (said.size === 0) return "";
+  const lines = [...said].map(([against, names]) => `- *${against}* beside ${names.join("; ")}`);
+  return `\n\n${lines.join("\n")}`;
+}
+
+/** One direction of growth: a row a point, a column a series, then what was judged. */
+export function growthTable(results, mode) {
+  const ofMode = results.filter((result) => result.mode === mode);
+  const measured = ofMode.filter((result) => result.x !== undefined);
+  const verdicts = ofMode.filter((result) => result.verdict !== undefined);
+  const series = [...new Set(measured.map((result) => result.series))];
+  const points = [...new Set(measured.map((result) => result.x))];
+  const axis = ofMode[0].axis;
+  const at = (x, name) => measured.find((result) => result.x === x && result.series === name);
+  const rows = points.map((x) => [
+    x.toLocaleString("en-US"),
+    ...series.map((name) => {
+      const found = at(x, name);
+      return found === undefined ? "" : `${figure(found.value, found.unit)}${found.ratio === null ? "" : ` (${percentOf(found.ratio)})`}`;
+    }),
+  ]);
+  const found = (name, say) => {
+    const verdict = verdicts.find((result) => result.series === name);
+    return verdict === undefined ? "" : say(verdict);
+  };
+  rows.push([
+    "*expected, found*",
+    ...series.map((name) => found(name, ({ expected, verdict }) => (expected === verdict ? verdict : `${expected}, **${verdict}**`))),
+  ]);
+  rows.push(["*exponent*", ...series.map((name) => found(name, ({ value }) => value.toFixed(2)))]);
+  rows.push(["*first wall*", ...series.map((name) => found(name, ({ wall }) => wallWords(wall)))]);
+  return table([axis, ...series], `r${"r".repeat(series.length)}`, rows);
+}
+
+export function wallWords(wall) {
+  if (wall === null || wall === undefined) return "none seen";
+  const x = wall.x.toLocaleString("en-US");
+  return wall.factor === undefined ? `${x}: ${wall.reason}` : `${x}: ${three(wall.factor)} times the cost`;
+}
+
+/** Peers down, measures across; the best figure of each column bold. What is not durable has no figure where it must be. */
+export function peersTable(results, measures) {
+  const peers = [...new Set(results.filter(({ measure }) => measures.includes(measure)).map(({ peer }) => peer))];
+  const at = (peer, measure) => results.find((result) => result.peer === peer && result.measure === measure && isFair(result));
+  const best = new Map(
+    measures.map((measure) => {
+      const found = results.filter((result) => result.measure === measure && result.peer !== "raw file" && isFair(result));
+      const sorted = found.sort((a, b) => (a.better === "higher" ? b.value - a.value : a.value - b.value));
+      return [measure, sorted[0]?.peer];
+    }),
+  );
+  const rows = peers.map((peer) => [
+    peer,
+    ...measures.map((measure) => {
+      const found = at(peer, measure);
+      if (found === undefined) return "–";
+      const text = figure(found.value, found.unit);
+      return best.get(measure) === peer ? `**${text}**` : text;
+    }),
+  ]);
+  return table(["", ...measures], `l${"r".repeat(measures.length)}`, rows);
+}
+
+/** Each aim, and the peer beside which it is hardest to reach. */
+export function aimsTable(results) {
+  const measures = [
+    ...new Set(results.filter(({ aim, aimOfRaw }) => aim !== undefined || aimOfRaw !== undefined).map(({ measure }) => measure)),
+  ];
+  const rows = [];
+  for (const measure of measures) {
+    const ofMeasure = results.filter((result) => result.measure === measure);
+    const ours = ofMeasure.find(({ peer }) => peer === "odradek");
+    if (ours === undefined) continue;
+    if (ours.aimOfRaw !== undefined) {
+      const isMet = ours.ratio >= ours.aimOfRaw;
+      rows.push([
+        measure,
+        figure(ours.value, ours.unit),
+        "raw file",
+        figure(ours.rawLimit, ours.unit),
+        percentOf(ours.ratio),
+        percentOf(ours.aimOfRaw),
+        met(isMet),
+      ]);
+      continue;
+    }
+    const rivals = ofMeasure.filter((result) => result.peer !== "odradek" && result.peer !== "raw file" && isFair(result));
+    const needed = (rival) => rival.aimBeside?.[rival.peer] ?? rival.aim;
+    const [hardest] = rivals.sort((a, b) => a.oursIsTimes / needed(a) - b.oursIsTimes / needed(b));
+    if (hardest === undefined) continue;
+    const isMet = hardest.oursIsTimes >= needed(hardest);
+    rows.push([
+      measure,
+      figure(ours.value, ours.unit),
+      hardest.peer,
+      figure(hardest.value, hardest.unit),
+      `${three(hardest.oursIsTimes)} x`,
+      `${needed(hardest)} x`,
+      met(isMet),
+    ]);
+  }
+  return table(["what", "Odradek", "hardest rival", "its figure", "ours is better", "aim", ""], "lrlrrrl", rows);
+}
+
+export function flushesList(results) {
+  const seen = new Map();
+  for (const { peer, verified } of results) if (typeof verified === "object") seen.set(peer, verified);
+  return [...seen]
+    .map(([peer, { commits, flushes, isDurable }]) => `${peer} ${flushes} in ${commits}${isDurable ? "" : " (**not durable**)"}`)
+    .join(", ");
+}
+
+function isFair({ verified }) {
+  return typeof verified !== "object" || verified.isDurable;
+}
+
+function met(isMet) {
+  return isMet ? "reached" : "**not reached**";
+}
