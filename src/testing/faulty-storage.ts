@@ -74,7 +74,7 @@ export class FaultyStorage implements StorageDriver {
   readonly #counts = new Map<StorageCall, number>();
   #planned: Writable<PlannedFault>[] = [];
   #halted = false;
-  #openFileCount = 0;
+  readonly #openFiles: Map<symbol, string> = new Map();
   #heldLockCount = 0;
 
   constructor(driver: StorageDriver, options: FaultyStorageOptions = {}) {
@@ -112,7 +112,12 @@ export class FaultyStorage implements StorageDriver {
 
   /** Files that are open now: what is not given back after a failure is lost to the process. */
   get openFileCount(): number {
-    return this.#openFileCount;
+    return this.#openFiles.size;
+  }
+
+  /** Their names, in the order in which they were opened. */
+  get openFileNames(): readonly string[] {
+    return [...this.#openFiles.values()];
   }
 
   /** Locks that are held now. One that outlives its log keeps every other opener out for good. */
@@ -127,8 +132,9 @@ export class FaultyStorage implements StorageDriver {
         opened = await this.#driver.open(name, options);
         return opened;
       });
-      this.#openFileCount += 1;
-      return new FaultyFile(this, name, file, () => (this.#openFileCount -= 1));
+      const opening = Symbol();
+      this.#openFiles.set(opening, name);
+      return new FaultyFile(this, name, file, () => this.#openFiles.delete(opening));
     } catch (error) {
       // Made, perhaps, but nobody was given a handle of it.
       await (opened as StorageFile | null)?.close();

@@ -1,11 +1,14 @@
 /** What a roll, a retention or a pass of compaction leaves behind when one of its calls fails: no file in the log's middle, no handle. */
 import { describe, expect, it } from "vitest";
+import { CoreFaultError } from "../../src/base/errors.ts";
+import { PartitionLog } from "../../src/log/partition-log.ts";
 import { crashStorage } from "../../src/testing/crash-storage.ts";
 import { type FaultyStorage, faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { compactAll, KEYED, put, rollOver } from "./compaction-rig.ts";
-import { created, NOW_MS, opened, type RigOptions, readAll, send } from "./log-rig.ts";
+import { core, created, NOW_MS, opened, type RigOptions, readAll, rig, send } from "./log-rig.ts";
+import { sendAs } from "./producer-rig.ts";
 
 const SMALL: RigOptions = { config: { segmentBytes: 400, indexIntervalBytes: 100, maxMessageBytes: 350 } };
 
@@ -51,6 +54,39 @@ describe("a roll that failed halfway", () => {
     for (let count = 0; count < 3; count += 1) await send(log, "b".repeat(200)).catch(() => {});
     expect(storage.openFileCount).toBe(before);
     expect(await handlesAfter(storage, () => log.close(true))).toBe(0);
+  });
+});
+
+describe("a roll in which the core traps", () => {
+  // The files of the new segment stood open when the snapshot of the producers was made, whose checksum is the core's. It trapped, the
+  // append was refused, and nobody gave the three handles back; the next roll opened the files again.
+  it("gives back every handle, and the next roll goes through", async () => {
+    const storage = faultyStorage(crashStorage());
+    const { context, spec } = rig(storage, SMALL);
+    let traps = false;
+    const trapping = new Proxy(core, {
+      get(of, name) {
+        const value: unknown = Reflect.get(of, name, of);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]): unknown => {
+          if (name === "crc32c" && traps) throw new CoreFaultError("CORE_FAULT", "planted");
+          return value.apply(of, args);
+        };
+      },
+    });
+    const log = await PartitionLog.create({ ...context, core: trapping }, spec);
+    const fill = (baseSequence: number): Promise<unknown> =>
+      sendAs(log, { producerId: 7n, producerEpoch: 0, baseSequence, recordCount: 20, transactional: false });
+    await fill(0);
+    const before = storage.openFileCount;
+    traps = true;
+    await expect(fill(20)).rejects.toMatchObject({ retriable: true });
+    traps = false;
+    expect(storage.openFileCount).toBe(before);
+    await fill(20);
+    expect(log.watermarks.logEndOffset).toBe(40);
+    await log.close(true);
+    expect(storage.openFileCount).toBe(0);
   });
 });
 

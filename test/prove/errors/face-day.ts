@@ -203,8 +203,8 @@ export class FaceDay {
   }
 
   #expectNothingHeld(after: string): void {
-    const { openFileCount, heldLockCount } = this.storage;
-    if (openFileCount > 0) throw new Broken(`${after} left ${openFileCount} files open`);
+    const { openFileCount, openFileNames, heldLockCount } = this.storage;
+    if (openFileCount > 0) throw new Broken(`${after} left ${openFileCount} files open: ${openFileNames.join(", ")}`);
     if (heldLockCount > 0) throw new Broken(`${after} left the lock held`);
   }
 

@@ -130,6 +130,7 @@ export class LogDay {
   }
 
   #expectNoHandles(after: string): void {
-    if (this.storage.openFileCount !== 0) throw new Broken(`${after} left ${this.storage.openFileCount} files open`);
+    if (this.storage.openFileCount !== 0)
+      throw new Broken(`${after} left ${this.storage.openFileCount} files open: ${this.storage.openFileNames.join(", ")}`);
   }
 }
