@@ -217,8 +217,8 @@ export class LogWriter {
   #write(batch: Uint8Array, verdict: AppendVerdict): Appended | Promise<never> {
     const { context, spec, segments } = this.#log;
     const { active } = segments;
-    const { files } = active;
-    if (files === null) throw new OdradekError("UNKNOWN_SERVER_ERROR", `${active.logName}: expected the active segment to be open`);
+    // Held open for as long as it is the active one.
+    const files = active.files as SegmentFiles;
     const config = spec.config();
     const baseOffset = active.nextOffset;
     const lastOffset = baseOffset + verdict.recordCount - 1;

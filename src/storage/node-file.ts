@@ -79,6 +79,7 @@ export class NodeFile implements StorageFile {
       }
     } catch {
       // Advice only: the read that was to come meets the same error, and tells it.
+      return;
     } finally {
       readAheadGate.leave();
     }

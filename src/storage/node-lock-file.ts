@@ -44,5 +44,6 @@ function replaceLine(fd: number, line: string): void {
     writeSync(fd, line, 0, "utf8");
   } catch {
     // Information only. A full disk must not keep anyone from opening, or closing, what is on it.
+    return;
   }
 }

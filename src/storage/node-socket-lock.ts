@@ -168,6 +168,7 @@ async function sweep(directory: string): Promise<void> {
     for (const name of readdirSync(directory)) if (PRIVATE_NAME.test(name)) await sweepOne(join(directory, name), name).catch(() => {});
   } catch {
     // As below: and the lock is ours by now, for its owner to keep.
+    return;
   }
 }
 

@@ -1,18 +1,19 @@
 /** Whoever handles one kind of error lets every other go on as it is: a refusal of the disk is not taken for damage, nor a mistake of ours for either. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { StorageError } from "../../src/base/errors.ts";
-import type { Core } from "../../src/core/core.ts";
+import type { CompactorOptions, Core } from "../../src/core/core.ts";
 import { checksumsOfWhole } from "../../src/log/file-checksums.ts";
 import type { LogContext } from "../../src/log/log-context.ts";
 import { viewPartitionFiles } from "../../src/log/partition-files.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { surveyPartition } from "../../src/log/partition-survey.ts";
+import { PositionHints } from "../../src/log/position-hints.ts";
 import { forgetEpochsBefore } from "../../src/log/segment-removal.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { compactAll, KEYED, put, readKeyed, rollOver } from "./compaction-rig.ts";
-import { append, batchOf, core, created, NOW_MS, opened, type RigOptions, readAll, rig, send } from "./log-rig.ts";
+import { append, batchOf, core, created, NOW_MS, opened, type RigOptions, readAll, recordsIn, rig, send } from "./log-rig.ts";
 
 const LOG = "orders-0/00000000000000000000.log";
 const mistake = (): never => {
@@ -28,6 +29,17 @@ function coreBut(changed: Partial<Record<keyof Core, unknown>>): Core {
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },
   });
+}
+
+type CrcArguments = Parameters<Core["crc32c"]>;
+
+/** The checksum, but for the n-th of them. */
+function mistakenAt(nth: number): Core["crc32c"] {
+  let count = 0;
+  return (...given: CrcArguments) => {
+    count += 1;
+    return count === nth ? mistake() : core.crc32c(...given);
+  };
 }
 
 async function createdWith(driver: StorageDriver, change: Partial<LogContext>, options: RigOptions = {}) {
@@ -192,6 +204,18 @@ describe("a read", () => {
     await again.log.close(false);
   });
 
+  it("of a place whose hint others pushed out meanwhile gives nothing out that nothing vouches for", async () => {
+    const storage = memory();
+    const byteLength = await twelve(storage);
+    await changeBytes(storage, ({ write }) => write([0x7f], 4 * byteLength));
+    const { log } = await opened(storage, { ...SMALL, cleanShutdown: true });
+    const forgetful = vi.spyOn(PositionHints.prototype, "offsetAt").mockReturnValue(null);
+    await expect(log.read(3, 100)).rejects.toMatchObject({ name: "CorruptionError" });
+    forgetful.mockRestore();
+    expect(recordsIn(await log.read(3, 100))).toMatchObject([{ offset: 3 }]);
+    await log.close(false);
+  });
+
   it("by time lets what a codec did not mean to say go on", async () => {
     const { log, context } = await createdWith(memory(), {}, {});
     await send(log, "a");
@@ -241,7 +265,15 @@ describe("what only a mistake of ours throws", () => {
       config: null,
       recoveryPoint: null,
     };
-    await expect(surveyPartition({ ...context, core: coreBut({ crc32c: mistake }) }, at)).rejects.toThrow("a mistake of ours");
+    let mistakes = 0;
+    for (let nth = 1; nth <= 16; nth += 1) {
+      const found = surveyPartition({ ...context, core: coreBut({ crc32c: mistakenAt(nth) }) }, at);
+      const told = await found.catch((error: unknown) => error);
+      if (told instanceof TypeError) mistakes += 1;
+      else expect(told, `checksum ${nth}`).toMatchObject({ defects: [] });
+    }
+    expect(mistakes).toBeGreaterThan(3);
+    await surveyPartition(context, at);
     const opensNot = new Proxy(context.storage, { get: (target, name) => (name === "open" ? mistake : Reflect.get(target, name, target)) });
     await expect(surveyPartition({ ...context, storage: opensNot }, at)).rejects.toThrow("a mistake of ours");
     const epochs = { truncateFromStart: () => Promise.reject(new TypeError("a mistake of ours")) };
@@ -252,19 +284,15 @@ describe("what only a mistake of ours throws", () => {
 
   it("goes on as it is from the core, at whichever of a state's checksums", async () => {
     for (let nth = 1; nth <= 6; nth += 1) {
-      let count = 0;
-      let isArmed = false;
-      const crc32c = (...given: Parameters<Core["crc32c"]>): number => {
-        if (isArmed) count += 1;
-        if (isArmed && count === nth) mistake();
-        return core.crc32c(...given);
-      };
-      const { log } = await createdWith(memory(), { core: coreBut({ crc32c }) });
+      const armed = { crc32c: core.crc32c.bind(core) };
+      const { log } = await createdWith(memory(), { core: coreBut({ crc32c: (...given: CrcArguments) => armed.crc32c(...given) }) });
       await send(log, "a");
-      isArmed = true;
-      const told = await log.close(true).catch((error: unknown) => error);
-      if (told !== undefined) expect(told, `checksum ${nth}`).toMatchObject({ message: "a mistake of ours" });
-      else expect(count).toBeLessThan(nth);
+      await send(log, "b");
+      armed.crc32c = mistakenAt(nth);
+      const told = await log.deleteRecordsBefore(1).catch((error: unknown) => error);
+      if (told instanceof Error) expect(told, `checksum ${nth}`).toMatchObject({ message: "a mistake of ours" });
+      armed.crc32c = core.crc32c.bind(core);
+      await log.close(false).catch(() => {});
     }
   });
 
@@ -343,5 +371,65 @@ describe("handles that cannot be given back", () => {
       await log.close(true);
     }
     expect(toldCount).toBeGreaterThan(0);
+  });
+
+  it("hold a compaction up when they are of the segments that it replaces, and readers lose nothing", async () => {
+    let toldCount = 0;
+    for (let nth = 1; nth <= 12; nth += 1) {
+      const storage = faultyStorage(memory());
+      const { log } = await created(storage, KEYED);
+      for (const value of ["1", "2", "3"]) await put(log, [["a", value.padEnd(150)]]);
+      await rollOver(log);
+      const readBoth = async (): Promise<void> => {
+        for (const offset of [0, 2]) await log.read(offset, 100);
+      };
+      storage.fail({ call: "closeFile", errno: "ENOSPC", nth, name: /\.(log|index)$/ });
+      const told = await compactAll(log, { throttle: readBoth }).catch((error: unknown) => error);
+      if (told instanceof Error) toldCount += 1;
+      storage.mend();
+      await compactAll(log);
+      expect(await readKeyed(log), `${nth}`).toMatchObject([{ key: "a", value: "3".padEnd(150) }, { key: "roll" }]);
+      await log.close(true);
+    }
+    expect(toldCount).toBeGreaterThan(0);
+  });
+});
+
+describe("a cleaned segment, whose offsets may lack", () => {
+  it("gives out nothing of a block that is not what was sealed: a record might lack in it unseen", async () => {
+    const storage = memory();
+    const { log } = await created(storage, KEYED);
+    for (const [key, value] of [
+      ["a", "1"],
+      ["b", "1"],
+      ["a", "2"],
+      ["c", "1"],
+    ] as const)
+      await put(log, [[key, value.padEnd(60)]]);
+    await rollOver(log);
+    await compactAll(log);
+    await log.close(true);
+    await changeBytes(storage, ({ write }) => write([0xff], 20));
+    const again = await opened(storage, { ...KEYED, cleanShutdown: true });
+    await expect(again.log.read(0, 1000)).rejects.toMatchObject({ name: "CorruptionError" });
+    await again.log.close(false);
+  });
+});
+
+describe("a round of compaction that gets nowhere", () => {
+  it("says so, and does not begin again for ever", async () => {
+    const lost = (options: CompactorOptions): object =>
+      new Proxy(core.compactor(options), {
+        get(target, name) {
+          if (name === "latestOffset") return -1;
+          const value = Reflect.get(target, name, target) as unknown;
+          return typeof value === "function" ? (value.bind(target) as unknown) : value;
+        },
+      });
+    const { log } = await createdWith(memory(), { core: coreBut({ compactor: lost }) }, KEYED);
+    await put(log, [["a", "1"]]);
+    await rollOver(log);
+    await expect(compactAll(log)).rejects.toThrow("no further");
+    await log.close(false).catch(() => {});
   });
 });
