@@ -1,6 +1,6 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
 import type { Bytes, Durability } from "../api/bytes.ts";
-import { OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
+import { type OdradekError, ProducerStateError, StorageError, UsageError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../base/record-batch.ts";
 import { errnoOf } from "../storage/errno.ts";
@@ -11,7 +11,7 @@ import { FlushRequests } from "./flush-requests.ts";
 import { Flusher } from "./flusher.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { rollReason } from "./roll-policy.ts";
-import { Segment } from "./segment.ts";
+import { Segment, type SegmentFiles } from "./segment.ts";
 import { syncSegments } from "./segment-sync.ts";
 import { Settling } from "./settling.ts";
 
