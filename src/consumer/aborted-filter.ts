@@ -48,6 +48,6 @@ function isAbortMarker(bytes: Uint8Array, at: number): boolean {
 /** A varint ends at its first byte without the high bit. */
 function afterVarint(bytes: Uint8Array, at: number): number {
   let position = at;
-  while ((bytes[position] ?? 0) >= 0x80) position += 1;
+  while ((bytes[position] as number) >= 0x80) position += 1;
   return position + 1;
 }

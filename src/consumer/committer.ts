@@ -120,7 +120,7 @@ export class Committer {
   #learn(state: PartitionState, nextOffset: number, epoch: number, rewindTo: number | null): void {
     state.committed = nextOffset;
     // A seek since then began anew: what follows it may be committed, however far back.
-    if (state.epoch === epoch && nextOffset <= (state.position ?? 0)) state.committedFloor = nextOffset;
+    if (state.epoch === epoch && nextOffset <= (state.position as number)) state.committedFloor = nextOffset;
     if (state.rewindTo === rewindTo) state.rewindTo = null;
   }
 

@@ -81,7 +81,7 @@ export class FetchedRun {
       const attributes = readInt16(bytes, at + ATTRIBUTES_AT);
       const recordCount = readInt32(bytes, at + RECORD_COUNT_AT);
       const dropped = this.#filter?.drops(bytes, at, attributes, lastOffset) ?? false;
-      if (lastOffset < (state.position ?? 0)) continue;
+      if (lastOffset < (state.position as number)) continue;
       if (dropped || isControl(attributes) || recordCount === 0) {
         state.position = lastOffset + 1;
         continue;
@@ -101,7 +101,7 @@ export class FetchedRun {
     return new CorruptionError(`${this.state}: expected offsets from 0 to 2^53-1, found a batch with others`, {
       file: `${this.state}`,
       byteRange: [at, at + byteLength],
-      offsetRange: [this.state.position ?? 0, this.endOffset],
+      offsetRange: [this.state.position as number, this.endOffset],
       nextReadableOffset: null,
     });
   }

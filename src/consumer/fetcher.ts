@@ -66,7 +66,7 @@ export class Fetcher {
   take(finished: Finished): BatchSlice | FetchedRun | null {
     for (let index = 0; index < this.#runs.length; ) {
       const run = this.#runs[index] as FetchedRun;
-      if (!run.isStale && finished(run.state, run.state.position ?? 0)) {
+      if (!run.isStale && finished(run.state, run.state.position as number)) {
         index += 1;
         continue;
       }

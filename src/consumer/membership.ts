@@ -257,7 +257,7 @@ export class Membership implements GroupGate, CommitRole {
     const metadata = await this.#broker.metadata(this.#leaderTopics);
     this.#watched = new Map(metadata.map(({ name, partitionCount }) => [name, partitionCount]));
     const given = assignorByName(protocolName).assign(this.#watched, subscriptions);
-    return members.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(given.get(memberId) ?? []) }));
+    return members.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(given.get(memberId) as readonly TopicPartition[]) }));
   }
 
   async #adopt(partitions: readonly TopicPartition[]): Promise<void> {

@@ -174,7 +174,7 @@ export class Reader {
     const slice = this.#slice;
     if (slice === null || slice.epoch !== slice.state.epoch) return null;
     if (this.#hasRecord) return this.#cursor;
-    const from = slice.state.position ?? 0;
+    const from = slice.state.position as number;
     try {
       this.#cursor ??= openCursor(slice);
       while (advance(this.#cursor, slice)) {
@@ -231,7 +231,7 @@ export class Reader {
     for (;;) {
       const slice = this.#slice;
       if (slice !== null && slice.epoch === slice.state.epoch && this.peek() !== null) {
-        if (!session.finished(slice.state, slice.state.position ?? 0)) return true;
+        if (!session.finished(slice.state, slice.state.position as number)) return true;
         // The rest is for another iteration, which fetches it again.
         slice.state.drop();
       }
@@ -281,7 +281,7 @@ export class Reader {
   #endSlice(): void {
     const slice = this.#slice as BatchSlice;
     // Behind the last record there may be offsets that compaction emptied.
-    if ((slice.state.position ?? 0) <= slice.lastOffset) slice.state.position = slice.lastOffset + 1;
+    if ((slice.state.position as number) <= slice.lastOffset) slice.state.position = slice.lastOffset + 1;
     this.#slice = null;
     this.#cursor = null;
   }

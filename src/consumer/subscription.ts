@@ -15,10 +15,6 @@ export class Subscription {
     this.#wanted = topics instanceof RegExp ? new RegExp(topics.source, topics.flags.replace(/[gy]/gu, "")) : [...new Set(topics)];
   }
 
-  get isEmpty(): boolean {
-    return Array.isArray(this.#wanted) && this.#wanted.length === 0;
-  }
-
   /** Throws, naming the nearest, when a topic that is asked for by name is not there. */
   async check(broker: ConsumerBroker): Promise<void> {
     if (this.#wanted instanceof RegExp) return;

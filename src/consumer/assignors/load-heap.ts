@@ -21,7 +21,7 @@ export class LoadHeap {
     let at = keys.push(key) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      const above = keys[parent] ?? 0;
+      const above = keys[parent] as number;
       if (above <= key) break;
       keys[at] = above;
       at = parent;
@@ -32,7 +32,7 @@ export class LoadHeap {
   /** The member at the front, still in the heap; null: empty. */
   peek(): number | null {
     while (this.#keys.length > 0) {
-      const key = this.#keys[0] ?? 0;
+      const key = this.#keys[0] as number;
       const member = ((key % this.#load.length) + this.#load.length) % this.#load.length;
       if (key === this.#keyOf(member)) return member;
       this.#removeFirst();
@@ -47,7 +47,7 @@ export class LoadHeap {
   }
 
   #keyOf(member: number): number {
-    return this.#sign * (this.#load[member] ?? 0) * this.#load.length + member;
+    return this.#sign * (this.#load[member] as number) * this.#load.length + member;
   }
 
   #removeFirst(): void {
@@ -58,9 +58,9 @@ export class LoadHeap {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= keys.length) break;
-      if (child + 1 < keys.length && (keys[child + 1] ?? 0) < (keys[child] ?? 0)) child++;
-      if ((keys[child] ?? 0) >= key) break;
-      keys[at] = keys[child] ?? 0;
+      if (child + 1 < keys.length && (keys[child + 1] as number) < (keys[child] as number)) child++;
+      if ((keys[child] as number) >= key) break;
+      keys[at] = keys[child] as number;
       at = child;
     }
     keys[at] = key;

@@ -8,6 +8,6 @@ export function membersInOrder(members: ReadonlyMap<string, Subscription>): stri
     const [instanceA, instanceB] = [instanceIdOf(a), instanceIdOf(b)];
     if (instanceA !== null && instanceB !== null && instanceA !== instanceB) return instanceA < instanceB ? -1 : 1;
     if ((instanceA === null) !== (instanceB === null)) return instanceA === null ? 1 : -1;
-    return a < b ? -1 : a > b ? 1 : 0;
+    return a < b ? -1 : 1;
   });
 }

@@ -19,8 +19,7 @@ export const rangeAssignor: PartitionAssignor = {
         else known.push(memberId);
       }
     }
-    for (const topic of [...subscribers.keys()].sort()) {
-      const memberIds = subscribers.get(topic) ?? [];
+    for (const [topic, memberIds] of [...subscribers].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const partitionCount = partitionCounts.get(topic) ?? 0;
       const share = Math.floor(partitionCount / memberIds.length);
       const withOneMore = partitionCount % memberIds.length;

@@ -20,10 +20,10 @@ export const roundRobinAssignor: PartitionAssignor = {
       for (let partition = 0; partition < partitionCount; partition++) {
         // Ends: every topic here has a subscriber.
         while (!topicsOf[next]?.has(topic)) next = (next + 1) % memberIds.length;
-        hands[next]?.push({ topic, partition });
+        (hands[next] as TopicPartition[]).push({ topic, partition });
         next = (next + 1) % memberIds.length;
       }
     }
-    return new Map(memberIds.map((memberId, index) => [memberId, hands[index] ?? []]));
+    return new Map(memberIds.map((memberId, index) => [memberId, hands[index] as TopicPartition[]]));
   },
 };

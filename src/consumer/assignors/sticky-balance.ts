@@ -20,7 +20,7 @@ export function stickyBalance(
   const topicNames = new Set<string>();
   for (const topics of topicsOf) for (const topic of topics) topicNames.add(topic);
   const topics = topicOwners(
-    [...topicNames].sort().map((topic) => ({ topic, partitionCount: partitionCounts.get(topic) ?? 0 })),
+    [...topicNames].sort().map((topic) => ({ topic, partitionCount: partitionCounts.get(topic) as number })),
     topicsOf,
     entries.map(([, subscription]) => claimOf(subscription)),
   );
@@ -31,7 +31,7 @@ export function stickyBalance(
   for (const { topic, ownerOf } of topics) {
     for (const [partition, member] of ownerOf.entries()) hands[member]?.push({ topic, partition });
   }
-  return new Map(entries.map(([memberId], member) => [memberId, hands[member] ?? []]));
+  return new Map(entries.map(([memberId], member) => [memberId, hands[member] as TopicPartition[]]));
 }
 
 /** Everyone keeps up to the share (a few, those who have it already, one more); what is left over is dealt to who lacks. */
@@ -42,10 +42,10 @@ function levelEqual(topics: readonly TopicOwners[], memberCount: number): void {
   let oneMoreLeft = partitionCount % memberCount;
 
   const held = new Int32Array(memberCount);
-  for (const { ownerOf } of topics) for (const member of ownerOf) if (member !== NOBODY) held[member] = (held[member] ?? 0) + 1;
+  for (const { ownerOf } of topics) for (const member of ownerOf) if (member !== NOBODY) held[member] = (held[member] as number) + 1;
   const allowed = new Int32Array(memberCount);
   for (let member = 0; member < memberCount; member++) {
-    const keepsOneMore = (held[member] ?? 0) > share && oneMoreLeft > 0;
+    const keepsOneMore = (held[member] as number) > share && oneMoreLeft > 0;
     if (keepsOneMore) oneMoreLeft--;
     allowed[member] = share + (keepsOneMore ? 1 : 0);
   }
@@ -55,18 +55,18 @@ function levelEqual(topics: readonly TopicOwners[], memberCount: number): void {
   const unowned: [TopicOwners, number][] = [];
   for (const topic of topics) {
     for (const [partition, member] of topic.ownerOf.entries()) {
-      if (member !== NOBODY && (load[member] ?? 0) < (allowed[member] ?? 0)) load[member] = (load[member] ?? 0) + 1;
+      if (member !== NOBODY && (load[member] as number) < (allowed[member] as number)) load[member] = (load[member] as number) + 1;
       else unowned.push([topic, partition]);
     }
   }
-  let wanting = [...allowed.keys()].filter((member) => (load[member] ?? 0) <= share);
+  let wanting = [...allowed.keys()].filter((member) => (load[member] as number) <= share);
   let taken = 0;
   while (taken < unowned.length) {
     const stillWanting: number[] = [];
     for (const member of wanting) {
       const next = unowned[taken];
       if (next === undefined) break;
-      const memberLoad = load[member] ?? 0;
+      const memberLoad = load[member] as number;
       if (memberLoad === share && oneMoreLeft === 0) continue;
       if (memberLoad === share) oneMoreLeft--;
       next[0].ownerOf[next[1]] = member;

@@ -8,7 +8,7 @@ import { NOBODY, type TopicOwners } from "./partition-claims.ts";
  */
 export function levelUnequal(topics: readonly TopicOwners[], topicsOf: readonly ReadonlySet<string>[]): void {
   const load = new Int32Array(topicsOf.length);
-  for (const { ownerOf } of topics) for (const member of ownerOf) if (member !== NOBODY) load[member] = (load[member] ?? 0) + 1;
+  for (const { ownerOf } of topics) for (const member of ownerOf) if (member !== NOBODY) load[member] = (load[member] as number) + 1;
 
   const levels = topics.map(({ topic, ownerOf }) => {
     const subscribers: number[] = [];
@@ -29,10 +29,10 @@ function dealUnowned(ownerOf: Int32Array, subscribers: readonly number[], load: 
   for (const member of subscribers) poorest.put(member);
   for (const [partition, owner] of ownerOf.entries()) {
     if (owner !== NOBODY) continue;
-    const member = poorest.take();
-    if (member === null) return;
+    // A topic without subscribers is none here.
+    const member = poorest.take() as number;
     ownerOf[partition] = member;
-    load[member] = (load[member] ?? 0) + 1;
+    load[member] = (load[member] as number) + 1;
     poorest.put(member);
   }
 }
@@ -52,13 +52,13 @@ function levelTopic(ownerOf: Int32Array, subscribers: readonly number[], load: I
   for (let moved = false; ; moved = true) {
     const giver = richest.take();
     const taker = poorest.take();
-    if (giver === null || taker === null || (load[giver] ?? 0) < (load[taker] ?? 0) + 2) return moved;
-    const held = partitionsOf.get(giver) ?? [];
-    const partition = held.pop();
-    if (partition === undefined) throw new Error(`levelTopic: member ${giver} stands among the owners and owns nothing`);
+    if (giver === null || taker === null || (load[giver] as number) < (load[taker] as number) + 2) return moved;
+    // Who stands among the owners owns something.
+    const held = partitionsOf.get(giver) as number[];
+    const partition = held.pop() as number;
     ownerOf[partition] = taker;
-    load[giver] = (load[giver] ?? 0) - 1;
-    load[taker] = (load[taker] ?? 0) + 1;
+    load[giver] = (load[giver] as number) - 1;
+    load[taker] = (load[taker] as number) + 1;
     // A taker need not become a giver here: it has at most one less than the member it took from, and that gave first.
     if (held.length > 0) richest.put(giver);
     poorest.put(giver);
