@@ -14,6 +14,7 @@ const home = join(projectRoot, "build/runtimes");
 const installMsMax = 300_000;
 const suiteMsMax = 180_000;
 const chromiumPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const chromiumInstall = "apt-get install -y --no-install-recommends chromium";
 
 /** The core as an edge function's bundler hands it over: compiled, under a name that the suite's runner put there. */
 const givenModule = {
@@ -77,6 +78,7 @@ async function prepare() {
     const { code, output } = await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: rig, timeoutMs: installMsMax });
     if (code !== 0) process.stdout.write(`${output}\n`);
   }
+  await installChromium();
   await mustRun("scripts/build.mjs");
   const packed = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", work]);
   const tarball = readdirSync(work).find((name) => name.endsWith(".tgz"));
@@ -84,6 +86,7 @@ async function prepare() {
   writeFileSync(join(work, "package.json"), '{ "private": true, "type": "module" }\n');
   const installed = await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", join(work, tarball)], { cwd: work });
   if (installed.code !== 0) throw new Error(`test-runtimes: the tarball does not install:\n${installed.output}`);
+  mkdirSync(join(work, "data"));
   // Copies: a runtime looks for `odradek` from where a file really lies.
   for (const name of readdirSync(rig).filter((file) => file.endsWith(".mjs"))) copyFileSync(join(rig, name), join(work, name));
   for (const name of existsSync(modules) ? ["edge-runtime", "playwright-core"] : []) {
@@ -101,19 +104,34 @@ async function prepare() {
   writeFileSync(join(home, "workerd.capnp"), WORKERD_CONFIG);
 }
 
+/** The system's package, where there is none and we may: npm has no browser. */
+async function installChromium() {
+  if (chromiumPaths.some((path) => existsSync(path)) || process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
+  const options = { timeoutMs: installMsMax, env: { DEBIAN_FRONTEND: "noninteractive" } };
+  const { code, output } = await run("sh", ["-c", `apt-get update && ${chromiumInstall}`], options);
+  if (code !== 0) process.stdout.write(`${output}\n`);
+}
+
 function runtimes() {
   const core = join(work, "node_modules/odradek/dist/core.wasm");
-  const node = (name, path, flags = []) => ({ name, program: path, args: [...flags, "node-like.mjs"] });
-  const permissions = ["--permission", "--allow-fs-read=*", `--allow-fs-write=${tmpdir()}`, "--allow-child-process"];
+  const node = (name, path, flags = [], suite = ["node-like.mjs"]) => ({ name, program: path, args: [...flags, ...suite] });
   const n = (version) => join(modules, `n${version}/bin/node`);
+  const data = join(work, "data");
+  // What docs/STORAGE.md names, and nothing more.
+  const permissions = ["--permission", `--allow-fs-read=${work}/`, `--allow-fs-write=${data}/`];
+  const lock = ["--allow-fs-read=/usr/bin/flock", "--allow-fs-read=/proc/self/fdinfo/", "--allow-child-process"];
+  const deno = join(modules, "@deno/linux-x64-glibc/deno");
   return [
     node(`Node ${process.versions.node}`, process.execPath),
     node("Node 22", n(22)),
+    node("Node 22 with --permission", n(22), [...permissions, ...lock], ["node-like.mjs", data, "alone"]),
     node("Node 24", n(24), ["--throw-deprecation"]),
-    node("Node 24 with --permission", n(24), permissions),
+    node("Node 24 with --permission", n(24), [...permissions, ...lock], ["node-like.mjs", data, "alone"]),
     node("Node 26", n(26), ["--throw-deprecation"]),
+    node("Node 26 with --permission, which allows no flush", n(26), [...permissions, ...lock], ["no-flush.mjs", join(data, "log")]),
     node("Bun", join(modules, "@oven/bun-linux-x64/bin/bun")),
-    node("Deno with -A", join(modules, "@deno/linux-x64-glibc/deno"), ["run", "-A", "--no-prompt"]),
+    node("Deno with -A", deno, ["run", "-A", "--no-prompt"]),
+    node("Deno without a permission, in memory", deno, ["run", "--no-prompt"], ["memory-only.mjs"]),
     { name: "Vercel's edge runtime", program: process.execPath, needs: "edge-runtime", args: ["edge.mjs", join(home, "edge.js"), core] },
     {
       name: "workerd",
@@ -138,7 +156,9 @@ async function prove({ name, program, args, needs, needsFile }) {
     (needsFile && !needsFile.some((path) => existsSync(path)));
   if (missing) {
     notProven += 1;
-    process.stdout.write(`${name}: not proven: it is not installed here\n`);
+    process.stdout.write(
+      `${name}: not proven: it is not installed here; ${needsFile ? chromiumInstall : "npm ci in test/runtimes"} installs it\n`,
+    );
     return;
   }
   const { code, output } = await run(program, args, { cwd: work, timeoutMs: suiteMsMax, env: { NO_COLOR: "1" } });

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
-import { UsageError } from "../base/errors.ts";
+import { StorageError, UsageError } from "../base/errors.ts";
 import { errnoError, errnoOf } from "./errno.ts";
 import { NodeFile } from "./node-file.ts";
 import { lockDirectory } from "./node-lock.ts";
@@ -235,9 +235,21 @@ async function flushDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
   try {
     await handle.sync();
+  } catch (error) {
+    throw flushForbidden(error) ?? error;
   } finally {
     await handle.close();
   }
+}
+
+/** Node's permission model takes every flush away from version 26 on, whatever is allowed: a log that cannot be durable is not opened. */
+function flushForbidden(error: unknown): StorageError | null {
+  if (errnoOf(error) !== "ERR_ACCESS_DENIED") return null;
+  return new StorageError(
+    "PERMISSION_DENIED",
+    `this Node (${process.version}) allows no flush to disk under --permission, so nothing could be made durable: run without --permission, with Node 22 or 24, or with storage: memory()`,
+    { cause: error },
+  );
 }
 
 async function exists(path: string): Promise<boolean> {
