@@ -2,7 +2,8 @@
 import type { HeartbeatRequest } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import { errorFromFault, StorageError } from "../base/errors.ts";
+import { errorFromFault, OdradekError, StorageError, UsageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { Channel } from "./channel.ts";
 import { badFrame, frameParts, KIND, PROTOCOL_VERSION, parseFrame } from "./frame.ts";
 import type { OpenCall } from "./open-call.ts";
@@ -100,8 +101,10 @@ export class RemoteLink {
     try {
       const { body, tail } = packCall(call.name, call.values);
       parts = frameParts(KIND.call, call.id, body, tail);
-    } catch (error) {
-      call.reject(error);
+    } catch (cause) {
+      call.reject(
+        cause instanceof OdradekError ? cause : new UsageError("INVALID_ARGUMENT", `${call.name}: ${reasonOf(cause)}`, { cause }),
+      );
       return;
     }
     this.#open.set(call.id, call);

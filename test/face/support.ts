@@ -10,6 +10,8 @@ import { nodeCodecs } from "../../src/compression/node-codecs.ts";
 import { publishDiagnostics } from "../../src/engine/node-diagnostics.ts";
 import { memory } from "../../src/index.ts";
 import { openOn } from "../../src/open.ts";
+import type { Platform } from "../../src/platform.ts";
+import { attachPortOn, servePortOn } from "../../src/ports.ts";
 import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
 
 /** The system's clock, but the wall may be moved as an operator moves it. Timers go by the monotonic side and do not care. */
@@ -42,7 +44,7 @@ afterEach(async () => {
 /** Opens like `open`, with a clock of its own; closed after the test whatever happens. */
 export async function openLog(where: StorageDriver | string, options: OpenOptions & { readonly clock?: Clock } = {}): Promise<Odradek> {
   const { clock = systemClock, ...rest } = options;
-  const open = openOn({
+  const platform: Platform = {
     clock,
     random: systemRandom,
     storageAt: nodeStorage,
@@ -50,10 +52,27 @@ export async function openLog(where: StorageDriver | string, options: OpenOption
     publish: publishDiagnostics,
     codecs: nodeCodecs(),
     wasm: undefined,
-  });
+  };
+  const open = openOn(platform);
   const log = typeof where === "string" ? await open(where, rest) : await open({ ...rest, storage: where });
   opened.add(log);
-  return log;
+  return process.env.ODRADEK_FACE === "attached" ? await attachedTo(log, platform, rest) : log;
+}
+
+/** The same log from the other end of a message port: what holds of the face holds there (test/attached/face.test.ts). */
+async function attachedTo(log: Odradek, platform: Platform, { onEvent, logger }: OpenOptions): Promise<Odradek> {
+  const { port1, port2 } = new MessageChannel();
+  const stop = servePortOn(platform)(log, port1);
+  const attached = await attachPortOn(platform)(port2, { onEvent, logger });
+  const closeAttached = attached.close.bind(attached);
+  attached.close = async () => {
+    await closeAttached();
+    await stop();
+    await log.close();
+  };
+  opened.delete(log);
+  opened.add(attached);
+  return attached;
 }
 
 /** An empty directory that is removed after the test. */
