@@ -100,6 +100,33 @@ describe("a loss of power that takes names", () => {
     expect((await bare(disk).list("orders-0")).map(({ name }) => name).sort()).toEqual(kept);
   });
 
+  it("leaves of segments that retention removes all or none that anybody reads: the log start is durable before the first goes", async () => {
+    const options: RigOptions = { config: { segmentBytes: 300, indexIntervalBytes: 50, maxMessageBytes: 200, retentionBytes: 400 } };
+    const disk = crashStorage();
+    const { log } = await created(disk, options);
+    const values = Array.from({ length: 22 }, (_, index) => `value ${index}`);
+    for (const value of values) await send(log, value);
+    await log.sealUnsealed();
+    const images: { readonly disk: CrashStorage; readonly where: string }[] = [];
+    const random = new SeededRandom(1);
+    disk.watch((call, name) => {
+      for (let count = 0; count < DISKS; count += 2)
+        images.push({ disk: disk.afterCrash(random, { kind: "power", survival: "scatter" }), where: `power lost before ${call} ${name}` });
+    });
+    expect((await log.applyRetention()).segmentsDeleted).toBeGreaterThanOrEqual(3);
+    disk.watch(null);
+    for (const { disk: image, where } of images) {
+      const { log: next } = await opened(image, options);
+      expect(next.failure, where).toBe(null);
+      const found = await readAll(next);
+      expect(
+        found.map(({ value }) => value),
+        where,
+      ).toEqual(values.slice(next.watermarks.logStartOffset));
+      await next.close(false);
+    }
+  });
+
   it("leaves what compaction put in place under its names, so that a log that was closed in order is one for everybody", async () => {
     const disk = crashStorage();
     const { log } = await created(disk, KEYED);

@@ -143,7 +143,7 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/segment-removal.ts",
     find: "      await writer.settling.save();\n",
     replace: "",
-    caughtBy: { test: "test/simulation/log-crash.test.ts" },
+    caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "that retention removes" },
     budgetMs: 20_000,
   },
   {
