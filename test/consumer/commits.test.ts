@@ -90,6 +90,18 @@ describe("commit", () => {
     await expect(reader.commit(5 as never)).rejects.toThrow(/expected a record, a batch or an array/);
     await expect(reader.commit([{ ...orders, nextOffset: -1 }])).rejects.toThrow(/nextOffset: expected a whole number/);
     await expect(reader.commit([{ ...orders, nextOffset: 1.5 }])).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const batch = { topic: "orders", partition: 0, lastOffset: 3 };
+    for (const [given, words] of [
+      [[batch], "found a batch: commit(it)"],
+      [[{ ...orders, offset: 3 }], "found a record: commit(it)"],
+      [[5], "found 5"],
+      [[null], "found null"],
+      [[{ topic: 7, partition: 0, nextOffset: 1 }], "topic: expected a string, found 7"],
+      [[{ topic: "orders", partition: -1, nextOffset: 1 }], "partition: expected a whole number from 0, found -1"],
+      [[{ topic: "orders", partition: 0.5, nextOffset: 1 }], "partition: expected a whole number from 0, found 0.5"],
+    ] as const) {
+      await expect(reader.commit(given as never)).rejects.toThrow(words);
+    }
     await expect(reader.commit([{ topic: "nope", partition: 0, nextOffset: 1 }])).rejects.toMatchObject({
       code: "UNKNOWN_TOPIC_OR_PARTITION",
     });

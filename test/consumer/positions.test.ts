@@ -50,6 +50,23 @@ describe("seek", () => {
     expect((await next).value.value).toBe("1");
   });
 
+  it("says what is assigned, in few words, and what was given for a partition", async () => {
+    const { consumer } = await bed(25);
+    const reader = consumer();
+    expect(() => reader.seek(orders, 0)).toThrow("nothing is");
+    await reader.assign(Array.from({ length: 25 }, (_, partition) => ({ topic: "orders", partition })));
+    expect(() => reader.seek({ topic: "orders", partition: 30 }, 0)).toThrow(/these are: orders-0, .*, orders-19, …$/);
+    for (const [given, words] of [
+      [undefined, "expected { topic, partition }, found undefined"],
+      ["orders-0", 'expected { topic, partition }, found "orders-0"'],
+      [null, "expected { topic, partition }, found null"],
+      [{ topic: "orders" }, 'expected { topic, partition }, found topic "orders", partition undefined'],
+      [{ topic: "orders", partition: -1 }, 'found topic "orders", partition -1'],
+    ] as const) {
+      expect(() => reader.pause([given as never]), words).toThrow(words);
+    }
+  });
+
   it("refuses what is no offset and what is not assigned", async () => {
     const { consumer } = await bed(2);
     const reader = consumer();
