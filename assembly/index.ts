@@ -26,12 +26,16 @@ import { filterRecords, mapRecords } from "./compaction/batch-filter";
 import { hashHigh, hashKey, hashLow, setSecret } from "./compaction/key-hash";
 import { mappedKeyCount, openMap } from "./compaction/offset-map";
 import { openVerdicts, settle } from "./compaction/verdicts";
+import { filterWindow as filterBatches, mapWindow as mapBatches } from "./compaction/window-pass";
 import { appendOffset, findOffset } from "./lookup/offset-index";
 import { appendTime, findTime } from "./lookup/time-index";
 import { find } from "./record/batch-reader";
 import { beginValidation, continueValidation } from "./record/batch-validator";
 import * as writer from "./record/batch-writer";
 import { scanWindow } from "./scan/scanner";
+
+/** As many checksums have room in the mailbox. */
+const SUMMED_BLOCKS_MAX: i64 = 24;
 
 /** Builds the tables and says where the windows are. Answers the address of the mailbox. */
 export function initialize(): i32 {
@@ -55,6 +59,31 @@ export function crc32c(at: usize, byteLength: i32, seed: i32): i32 {
   mustBeInMemory(at, byteLength);
   answer32(0, <i32>extend(<u32>seed, at, byteLength));
   return 0;
+}
+
+/**
+ * Of bytes that go on where blocks of `blockByteLength` stand: the one that was begun has `begunByteLength` bytes and the checksum `open`.
+ * Answers how many blocks were ended; the checksum of the one that is open now is in slot 0, theirs are in those behind it.
+ */
+export function crc32cOfBlocks(at: usize, byteLength: i32, open: i32, begunByteLength: i32, blockByteLength: i32): i32 {
+  mustBeInMemory(at, byteLength);
+  must(begunByteLength >= 0 && begunByteLength < blockByteLength, Fault.RANGE);
+  must((<i64>begunByteLength + <i64>byteLength) / <i64>blockByteLength < SUMMED_BLOCKS_MAX, Fault.RANGE);
+  let count = 0;
+  while (byteLength > 0) {
+    const step = min(byteLength, blockByteLength - begunByteLength);
+    open = <i32>extend(<u32>open, at, step);
+    at += <usize>step;
+    byteLength -= step;
+    begunByteLength += step;
+    if (begunByteLength == blockByteLength) {
+      count++;
+      answer32(count, open);
+      open = begunByteLength = 0;
+    }
+  }
+  answer32(0, open);
+  return count;
 }
 
 export function scan(byteLength: i32, verifyChecksums: i32): i32 {
@@ -171,6 +200,23 @@ export function filterBatch(
   flags: i32,
 ): i32 {
   return filterRecords(at, byteLength, into, intoByteLength, <i64>latestOffset, <i64>now, <i64>newDeleteHorizon, flags);
+}
+
+export function mapWindow(index: i32, end: i32, startOffset: f64, recordCountMax: i32): i32 {
+  return mapBatches(index, end, <i64>startOffset, recordCountMax);
+}
+
+export function filterWindow(
+  index: i32,
+  end: i32,
+  into: usize,
+  intoByteLength: i32,
+  latestOffset: f64,
+  now: f64,
+  newDeleteHorizon: f64,
+  recordCountMax: i32,
+): i32 {
+  return filterBatches(index, end, into, intoByteLength, <i64>latestOffset, <i64>now, <i64>newDeleteHorizon, recordCountMax);
 }
 
 /** At most 64 KiB. Answers how many bytes were written to `into`: more than there were, when they do not shrink. */

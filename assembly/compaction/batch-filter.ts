@@ -41,7 +41,7 @@ import {
   waitingTimestampDelta,
 } from "./waiting-records";
 
-const enum Outcome {
+export const enum Outcome {
   UNCHANGED = 0,
   REWRITTEN = 1,
   EMPTIED = 2,
@@ -58,8 +58,10 @@ const MAX_TIMESTAMP_SLOT = 2;
 const LATEST_OFFSET_SLOT = 3;
 
 //  ├ start ┼ end ┤     of records that stay and stand side by side; behind the place for what is left of the batch
-const RUN_BYTE_LENGTH: usize = 8;
+export const RUN_BYTE_LENGTH: usize = 8;
 const COPIED_HERE_MAX: usize = 1024;
+/** A record grows by no more when its timestamp is counted from another base: 9 bytes of delta, 1 of length. */
+export const RECORD_GROWTH_MAX: i64 = 10;
 
 /** Puts the keys of records from `startOffset` on into the map. Answers 1 when all are in, 0 when the map is full; the latest offset put is in the mailbox. */
 export function mapRecords(at: usize, byteLength: i32, startOffset: i64): i32 {
@@ -184,7 +186,9 @@ export function filterRecords(
 }
 
 /** Of the batch that is being filtered. */
-let keptCount = 0;
+export let keptCount = 0;
+/** Of what was written anew. */
+export let keptByteLength = 0;
 let keptTombstone = false;
 let firstKeptDelta: i64 = 0;
 let maxKeptDelta: i64 = 0;
@@ -289,7 +293,7 @@ function rewriteRuns(at: usize, into: usize, intoByteLength: i32, attributes: i3
 
 function finishBatch(into: usize, byteLength: i32, attributes: i32, baseTimestamp: i64, maxTimestamp: i64): i32 {
   finishHeader(into, byteLength, attributes, baseTimestamp, maxTimestamp, keptCount);
-  answer32(BYTE_LENGTH_SLOT, byteLength);
+  answer32(BYTE_LENGTH_SLOT, (keptByteLength = byteLength));
   answerNumber(MAX_TIMESTAMP_SLOT, <f64>maxTimestamp);
   return Outcome.REWRITTEN;
 }

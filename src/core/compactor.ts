@@ -4,7 +4,7 @@ import { readInt32, readInt64 } from "../base/big-endian.ts";
 import { UsageError } from "../base/errors.ts";
 import { BASE_OFFSET_AT, HEADER_BYTE_LENGTH, LAST_OFFSET_DELTA_AT, RECORD_COUNT_AT } from "../base/record-batch.ts";
 import { WindowScan } from "./batch-scan.ts";
-import type { BatchScan, Compactor, CompactorOptions, FilteredBatch, FilterOptions, ScanOptions } from "./core.ts";
+import type { BatchScan, Compactor, CompactorOptions, FilteredBatch, FilteredWindow, FilterOptions, ScanOptions } from "./core.ts";
 import { CoreMemory, coreFault } from "./core-host.ts";
 import { crc32c } from "./crc32c.ts";
 import { refusal } from "./refusal.ts";
@@ -31,6 +31,9 @@ const TAG_WINDOW_BYTE_LENGTH = 16;
 const VERDICTS_BYTE_LENGTH_MAX = 4 * 1024 * 1024;
 /** Well within a millisecond. */
 const PLACES_SETTLED_AT_ONCE = 32_768;
+/** Well within a millisecond too; a batch with more of them is one step all the same. */
+const RECORDS_MAPPED_AT_ONCE = 4096;
+const RECORDS_FILTERED_AT_ONCE = 8192;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 export class InstanceCompactor implements Compactor {
@@ -86,6 +89,11 @@ export class InstanceCompactor implements Compactor {
     return bytes.subarray(readWindowAt, readWindowAt + windowByteLength);
   }
 
+  writeWindow(): Uint8Array<ArrayBuffer> {
+    const { bytes, writeWindowAt, windowByteLength } = this.#memory;
+    return bytes.subarray(writeWindowAt, writeWindowAt + windowByteLength);
+  }
+
   scan(byteLength: number, options: ScanOptions): BatchScan {
     const memory = this.#memory;
     const count = this.#call(`a scan of ${byteLength} bytes`, () => memory.exports.scan(byteLength, options.verifyChecksums ? 1 : 0));
@@ -94,6 +102,27 @@ export class InstanceCompactor implements Compactor {
 
   crc32c(bytes: Uint8Array, seed = 0): number {
     return this.#call(`the checksum of ${bytes.length} bytes`, () => crc32c(this.#memory, bytes, seed));
+  }
+
+  crc32cOfBlocks(bytes: Uint8Array, open: number, begunByteLength: number, blockByteLength: number, ended: number[]): number {
+    const memory = this.#memory;
+    const place = memory.placeOf(bytes);
+    let checksum = open;
+    let begun = begunByteLength;
+    for (let done = 0; done < bytes.length; ) {
+      // Bytes from elsewhere come by the staging window, and no more at once than there is room for answers.
+      const step = Math.min(bytes.length - done, place < 0 ? memory.stagingByteLength : memory.windowByteLength);
+      const at = place < 0 ? memory.stagingAt : place + done;
+      if (place < 0) memory.bytes.set(bytes.subarray(done, done + step), at);
+      const count = this.#call(`the checksums of ${step} bytes`, () =>
+        memory.exports.crc32cOfBlocks(at, step, checksum, begun, blockByteLength),
+      );
+      for (let index = 1; index <= count; index += 1) ended.push(memory.answer(index) >>> 0);
+      checksum = memory.answer(0) >>> 0;
+      begun = (begun + step) % blockByteLength;
+      done += step;
+    }
+    return checksum;
   }
 
   mapBatch(batch: Uint8Array, startOffset: number): boolean {
@@ -110,6 +139,13 @@ export class InstanceCompactor implements Compactor {
     return isWhole;
   }
 
+  mapWindow(index: number, end: number, startOffset: number): number {
+    const { exports } = this.#memory;
+    const count = this.#call("the mapping of batches", () => exports.mapWindow(index, end, startOffset, RECORDS_MAPPED_AT_ONCE));
+    this.coverTo(this.#memory.answerNumber(4));
+    return count;
+  }
+
   settle(): boolean {
     return this.#call("the settling of an offset map", () => this.#memory.exports.settleOffsetMap(PLACES_SETTLED_AT_ONCE)) === 1;
   }
@@ -118,7 +154,7 @@ export class InstanceCompactor implements Compactor {
     if (lastOffset > this.#latestOffset) this.#latestOffset = lastOffset;
   }
 
-  filterBatch(batch: Uint8Array, options: FilterOptions): FilteredBatch {
+  filterBatch(batch: Uint8Array, options: FilterOptions, into: Uint8Array = NOTHING): FilteredBatch {
     const { nowMs, deleteRetentionMs } = options;
     const flags =
       (options.discardRecords === true ? DISCARD_RECORDS : 0) |
@@ -127,14 +163,17 @@ export class InstanceCompactor implements Compactor {
     const memory = this.#memory;
     const byteLength = batch.length;
     const isOurs = memory.placeOf(batch) >= 0;
+    const givenAt = memory.placeOf(into);
     let at = 0;
     let intoAt = 0;
     const answer = this.#call(`the filtering of a batch of ${byteLength} bytes`, () => {
       const recordCount = byteLength < HEADER_BYTE_LENGTH ? 0 : Math.max(0, readInt32(batch, RECORD_COUNT_AT));
       const recordCountMax = Math.min(recordCount, byteLength);
       const intoByteLength = byteLength + HEADER_BYTE_LENGTH + RECORD_GROWTH_MAX * recordCountMax;
-      at = this.#placed(batch, intoByteLength + RUN_BYTE_LENGTH * (2 + (recordCountMax >> 1)));
-      intoAt = at === this.#batchAt ? at + byteLength : this.#batchAt;
+      const roomByteLength = intoByteLength + RUN_BYTE_LENGTH * (2 + (recordCountMax >> 1));
+      const isGiven = givenAt >= memory.writeWindowAt && roomByteLength <= Math.min(into.length, this.#writeWindowEnd - givenAt);
+      at = this.#placed(batch, isGiven ? 0 : roomByteLength);
+      intoAt = isGiven ? givenAt : at === this.#batchAt ? at + byteLength : this.#batchAt;
       return memory.exports.filterBatch(
         at,
         byteLength,
@@ -152,6 +191,41 @@ export class InstanceCompactor implements Compactor {
     const given = isOurs ? this.#bytesAt(at, byteLength) : batch;
     const bytes = outcome === "unchanged" ? given : outcome === "dropped" ? NOTHING : this.#bytesAt(intoAt, memory.answer(0));
     return { outcome, bytes, recordCount: memory.answer(1), maxTimestamp: memory.answerNumber(2) };
+  }
+
+  filterWindow(
+    index: number,
+    end: number,
+    { nowMs, deleteRetentionMs }: Pick<FilterOptions, "nowMs" | "deleteRetentionMs">,
+    into: Uint8Array,
+  ): FilteredWindow {
+    const memory = this.#memory;
+    const at = memory.placeOf(into);
+    if (at < memory.writeWindowAt || at + into.length > this.#writeWindowEnd)
+      throw new UsageError("INVALID_ARGUMENT", "what is left of a window goes to a part of the write window");
+    const batchCount = this.#call("the filtering of batches", () =>
+      memory.exports.filterWindow(
+        index,
+        end,
+        at,
+        into.length,
+        this.#latestOffset,
+        nowMs,
+        nowMs + deleteRetentionMs,
+        RECORDS_FILTERED_AT_ONCE,
+      ),
+    );
+    return {
+      batchCount,
+      byteLength: memory.answer(0),
+      recordsBefore: memory.answer(1),
+      recordsAfter: memory.answer(2),
+      isNextEmpty: memory.answer(3) === 1,
+    };
+  }
+
+  get #writeWindowEnd(): number {
+    return this.#memory.writeWindowAt + this.#memory.windowByteLength;
   }
 
   #bytesAt(at: number, byteLength: number): Uint8Array {

@@ -6,6 +6,7 @@ export interface CoreExports {
   readonly memory: WasmMemory;
   initialize(): number;
   crc32c(at: number, byteLength: number, seed: number): number;
+  crc32cOfBlocks(at: number, byteLength: number, open: number, begunByteLength: number, blockByteLength: number): number;
   scan(byteLength: number, verifyChecksums: number): number;
   validateHeader(at: number, givenByteLength: number, wholeByteLength: number): number;
   validateRecords(at: number, start: number, byteLength: number): number;
@@ -29,6 +30,17 @@ export interface CoreExports {
   settleOffsetMap(placeCountMax: number): number;
   offsetMapKeyCount(): number;
   mapBatch(at: number, byteLength: number, startOffset: number): number;
+  mapWindow(index: number, end: number, startOffset: number, recordCountMax: number): number;
+  filterWindow(
+    index: number,
+    end: number,
+    into: number,
+    intoByteLength: number,
+    latestOffset: number,
+    now: number,
+    newDeleteHorizon: number,
+    recordCountMax: number,
+  ): number;
   filterBatch(
     at: number,
     byteLength: number,

@@ -189,14 +189,26 @@ export interface Compactor {
    * for this turn only, and only until a batch is filtered.
    */
   readWindow(): Uint8Array<ArrayBuffer>;
-  /** As the core's, of the window. */
+  /** Where what is left of batches is gathered, by the caller. A view, as the read window's. */
+  writeWindow(): Uint8Array<ArrayBuffer>;
+  /** As the core's, of the read window. */
   scan(byteLength: number, options: ScanOptions): BatchScan;
-  /** As the core's. Bytes of the window are not copied. */
+  /** As the core's. Bytes of the windows are not copied. */
   crc32c(bytes: Uint8Array, seed?: number): number;
+  /**
+   * The checksums of blocks of `blockByteLength`, one of which was begun: it has `begunByteLength` bytes and the checksum `open`. Those that
+   * `bytes` end are added to `ended`; answers that of the one that is open then, 0 for none.
+   */
+  crc32cOfBlocks(bytes: Uint8Array, open: number, begunByteLength: number, blockByteLength: number, ended: number[]): number;
   /** Forgets all keys, for the next round of a pass that did not fit. */
   clear(): void;
   /** Puts the keys of the batch's records from `startOffset` on into the map. False: it is full, and covers records up to `latestOffset` alone. */
   mapBatch(batch: Uint8Array, startOffset: number): boolean;
+  /**
+   * Maps batches `index` to `end` of the last scan, for a while. Answers how many: it stops before one in a transaction, a control batch, a
+   * compressed one, one whose bytes do not add up, and one that the map has no room for.
+   */
+  mapWindow(index: number, end: number, startOffset: number): number;
   /**
    * When all is mapped: finds out, for a while, which records are their keys' newest, so that they need not be looked up when they are
    * filtered. True while there is more to be found out; whoever does not ask is answered the same, later.
@@ -204,8 +216,21 @@ export interface Compactor {
   settle(): boolean;
   /** Covers a batch without looking into it: control batches, and those of aborted transactions. */
   coverTo(lastOffset: number): void;
-  /** What is left of a batch. */
-  filterBatch(batch: Uint8Array, options: FilterOptions): FilteredBatch;
+  /** What is left of a batch. If it must be written anew, then where `into` begins, a part of the write window: unless it might not fit. */
+  filterBatch(batch: Uint8Array, options: FilterOptions, into?: Uint8Array): FilteredBatch;
+  /** Filters batches `index` to `end` of the last scan, for a while, into a part of the write window. Stops as `mapWindow`, or for want of room. */
+  filterWindow(index: number, end: number, options: Pick<FilterOptions, "nowMs" | "deleteRetentionMs">, into: Uint8Array): FilteredWindow;
+}
+
+/** What is left of batches of the window, side by side where `into` begins. */
+export interface FilteredWindow {
+  /** How many were filtered. */
+  readonly batchCount: number;
+  readonly byteLength: number;
+  readonly recordsBefore: number;
+  readonly recordsAfter: number;
+  /** Of the next one no record stays, but it has a producer: the caller says whether its header does. */
+  readonly isNextEmpty: boolean;
 }
 
 export interface FilterOptions {

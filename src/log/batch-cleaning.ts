@@ -33,12 +33,13 @@ export class BatchCleaning {
     return this.#compactor.mapBatch(this.#compression.decompressBatch(batch), startOffset);
   }
 
-  clean(source: SegmentSource, index: number, options: FilterOptions): CleanedBatch {
+  /** `into`: as `Compactor.filterBatch`. */
+  clean(source: SegmentSource, index: number, options: FilterOptions, into?: Uint8Array): CleanedBatch {
     const batch = source.batch(index);
     const at = source.at(index);
     const codec = codecNumber(source.view.getInt16(at + ATTRIBUTES_AT));
     const open = codec === 0 ? batch : this.#compression.decompressBatch(batch);
-    const { outcome, bytes, recordCount, maxTimestamp } = this.#compactor.filterBatch(open, options);
+    const { outcome, bytes, recordCount, maxTimestamp } = this.#compactor.filterBatch(open, options, into);
     if (outcome === "dropped") return { bytes: null, isChanged: true, recordCount: 0, maxTimestamp: -1 };
     if (outcome === "unchanged") {
       // As it stood, not as it would be compressed today.

@@ -1,6 +1,6 @@
 /** CRC-32C over a file in blocks of 64 KiB, headers and all: what Kafka's batch checksum leaves open. */
 import type { StorageFile } from "../api/storage-driver.ts";
-import type { Core } from "../core/core.ts";
+import type { Compactor, Core } from "../core/core.ts";
 import { readInto } from "./file-bytes.ts";
 
 export const SEAL_BLOCK_BYTE_LENGTH = 65_536;
@@ -8,14 +8,17 @@ export const SEAL_BLOCK_BYTE_LENGTH = 65_536;
 /** Used and done with inside one synchronous call. */
 const scratch = new Uint8Array(SEAL_BLOCK_BYTE_LENGTH);
 
+/** A compactor sums many blocks by one call. */
+type Summing = Pick<Core, "crc32c"> & Partial<Pick<Compactor, "crc32cOfBlocks">>;
+
 /** The checksums of a file as it grows: bytes are added in the order in which they stand, each once, after they were written. */
 export class BlockChecksums {
-  readonly #core: Pick<Core, "crc32c">;
+  readonly #core: Summing;
   readonly #whole: number[] = [];
   #open = 0;
   #byteLength = 0;
 
-  constructor(core: Pick<Core, "crc32c">) {
+  constructor(core: Summing) {
     this.#core = core;
   }
 
@@ -25,6 +28,12 @@ export class BlockChecksums {
   }
 
   add(bytes: Uint8Array): void {
+    if (this.#core.crc32cOfBlocks !== undefined) {
+      const begun = this.#byteLength % SEAL_BLOCK_BYTE_LENGTH;
+      this.#open = this.#core.crc32cOfBlocks(bytes, this.#open, begun, SEAL_BLOCK_BYTE_LENGTH, this.#whole);
+      this.#byteLength += bytes.byteLength;
+      return;
+    }
     for (let at = 0; at < bytes.byteLength; ) {
       const inBlock = this.#byteLength % SEAL_BLOCK_BYTE_LENGTH;
       const step = Math.min(bytes.byteLength - at, SEAL_BLOCK_BYTE_LENGTH - inBlock);

@@ -1,5 +1,7 @@
 /** Writes what compaction leaves of a group of segments: `.cleaned` files, whole and durable before any of them gets another name. */
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
+import type { Compactor } from "../core/core.ts";
+import { batchByteLengthAt, lastOffsetAt, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { BlockChecksums } from "./block-checksums.ts";
 import { writeBytes } from "./file-bytes.ts";
 import { type SegmentFileKind, segmentFileName } from "./file-names.ts";
@@ -37,7 +39,8 @@ export class CleanedSegment {
   readonly #offsetIndex: OffsetIndex;
   readonly #timeIndex: TimeIndex;
   readonly #sums: BlockChecksums;
-  readonly #gathered: Uint8Array;
+  /** What is to be written next stands in its write window. */
+  readonly #compactor: Compactor;
   readonly #aborted: AbortedTransaction[] = [];
   readonly #kinds: SegmentFileKind[] = ["log", "index", "timeindex"];
   #gatheredByteLength = 0;
@@ -50,19 +53,20 @@ export class CleanedSegment {
   #nextOffset: number;
   #isClosed = false;
 
-  private constructor(context: LogContext, spec: PartitionSpec, baseOffset: number, files: OpenFiles) {
+  private constructor(context: LogContext, spec: PartitionSpec, baseOffset: number, compactor: Compactor, files: OpenFiles) {
     this.#context = context;
     this.#spec = spec;
     this.baseOffset = baseOffset;
     this.#log = files.log;
     this.#offsetIndex = files.offsetIndex;
     this.#timeIndex = files.timeIndex;
-    this.#sums = new BlockChecksums(context.core);
-    this.#gathered = new Uint8Array(GATHERED_BYTE_LENGTH);
+    this.#compactor = compactor;
+    this.#sums = new BlockChecksums(compactor);
     this.#nextOffset = baseOffset;
   }
 
-  static async create(context: LogContext, spec: PartitionSpec, baseOffset: number): Promise<CleanedSegment> {
+  /** `compactor`: its write window is this segment's until `drain`. */
+  static async create(context: LogContext, spec: PartitionSpec, baseOffset: number, compactor: Compactor): Promise<CleanedSegment> {
     const { storage, core } = context;
     const opened: { close(): Promise<void> }[] = [];
     const keep = <File extends { close(): Promise<void> }>(file: File): File => {
@@ -75,7 +79,7 @@ export class CleanedSegment {
       log.truncate(0);
       const offsetIndex = keep(await OffsetIndex.create(storage, nameOf("index"), baseOffset, { core }));
       const timeIndex = keep(await TimeIndex.create(storage, nameOf("timeindex"), baseOffset, { core }));
-      return new CleanedSegment(context, spec, baseOffset, { log, offsetIndex, timeIndex });
+      return new CleanedSegment(context, spec, baseOffset, compactor, { log, offsetIndex, timeIndex });
     } catch (error) {
       await Promise.allSettled(opened.map((file) => file.close()));
       await removeCleaned(storage, spec.directory, baseOffset);
@@ -87,8 +91,37 @@ export class CleanedSegment {
     return this.#writtenByteLength + this.#gatheredByteLength;
   }
 
-  /** Copies a batch, or what is left of one, and gives it an index entry when Kafka's rule wants one. */
+  /** Where the bytes of the next batch need not be copied from. A view, as the compactor's window. */
+  get room(): Uint8Array {
+    return this.#compactor.writeWindow().subarray(this.#gatheredByteLength, GATHERED_BYTE_LENGTH);
+  }
+
+  /** Takes a batch, or what is left of one, and gives it an index entry when Kafka's rule wants one. */
   append(bytes: Uint8Array, lastOffset: number, maxTimestamp: number): void {
+    this.#note(bytes.byteLength, lastOffset, maxTimestamp);
+    if (this.#gatheredByteLength + bytes.byteLength > GATHERED_BYTE_LENGTH) this.drain();
+    if (bytes.byteLength > GATHERED_BYTE_LENGTH) {
+      this.#put(bytes);
+      return;
+    }
+    const { room } = this;
+    if (bytes.buffer !== room.buffer || bytes.byteOffset !== room.byteOffset) room.set(bytes);
+    this.#gatheredByteLength += bytes.byteLength;
+  }
+
+  /** The same of batches that stand in `room` already, side by side. */
+  take(byteLength: number): void {
+    const end = this.#gatheredByteLength + byteLength;
+    const view = viewOf(this.#compactor.writeWindow());
+    while (this.#gatheredByteLength < end) {
+      const at = this.#gatheredByteLength;
+      const batchByteLength = batchByteLengthAt(view, at);
+      this.#note(batchByteLength, lastOffsetAt(view, at), readInt64(view, at + MAX_TIMESTAMP_AT));
+      this.#gatheredByteLength += batchByteLength;
+    }
+  }
+
+  #note(batchByteLength: number, lastOffset: number, maxTimestamp: number): void {
     const { indexIntervalBytes, segmentIndexBytes } = this.#spec.config();
     if (maxTimestamp > this.#maxTimestamp) {
       this.#maxTimestamp = maxTimestamp;
@@ -100,15 +133,16 @@ export class CleanedSegment {
         this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
       this.#bytesSinceIndexEntry = 0;
     }
-    this.#bytesSinceIndexEntry += bytes.byteLength;
+    this.#bytesSinceIndexEntry += batchByteLength;
     this.#nextOffset = lastOffset + 1;
-    if (this.#gatheredByteLength + bytes.byteLength > GATHERED_BYTE_LENGTH) this.#write();
-    if (bytes.byteLength > GATHERED_BYTE_LENGTH) {
-      this.#put(bytes);
-      return;
-    }
-    this.#gathered.set(bytes, this.#gatheredByteLength);
-    this.#gatheredByteLength += bytes.byteLength;
+  }
+
+  /** Writes what was gathered: the window is free for others. */
+  drain(): void {
+    if (this.#gatheredByteLength === 0) return;
+    const gathered = this.#compactor.writeWindow().subarray(0, this.#gatheredByteLength);
+    this.#gatheredByteLength = 0;
+    this.#put(gathered);
   }
 
   /** An abort marker that stays in this segment. */
@@ -132,7 +166,7 @@ export class CleanedSegment {
    */
   async finish(nextBaseOffset: number): Promise<CleanedFacts> {
     const { core } = this.#context;
-    this.#write();
+    this.drain();
     if (this.#maxTimestampOffset >= 0) this.#timeIndex.maybeAppend(this.#maxTimestamp, this.#maxTimestampOffset);
     this.#offsetIndex.finish();
     this.#timeIndex.finish();
@@ -178,13 +212,6 @@ export class CleanedSegment {
   async discard(): Promise<void> {
     await this.#close().catch(() => {});
     await removeCleaned(this.#context.storage, this.#spec.directory, this.baseOffset);
-  }
-
-  #write(): void {
-    if (this.#gatheredByteLength === 0) return;
-    const gathered = this.#gathered.subarray(0, this.#gatheredByteLength);
-    this.#gatheredByteLength = 0;
-    this.#put(gathered);
   }
 
   #put(bytes: Uint8Array): void {

@@ -38,6 +38,8 @@ export interface RewrittenGroup {
 }
 
 type Visit = (source: SegmentSource, index: number) => "stop" | undefined;
+/** Batches that nobody has a say in, many at once, from `index` on. Answers how many, 0 when that one must be visited. */
+type Pass = (source: SegmentSource, index: number) => number;
 
 export class CompactionRound {
   readonly #setup: RoundSetup;
@@ -68,7 +70,8 @@ export class CompactionRound {
     const transactions = new CleanedTransactions(this.#setup.aborted);
     for (const segment of segments) {
       let isFull = false;
-      await this.#walk(segment, (source, index) => {
+      const pass: Pass = (source, index) => (isFull ? 0 : compactor.mapWindow(index, source.count, startOffset));
+      await this.#walk(segment, pass, (source, index) => {
         // Once it is full the rest is read for its checksums alone: what was mapped must have been what was written.
         if (isFull) return undefined;
         const { view } = source;
@@ -95,17 +98,18 @@ export class CompactionRound {
 
   /** Writes what is left of a group. Groups come in the order of their offsets, each once; the one before need not stand in its place yet. */
   async rewrite(group: readonly Segment[]): Promise<RewrittenGroup> {
-    const { log } = this.#setup;
+    const { log, compactor } = this.#setup;
     this.#lastEntries = new Map([...this.#setup.lastEntries()].map((entry) => [entry.producerId, entry]));
     const last = group.findLast((segment) => segment.byteLength > 0);
     if (last === undefined) return { output: null, recordsBefore: 0, recordsAfter: 0 };
     const kept: AbortedTransaction[] = [];
     const probe = group.length === 1 ? await this.#probe(last, kept) : { first: NO_CHANGE, recordCount: 0 };
     if (probe.first === null) return { output: null, recordsBefore: probe.recordCount, recordsAfter: probe.recordCount };
-    const output = await CleanedSegment.create(log.context, log.spec, (group[0] as Segment).baseOffset);
+    const output = await CleanedSegment.create(log.context, log.spec, (group[0] as Segment).baseOffset, compactor);
     try {
       for (const entry of kept) output.addAborted(entry);
       const counts = await this.#writeTo(output, group, last, probe.first);
+      output.drain();
       return { output, ...counts };
     } catch (error) {
       await output.discard();
@@ -119,11 +123,28 @@ export class CompactionRound {
     last: Segment,
     first: FirstChange,
   ): Promise<{ recordsBefore: number; recordsAfter: number }> {
+    const { compactor } = this.#setup;
     let recordsBefore = 0;
     let recordsAfter = 0;
     for (const segment of group) {
+      const pass: Pass = (source, index) => {
+        if (source.positionOf(index) <= first.position) return 0;
+        // The last one of all has a say of its own.
+        const end = segment === last && source.isLast(source.count - 1) ? source.count - 1 : source.count;
+        const filtered = compactor.filterWindow(index, end, this.#plain, output.room);
+        output.take(filtered.byteLength);
+        recordsBefore += filtered.recordsBefore;
+        recordsAfter += filtered.recordsAfter;
+        const { batchCount } = filtered;
+        if (!filtered.isNextEmpty) return batchCount;
+        const nextAt = source.at(index + batchCount);
+        if (this.#isProducersLast(source.view, nextAt)) return batchCount;
+        recordsBefore += source.view.getInt32(nextAt + RECORD_COUNT_AT);
+        return batchCount + 1;
+      };
       await this.#walk(
         segment,
+        pass,
         (source, index) => {
           const at = source.at(index);
           const position = source.positionOf(index);
@@ -135,7 +156,7 @@ export class CompactionRound {
               ? first.options
               : this.#optionsFor(source, index, segment === last, output);
           recordsBefore += source.view.getInt32(at + RECORD_COUNT_AT);
-          const cleaned = options === null ? unchanged(source, index) : this.#cleaning.clean(source, index, options);
+          const cleaned = options === null ? unchanged(source, index) : this.#cleaning.clean(source, index, options, output.room);
           recordsAfter += cleaned.recordCount;
           if (cleaned.bytes !== null) output.append(cleaned.bytes, lastOffsetAt(source.view, at), cleaned.maxTimestamp);
           return undefined;
@@ -150,7 +171,7 @@ export class CompactionRound {
   async #probe(segment: Segment, kept: AbortedTransaction[]): Promise<{ first: FirstChange | null; recordCount: number }> {
     let first: FirstChange | null = null;
     let recordCount = 0;
-    await this.#walk(segment, (source, index) => {
+    await this.#walk(segment, null, (source, index) => {
       const options = this.#optionsFor(source, index, true, { addAborted: (entry) => void kept.push(entry) });
       const cleaned = this.#cleaning.clean(source, index, options);
       recordCount += cleaned.recordCount;
@@ -191,19 +212,23 @@ export class CompactionRound {
   }
 
   /** Every batch of a segment, in order, in slices that let others run. */
-  async #walk(segment: Segment, visit: Visit, output: CleanedSegment | null = null): Promise<void> {
+  async #walk(segment: Segment, pass: Pass | null, visit: Visit, output: CleanedSegment | null = null): Promise<void> {
     const { log, compactor, turn, throttle, throwIfStopped } = this.#setup;
     const files = await segment.acquire();
     try {
       const source = await SegmentSource.open(log, segment, files, compactor, this.#pace);
       while (await source.fill()) {
         const written = output?.byteLength ?? 0;
-        for (let index = 0; index < source.count; index += 1) {
+        for (let index = 0; index < source.count; ) {
           if (turn.isSpent()) {
             await turn.next();
             throwIfStopped();
           }
+          const passed = pass !== null && source.isInWindow ? pass(source, index) : 0;
+          index += passed;
+          if (passed > 0) continue;
           if (this.#visit(source, index, visit) === "stop") return;
+          index += 1;
         }
         throwIfStopped();
         await output?.flushNowAndThen();

@@ -6,7 +6,7 @@ import { ATTRIBUTES_AT, batchByteLengthAt, CRC_AT, EPOCH_AT, lastOffsetAt, readI
 import { BlockChecksums, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { readInto } from "./file-bytes.ts";
 import type { OpenedLog } from "./opened-log.ts";
-import { READ_STEP_BYTE_LENGTH, type ReadPace } from "./read-pace.ts";
+import type { ReadPace } from "./read-pace.ts";
 import { readSeal } from "./sealing.ts";
 import type { SealedBlocks, Segment, SegmentFiles } from "./segment.ts";
 
@@ -70,6 +70,11 @@ export class SegmentSource {
     return this.#large ?? this.#compactor.readWindow();
   }
 
+  /** Whether the batches stand in the compactor's window, as its last scan found them. */
+  get isInWindow(): boolean {
+    return this.#large === null;
+  }
+
   /** Where in the window a batch begins. */
   at(index: number): number {
     return this.#positions[index] as number;
@@ -127,7 +132,7 @@ export class SegmentSource {
   /** The next bytes into the window, step by step. */
   async #read(byteLength: number): Promise<void> {
     for (let done = 0; done < byteLength; ) {
-      const until = Math.min(byteLength, done + READ_STEP_BYTE_LENGTH);
+      const until = Math.min(byteLength, done + this.#pace.stepByteLength(done));
       if (this.#pace.isCold) await this.#broughtNear(this.#position + done, byteLength - done, until - done);
       const into = this.#window.subarray(done, until);
       let count = 0;

@@ -73,6 +73,12 @@ const RANGES: Readonly<Record<string, Ranged>> = {
     },
     call: (raw, at, byteLength) => raw.filterBatch(SECRET_AT, BATCH.length, at, byteLength - 8, -1, 0, 0, 0),
   },
+  crc32cOfBlocks: { byteLength: 40, call: (raw, at, byteLength) => raw.crc32cOfBlocks(at, byteLength, 0, 3, 16) },
+  "filterWindow, what is left": {
+    byteLength: 100,
+    prepare: openMap,
+    call: (raw, at, byteLength) => raw.filterWindow(0, 0, at, byteLength, -1, 0, 0, 1),
+  },
   lz4CompressBlock: { byteLength: 30 + SLACK, call: (raw, at, byteLength) => raw.lz4CompressBlock(at, byteLength - SLACK, ELSEWHERE) },
   "lz4DecompressBlock, the block": {
     byteLength: 30 + SLACK,

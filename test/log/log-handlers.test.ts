@@ -371,9 +371,10 @@ describe("the files of a rewritten segment", () => {
   it("are flushed as they grow, and a flush that failed is told by the next, or let be when they are thrown away", async () => {
     const storage = faultyStorage(memory());
     const { context, spec } = rig(storage);
+    const compactor = context.core.compactor({ dedupeBufferByteLength: 1000, hashSecret: new Uint8Array(16) });
     await storage.createDirectory("orders-0");
     for (const next of ["flush", "discard"] as const) {
-      const cleaned = await CleanedSegment.create(context, spec, 0);
+      const cleaned = await CleanedSegment.create(context, spec, 0, compactor);
       const large = new Uint8Array(17 * 1024 * 1024);
       storage.fail({ call: "sync", name: /\.cleaned$/, errno: "EIO" });
       for (let count = 0; count < 2; count += 1) cleaned.append(large, count, NOW_MS);
