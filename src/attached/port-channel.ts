@@ -23,11 +23,11 @@ export class PortChannel implements Channel {
 
   start(listener: ChannelListener): void {
     this.#listener = listener;
-    const listen = (type: string, call: (event: { readonly data?: unknown }) => void): void => {
+    const listen = (type: string, call: (event: object) => void): void => {
       if (this.#port.addEventListener !== undefined) this.#port.addEventListener(type, call);
       else this.#port.on?.(type, call);
     };
-    listen("message", ({ data }) => this.#take(data));
+    listen("message", (event) => this.#take((event as { readonly data?: unknown }).data));
     listen("close", () => this.#end(null));
     this.#port.start?.();
   }

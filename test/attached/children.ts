@@ -71,6 +71,14 @@ export class Child {
     this.process.kill(name);
   }
 
+  /** Has no more orders for it: then it must end by itself, in order. */
+  async ends(): Promise<void> {
+    children.delete(this);
+    this.process.stdin?.end();
+    const [code] = (await this.#exited) as [number | null];
+    if (code !== 0) throw new Error(`expected the process to end with 0, found ${String(code)}`);
+  }
+
   async kill(): Promise<void> {
     children.delete(this);
     this.process.kill("SIGKILL");
