@@ -156,6 +156,24 @@ describe("what stands in the wrong place", () => {
     expect((await readFrom(log, nextReadableOffset as number, 100))[0]?.offset).toBe(nextReadableOffset);
   });
 
+  it("a segment that was deleted and has come back is no part of the log, and goes again", async () => {
+    const disk = crashStorage();
+    const { log } = await created(disk, ROLLING);
+    for (let index = 0; index < 25; index += 1) await send(log, `value ${index}`);
+    await log.sealUnsealed();
+    const bytes = disk.peek(FIRST) as Uint8Array;
+    await log.deleteRecordsBefore(12);
+    await log.applyRetention();
+    await log.close(true);
+    expect(disk.peek(FIRST)).toBe(null);
+    await (await disk.open(FIRST, { create: "new" })).close();
+    await overwrite(disk, FIRST, bytes, 0);
+    const { log: next } = await opened(disk, { ...ROLLING, cleanShutdown: true });
+    expect(next.watermarks.logStartOffset).toBe(12);
+    expect((await readAll(next)).map(({ offset }) => offset)).toEqual(Array.from({ length: 13 }, (_, index) => 12 + index));
+    expect(disk.peek(FIRST)).toBe(null);
+  });
+
   it("an offset beyond 2^53 is not read, and no record is given one", async () => {
     const disk = crashStorage();
     const { log } = await created(disk);

@@ -99,7 +99,7 @@ export const logFlushes: readonly ZooEntry[] = [
     find: "        await file.sync();\n        if (this.#directoryUnflushed)",
     replace: "        if (this.#directoryUnflushed)",
     caughtBy: { prover: "crash" },
-    budgetMs: 20_000,
+    budgetMs: 40_000,
   },
   {
     name: "state-name-not-flushed",

@@ -81,7 +81,7 @@ export const writingBugs: readonly ZooEntry[] = [
     find: "      await flushed(next.baseOffset);\n",
     replace: "",
     caughtBy: { test: "test/simulation/log-crash.test.ts" },
-    budgetMs: 20_000,
+    budgetMs: 40_000,
   },
   {
     name: "state-tears-both-slots",
