@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assignorByName, type PartitionAssignor, type Subscription } from "../../../src/consumer/assignors/index.ts";
+import { membersInOrder } from "../../../src/consumer/assignors/member-order.ts";
 import { countsArbitrary, memberIdsArbitrary, name, subscribedPartitions, subscriptions, unequalArbitrary } from "./group-of-members.ts";
 
 const names = ["range", "roundrobin", "sticky", "cooperative-sticky"] as const;
@@ -97,6 +98,28 @@ describe("Kafka's examples", () => {
       ["b", ["t-1"]],
       ["a", ["t-2"]],
     ]);
+  });
+
+  it("order: static members by instance id before all others, who stand by member id", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(fc.string({ maxLength: 3 }), fc.option(fc.string({ maxLength: 2 }))), { selector: ([id]) => id }),
+        (ids) => {
+          const made = ([memberId, groupInstanceId]: readonly [string, string | null]): [string, Subscription] => [
+            memberId,
+            { topics: [], userData: null, ownedPartitions: [], generation: -1, rackId: null, groupInstanceId },
+          ];
+          const sortKey = ([memberId, instanceId]: readonly [string, string | null]): string[] =>
+            instanceId === null ? ["1", "", memberId] : ["0", instanceId, memberId];
+          const slow = ids.toSorted((left, right) => {
+            const [a, b] = [sortKey(left), sortKey(right)];
+            const at = a.findIndex((part, index) => part !== b[index]);
+            return at < 0 ? 0 : (a[at] as string) < (b[at] as string) ? -1 : 1;
+          });
+          expect(membersInOrder(new Map(ids.map(made)))).toEqual(slow.map(([memberId]) => memberId));
+        },
+      ),
+    );
   });
 
   it("roundrobin: dealt across topics", () => {
