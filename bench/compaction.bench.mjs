@@ -82,7 +82,7 @@ function copyRaw(template, into) {
   return byteLength;
 }
 
-const total = quick ? 300_000 : 1_000_000;
+const total = quick ? 200_000 : 1_000_000;
 for (const [label, keyCount] of [
   ["one record in five stays", total / 5],
   ["three in five stay", total],
@@ -125,7 +125,7 @@ for (const [label, keyCount] of [
   remove(template);
 }
 
-const large = await filled(quick ? 1_000_000 : 8_000_000, quick ? 200_000 : 600_000, (quick ? 32 : 128) * MIB);
+const large = await filled(quick ? 300_000 : 8_000_000, quick ? 60_000 : 600_000, (quick ? 8 : 128) * MIB);
 const rounds = quick ? 1 : 3;
 const laps = [];
 for (let round = 0; round < rounds; round += 1) {

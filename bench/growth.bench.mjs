@@ -12,7 +12,7 @@ import { judge } from "./harness/growth.mjs";
 import { json, quick, report } from "./harness/race.mjs";
 
 /** A direction goes no further when its next point would end beyond this. */
-const MODE_SECONDS_MAX = quick ? 2.5 : 60;
+const MODE_SECONDS_MAX = quick ? 2.5 : 75;
 const modes = readdirSync(new URL("growth/", import.meta.url)).map((file) => basename(file, ".mjs"));
 const at = process.argv.indexOf("--mode");
 if (at === -1) everyMode();

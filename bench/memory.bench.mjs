@@ -14,7 +14,7 @@ import { someRecords } from "./harness/records.mjs";
 
 const ROLLUP = "/proc/self/smaps_rollup";
 const RECORDS = quick ? 200_000 : 1_000_000;
-const GIBIBYTES = quick ? 1 : 10;
+const GIBIBYTES = quick ? 0.25 : 10;
 const READS = 500;
 const TELL = `console.log(require("node:fs").readFileSync("${ROLLUP}", "utf8"))`;
 

@@ -14,7 +14,7 @@ import { quick, race } from "./harness/race.mjs";
 import { someRecords } from "./harness/records.mjs";
 
 const BATCH = 1000;
-const GIBIBYTES = quick ? 1 : 10;
+const GIBIBYTES = quick ? 0.25 : 10;
 /** Beyond this a file is a segment, of which an opening looks at the length alone. */
 const SMALL_BYTES_MAX = 1 << 20;
 

@@ -23,9 +23,9 @@ async function parent() {
   // 60 MB: just below the point where the engine notes down how far all is well.
   const most = Math.floor(60e6 / framedByteLength(100) / BATCH) * BATCH;
   for (const [name, records, ofPartitions, kind] of [
-    ["recovery, 60 MB beyond the recovery point", quick ? 40_000 : most, 1, "os"],
+    ["recovery, 60 MB beyond the recovery point", quick ? 20_000 : most, 1, "os"],
     ["recovery, the same, durable", quick ? 10_000 : 200_000, 1, "sync"],
-    ["recovery, 100 partitions", quick ? 20_000 : 100_000, 100, "os"],
+    quick ? ["recovery, 10 partitions", 10_000, 10, "os"] : ["recovery, 100 partitions", 100_000, 100, "os"],
   ]) {
     const template = freshDirectory("recovery");
     const run = spawnSync(process.execPath, [self ?? "", "write", template, String(records), String(ofPartitions), kind], {

@@ -13,7 +13,7 @@ export const quick = flags.includes("--quick");
 
 const WARM_UP_ROUNDS = quick ? 1 : 2;
 /** A race ends here, if it has had the fewest rounds that a median may stand on: so the whole of them fits into its minutes. */
-const RACE_SECONDS_MAX = quick ? 0.4 : 6;
+const RACE_SECONDS_MAX = quick ? 0.4 : 4.5;
 export const ROUNDS_MIN = quick ? 3 : 7;
 
 /**
