@@ -1,11 +1,11 @@
 /**
  * Bundles build/js into dist: one file to an entry, and chunks for what several share. Four hundred small files took four times as
- * long to load, and twice the room on a disk, as these. Names stay as they are in the sources, so that a stack trace can be read;
- * comments and white space go (the sources have them, and they would be a third of the package).
+ * long to load, and twice the room on a disk, as these. Comments, white space and the names of what is local go: they would be half of the
+ * package. Classes of errors tell their names themselves, and methods keep theirs, so that a stack trace can be read.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { build, transformSync } from "esbuild";
+import { build } from "esbuild";
 import { modulesFolder } from "./emit.mjs";
 
 const entries = ["index", "index.browser", "index.workerd", "index.edge", "opfs", "durable-object", "testing/index", "cli"];
@@ -18,22 +18,20 @@ const entries = ["index", "index.browser", "index.workerd", "index.edge", "opfs"
 export async function bundle(root) {
   const from = join(root, modulesFolder);
   const dist = join(root, "dist");
-  const { outputFiles, metafile } = await build({
+  const { outputFiles } = await build({
     entryPoints: entries.map((name) => ({ in: join(from, `${name}.js`), out: name })),
     outdir: dist,
     chunkNames: "[name]-[hash]",
     bundle: true,
     splitting: true,
     write: false,
-    metafile: true,
     absWorkingDir: root,
     format: "esm",
     platform: "neutral",
     target: "es2022",
     charset: "utf8",
     legalComments: "none",
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
     external: ["node:*", "./core.wasm", "./core.wasm?module"],
     plugins: [vendored(from)],
     logLevel: "error",
@@ -45,28 +43,11 @@ export async function bundle(root) {
   if (lost.length > 0) return { files: [], problems: `the bundles import what is not there: ${[...new Set(lost)].join(", ")}` };
   // Chunks before the entries that name them: whoever loads dist at this moment finds it whole.
   const isEntry = ({ path }) => entries.includes(relative(dist, path).replace(/\.js$/, ""));
-  const beside = new Set(besideTheLog(metafile).map((name) => join(root, name)));
   for (const { path, text } of [...outputFiles].sort((left, right) => Number(isEntry(left)) - Number(isEntry(right)))) {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(
-      path,
-      beside.has(path) ? transformSync(text, { format: "esm", target: "es2022", charset: "utf8", minify: true }).code : text,
-    );
+    writeFileSync(path, text);
   }
   return { files, problems: "" };
-}
-
-/** What no application's import of the log leads to: nobody reads a stack trace of it, and short names there leave room for what they import. */
-function besideTheLog({ outputs }) {
-  const reached = new Set();
-  const reach = (name) => {
-    if (reached.has(name) || outputs[name] === undefined) return;
-    reached.add(name);
-    for (const { path } of outputs[name].imports) reach(path);
-  };
-  for (const [name, { entryPoint }] of Object.entries(outputs))
-    if (/(^|\/)index(\.[a-z]+)?\.js$/.test(name) && !/testing/.test(entryPoint ?? "")) reach(name);
-  return Object.keys(outputs).filter((name) => !reached.has(name));
 }
 
 /** Other people's work ships as it was bundled, each with its licence beside it: see build-vendor.mjs. */
