@@ -170,7 +170,8 @@ async function prove({ name, program, args, needs, needsFile }) {
   }
   passed += outcome.passed;
   failed += outcome.failed.length;
-  process.stdout.write(`${name}: ${outcome.passed} passed, ${outcome.failed.length} failed\n`);
+  const figures = Object.entries(outcome.figures ?? {}).map(([what, figure]) => `; ${what} ${figure}`);
+  process.stdout.write(`${name}: ${outcome.passed} passed, ${outcome.failed.length} failed${figures.join("")}\n`);
   for (const { name: test, problem } of outcome.failed) process.stdout.write(`  ${test}\n    ${problem.replaceAll("\n", "\n    ")}\n`);
 }
 

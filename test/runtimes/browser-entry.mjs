@@ -3,6 +3,7 @@ import * as odradek from "odradek";
 import { openTab, opfs } from "odradek/opfs";
 import { storageContract } from "odradek/testing";
 import { faceSuite } from "./face-suite.mjs";
+import { figures } from "./figures.mjs";
 import { runSuite } from "./isolate.mjs";
 import { Kit } from "./kit.mjs";
 
@@ -42,6 +43,19 @@ const steps = {
     };
     storageContract("OPFS", subject, kit);
     return kit.run();
+  },
+
+  async figures() {
+    const file = await (await navigator.storage.getDirectory()).getFileHandle("raw", { create: true });
+    const handle = await file.createSyncAccessHandle();
+    const raw = { write: (bytes, at) => handle.write(bytes, { at }), read: (into, at) => handle.read(into, { at }) };
+    return figures(odradek, () => odradek.open({ storage: opfs("speed") }), raw);
+  },
+
+  /** The worker's loop stands still, as in a page that hangs. */
+  hang(forMs) {
+    const endAt = performance.now() + forMs;
+    while (performance.now() < endAt);
   },
 
   async open(name, options) {

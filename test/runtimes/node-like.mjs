@@ -2,12 +2,13 @@
  * The suite in Node, Bun or Deno: the face on disk and in memory, the storage contract for both drivers, other processes and modules.
  * `node-like.mjs [DIRECTORY [alone]]`: where data goes; "alone" where no process may be started but the lock's. Prints one line of JSON.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as odradek from "odradek";
 import { storageContract } from "odradek/testing";
 import { faceSuite } from "./face-suite.mjs";
+import { figures } from "./figures.mjs";
 import { Kit } from "./kit.mjs";
 import { processSuite } from "./process-suite.mjs";
 
@@ -37,4 +38,14 @@ storageContract(
   kit,
 );
 processSuite(odradek, directory, kit, alone !== "alone");
-console.log(JSON.stringify(await kit.run()));
+const outcome = await kit.run();
+const path = directory();
+mkdirSync(path);
+const file = openSync(join(path, "raw"), "w+");
+const raw = {
+  write: (bytes, position) => writeSync(file, bytes, 0, bytes.length, position),
+  read: (into, position) => readSync(file, into, 0, into.length, position),
+};
+outcome.figures = await figures(odradek, () => odradek.open(join(path, "log")), raw);
+rmSync(path, { recursive: true, force: true });
+console.log(JSON.stringify(outcome));

@@ -5,6 +5,7 @@ import * as odradek from "odradek";
 import { durableObject } from "odradek/durable-object";
 import { storageContract } from "odradek/testing";
 import { faceSuite } from "./face-suite.mjs";
+import { figures } from "./figures.mjs";
 import { runSuite } from "./isolate.mjs";
 import { Kit } from "./kit.mjs";
 
@@ -21,9 +22,20 @@ export class Log extends DurableObject {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/suite") return Response.json(await durableKit(this.ctx).runOne(Number(searchParams.get("test"))));
+    if (pathname === "/figures") return Response.json(await this.figures());
     if (pathname === "/keep") return Response.json(await this.keep());
     if (pathname === "/refused") return Response.json(await refused());
     return Response.json(await this.kept());
+  }
+
+  figures() {
+    const { sql } = this.ctx.storage;
+    sql.exec("CREATE TABLE raw (position INTEGER PRIMARY KEY, bytes BLOB)");
+    const raw = {
+      write: (bytes, position) => sql.exec("INSERT INTO raw VALUES (?, ?)", position, bytes),
+      read: (_, position) => sql.exec("SELECT bytes FROM raw WHERE position = ?", position).one(),
+    };
+    return figures(odradek, () => odradek.open({ storage: durableObject(this.ctx) }), raw);
   }
 
   /** Sends until the process is killed under it: what was answered must be there afterwards. */
@@ -63,6 +75,7 @@ export default {
     if (pathname === "/") return Response.json(await runSuite());
     if (pathname === "/count") return Response.json(durableKit({ storage: null }).count);
     const name = searchParams.get("test") ?? "kept";
-    return env.LOG.get(env.LOG.idFromName(`${pathname === "/suite" ? "test" : "kept"} ${name}`)).fetch(request.url);
+    const kind = pathname === "/suite" ? "test" : pathname === "/figures" ? "figures" : "kept";
+    return env.LOG.get(env.LOG.idFromName(`${kind} ${name}`)).fetch(request.url);
   },
 };

@@ -20,6 +20,7 @@ try {
     const said = await ask("/refused");
     if (!/new_sqlite_classes/.test(said)) throw new Error(`it was told: ${said}`);
   });
+  outcome.figures = await ask("/figures");
   await told("what was acknowledged is there after kill -9", killed);
 } finally {
   server?.child.kill();
@@ -56,7 +57,7 @@ async function told(name, body) {
 }
 
 function add({ passed, failed }) {
-  outcome = { passed: outcome.passed + passed, failed: [...outcome.failed, ...failed] };
+  outcome = { ...outcome, passed: outcome.passed + passed, failed: [...outcome.failed, ...failed] };
 }
 
 async function ask(path) {
