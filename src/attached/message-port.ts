@@ -7,6 +7,6 @@ export interface MessagePortLike {
   start?(): void;
   ref?(): void;
   unref?(): void;
-  addEventListener?(type: string, listener: (event: { readonly data?: unknown }) => void): void;
-  on?(type: string, listener: (event: { readonly data?: unknown }) => void): unknown;
+  addEventListener?(type: string, listener: (event: object) => void): void;
+  on?(type: string, listener: (event: object) => void): unknown;
 }
