@@ -13,6 +13,8 @@ import { json, quick, report } from "./harness/race.mjs";
 
 /** A direction goes no further when its next point would end beyond this. */
 const MODE_SECONDS_MAX = quick ? 2.5 : 75;
+/** What a point takes beside the one before it, at least and at most, is guessed from the two before. */
+const STEP_MIN = 1.2;
 const modes = readdirSync(new URL("growth/", import.meta.url)).map((file) => basename(file, ".mjs"));
 const at = process.argv.indexOf("--mode");
 if (at === -1) everyMode();
@@ -28,16 +30,16 @@ function everyMode() {
 
 async function oneMode(mode) {
   if (!modes.includes(mode)) throw new Error(`growth: there is no mode ${mode}; there are ${modes.join(", ")}`);
-  const { axis, points, series, visit } = await import(`./growth/${mode}.mjs`);
+  const { axis, points, series, visit, ...more } = await import(`./growth/${mode}.mjs`);
+  const secondsMax = quick ? MODE_SECONDS_MAX : (more.secondsMax ?? MODE_SECONDS_MAX);
   const measured = new Map(Object.keys(series).map((key) => [key, []]));
   let stopped = null;
   const began = performance.now();
-  let lastTook = 0;
+  const tookMs = [];
   const steps = quick ? points.quick : points.full;
   for (const [index, x] of steps.entries()) {
-    const step = index === 0 ? 1 : x / steps[index - 1];
-    if (performance.now() - began + lastTook * step > MODE_SECONDS_MAX * 1000 && index >= 2) {
-      stopped = { x, reason: `not tried: it would have taken more than ${MODE_SECONDS_MAX} s` };
+    if (index >= 2 && performance.now() - began + nextMs(tookMs, x / steps[index - 1]) > secondsMax * 1000) {
+      stopped = { x, reason: `not tried: it would have taken more than ${secondsMax} s` };
       break;
     }
     const started = performance.now();
@@ -47,7 +49,7 @@ async function oneMode(mode) {
       stopped = { x, reason: `${error.code ?? error.name}: ${error.message}` };
       break;
     }
-    lastTook = performance.now() - started;
+    tookMs.push(performance.now() - started);
   }
   for (const [key, all] of measured) conclude(key, all);
 
@@ -82,4 +84,10 @@ async function oneMode(mode) {
       console.log(`  ${key} (${unit}) is expected ${expected}, is ${verdict} (exponent ${exponent.toFixed(2)}); ${place}${end}`);
     }
   }
+}
+
+/** As much more than the last point as that took more than the one before it, but not more than what grows does. */
+function nextMs(tookMs, step) {
+  const [before, last] = tookMs.slice(-2);
+  return last * Math.min(step, Math.max(STEP_MIN, last / before));
 }
