@@ -29,7 +29,10 @@ export interface AttachedLogParts {
 const CALLS_MAX = 8192;
 const UNANSWERED_BYTE_LENGTH_MAX = 4 * 1024 * 1024;
 const PAUSE_MS_MIN = 5;
-const PAUSE_MS_MAX = 100;
+const PAUSE_MS_MAX = 40;
+/** To try the lock costs a process, on the processors that the next owner needs for its opening: it is tried less often than the door. */
+const OWN_PAUSE_MS_MIN = 20;
+const OWN_PAUSE_MS_MAX = 320;
 const PAUSE_AFTER_FAILURE_MS = 1000;
 
 export class AttachedLog {
@@ -216,6 +219,8 @@ export class AttachedLog {
   async #lookOut(untilMs: number, signal?: AbortSignal): Promise<void> {
     const { door, clock, random } = this.#parts;
     const isOpening = untilMs !== Number.POSITIVE_INFINITY;
+    let mayOwnMs = clock.monotonic();
+    let ownPauseMs = OWN_PAUSE_MS_MIN;
     for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       signal?.throwIfAborted();
       if (this.#closed.signal.aborted) throw closed("open");
@@ -230,8 +235,12 @@ export class AttachedLog {
         }
       }
       try {
-        const owned = await door.own(this.#closed.signal);
+        const owned = clock.monotonic() < mayOwnMs ? null : await door.own(this.#closed.signal);
         if (owned !== null) return await this.#lead(owned);
+        if (clock.monotonic() >= mayOwnMs) {
+          mayOwnMs = clock.monotonic() + ownPauseMs * (0.5 + random.next());
+          ownPauseMs = Math.min(OWN_PAUSE_MS_MAX, ownPauseMs * 2);
+        }
       } catch (error) {
         // Nobody has the log, and it cannot be opened: whoever waits is told, and from time to time it is tried again.
         if (isOpening) throw error;

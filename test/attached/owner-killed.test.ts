@@ -1,5 +1,11 @@
-/** What becomes of those attached when their owner is killed, stopped, or closes: nothing acknowledged is lost, and one of them is the next. */
+/**
+ * What becomes of those attached when their owner is killed under load: one of them is the next, and nothing acknowledged is lost, there twice,
+ * half there, or skipped by a group. `ODRADEK_TAKEOVERS=20 npx vitest run test/attached/owner-killed` does it twenty times and tells how long each took.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, expect, it } from "vitest";
+import type { Odradek } from "../../src/index.ts";
 import { open, utf8 } from "../../src/index.ts";
 import { temporaryDirectory } from "../face/support.ts";
 import { Child, killAll, removeBundle, type Told } from "./children.ts";
@@ -8,47 +14,97 @@ afterEach(killAll);
 afterAll(removeBundle);
 
 const ATTACHED = 8;
+const ROUNDS = Number(process.env.ODRADEK_TAKEOVERS ?? 1);
+/** A second is promised on a machine at rest, where it takes a fifth of that; tests run on busy ones. */
+const TAKEOVER_MS_MAX = ROUNDS > 1 ? 1000 : 5000;
 const pause = (ms: number): Promise<void> => new Promise((wake) => setTimeout(wake, ms));
 
-/** What the directory holds, by partition and offset, read when nobody has it. */
-async function stored(path: string, topic: string): Promise<Map<string, string>> {
-  const log = await open(path);
+/** By partition and offset, committed records alone. */
+async function recordsOf(log: Odradek, topic: string): Promise<Map<string, string>> {
   const consumer = log.consumer<string, string>({ key: utf8, value: utf8 });
   const { partitions } = await log.describeTopic(topic);
   await consumer.assign(partitions.map(({ partition }) => ({ topic, partition })));
   const found = new Map<string, string>();
   for await (const { partition, offset, value } of consumer.records({ until: "end" })) found.set(`${partition}/${offset}`, value as string);
-  await log.close();
+  await consumer.close();
   return found;
 }
 
-it("an owner killed under load with eight attached: one of them is the next within a second, and nothing acknowledged is lost or there twice", async () => {
-  const path = temporaryDirectory();
-  const [owner, ...attached] = await Promise.all(Array.from({ length: ATTACHED + 1 }, () => Child.start()));
-  await owner!.order({ call: "open", path });
+async function leftByGroup(log: Odradek, topic: string): Promise<string[]> {
+  const consumer = log.consumer<string, string>({ groupId: "g", key: utf8, value: utf8 });
+  await consumer.subscribe([topic]);
+  const values: string[] = [];
+  for await (const { value } of consumer.records({ until: "end" })) values.push(value as string);
+  await consumer.close();
+  return values;
+}
+
+/** The owner opens as anyone does; eight attach and write, four of them read as a group as well. */
+async function startAll(path: string): Promise<{ readonly owner: Child; readonly attached: Child[] }> {
+  const [owner, ...attached] = (await Promise.all(Array.from({ length: ATTACHED + 1 }, () => Child.start()))) as [Child, ...Child[]];
+  await owner.order({ call: "open", path });
   const setUp = await open(path, { attach: true });
-  await setUp.createTopic("t", { partitions: 4 });
+  await setUp.createTopic("plain", { partitions: 4 });
+  await setUp.createTopic("pairs", { partitions: 2 });
   await setUp.close();
   await Promise.all(attached.map((child) => child.order({ call: "open", path, options: { attach: true } })));
-  await Promise.all(attached.map((child, index) => child.order({ call: "produce", topic: "t", name: `p${index}`, atOnce: 8 })));
-  await pause(300);
-  const killedMs = Date.now();
-  await owner!.kill();
-  await pause(1000);
-  const told = await Promise.all(attached.map((child) => child.order<Told>({ call: "stop" })));
-  const became = told.flatMap(({ events }) => events.filter(({ type }) => type === "owner.became"));
-  expect(became).toHaveLength(1);
-  expect(became[0]!.atMs - killedMs).toBeLessThan(1000);
-  for (const { acked, rejected } of told) {
-    expect(rejected).toEqual([]);
-    const firstAfter = acked.find(({ atMs }) => atMs > became[0]!.atMs);
-    expect(firstAfter!.atMs - killedMs).toBeLessThan(1000);
+  await Promise.all(attached.map((child, index) => child.order({ call: "produce", topic: "plain", name: `p${index}`, atOnce: 8 })));
+  await Promise.all(attached.map((child, index) => child.order({ call: "transact", topic: "pairs", name: `x${index}` })));
+  await Promise.all(attached.slice(0, 4).map((child) => child.order({ call: "consume", topic: "plain", groupId: "g" })));
+  return { owner, attached };
+}
+
+async function settled(attached: readonly Child[], since: readonly number[]): Promise<void> {
+  const untilMs = Date.now() + TAKEOVER_MS_MAX + 1000;
+  for (;;) {
+    const counts = await Promise.all(attached.map((child) => child.order<{ acked: number }>({ call: "count" })));
+    // More than what may have been answered and not been read yet when the owner was killed.
+    if (counts.every(({ acked }, index) => acked > (since[index] as number) + 20) || Date.now() > untilMs) return;
+    await pause(20);
   }
-  await killAll();
-  const found = await stored(path, "t");
-  const values = [...found.values()];
-  expect(new Set(values).size).toBe(values.length);
-  for (const { acked } of told) for (const { value, partition, offset } of acked) expect(found.get(`${partition}/${offset}`)).toBe(value);
-  const ackedCount = told.reduce((sum, { acked }) => sum + acked.length, 0);
-  expect(values.length).toBeGreaterThanOrEqual(ackedCount);
-});
+}
+
+it(`an owner killed with ${ATTACHED} attached under load: one is the next, and nothing acknowledged is lost, doubled, halved or skipped`, async () => {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const path = temporaryDirectory();
+    const { owner, attached } = await startAll(path);
+    await pause(300 + 100 * (round % 5));
+    const killedMs = Date.now();
+    await owner.kill();
+    const before = await Promise.all(attached.map((child) => child.order<{ acked: number }>({ call: "count" })));
+    await settled(
+      attached,
+      before.map(({ acked }) => acked),
+    );
+    const next = JSON.parse(readFileSync(join(path, ".odradek-lock"), "utf8")) as { readonly pid: number };
+    const told = await Promise.all(attached.map((child) => child.order<Told>({ call: "stop" })));
+
+    const became = told.map(({ events }) => events.find(({ type }) => type === "owner.became") ?? null);
+    expect(became.filter((event) => event !== null)).toHaveLength(1);
+    expect(attached[became.findIndex((event) => event !== null)]!.pid).toBe(next.pid);
+    const becameMs = became.find((event) => event !== null)!.atMs - killedMs;
+    const firstMs = told.map(({ acked }) => acked.find(({ atMs }) => atMs > killedMs + becameMs)!.atMs - killedMs);
+    if (ROUNDS > 1)
+      process.stdout.write(`round ${round}: owner after ${becameMs} ms, acknowledged by all after ${Math.max(...firstMs)} ms\n`);
+    expect(becameMs).toBeLessThan(TAKEOVER_MS_MAX);
+    // A transaction that went with the owner is the only thing that is not made good without its caller.
+    for (const { rejected } of told)
+      for (const { value, code } of rejected) expect([value[0], code]).toEqual(["x", "TRANSACTION_ABORTABLE"]);
+
+    await killAll();
+    const log = await open(path);
+    const plain = await recordsOf(log, "plain");
+    const pairs = await recordsOf(log, "pairs");
+    const inPairs = new Set(pairs.values());
+    expect(new Set(plain.values()).size).toBe(plain.size);
+    expect(inPairs.size).toBe(pairs.size);
+    for (const value of inPairs) expect(inPairs.has(`${value.slice(0, -1)}${value.endsWith("a") ? "b" : "a"}`)).toBe(true);
+    const read = new Set([...told.flatMap(({ seen }) => seen), ...(await leftByGroup(log, "plain"))]);
+    for (const { value, partition, offset } of told.flatMap(({ acked }) => acked)) {
+      const isPair = value.startsWith("x");
+      expect((isPair ? pairs : plain).get(`${partition}/${offset}`)).toBe(isPair ? `${value}a` : value);
+      if (!isPair && !read.has(value)) expect(`read by the group: ${value}`).toBe("");
+    }
+    await log.close();
+  }
+}, 600_000);
