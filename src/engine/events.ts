@@ -31,6 +31,8 @@ const LEVELS: Readonly<Record<string, keyof Logger>> = {
   "transaction.unknown": "warn",
   "compaction.failed": "error",
   "quota.throttled": "info",
+  "owner.lost": "warn",
+  "owner.became": "info",
 };
 
 export class Events {
