@@ -4,7 +4,7 @@ import { median, percentile } from "../harness/figures.mjs";
 import { BATCH, Judge, sampleOf } from "./sample.mjs";
 import { anonymousMiB } from "./server.mjs";
 
-const WARM_UP_BATCHES = 5;
+const WARM_UP_BATCHES = 30;
 /** So much is kept at most, whatever the time: what is stored is read back. */
 const BYTES_MAX = 256e6;
 

@@ -51,6 +51,7 @@ export function told({ name, unit, better = "higher", against, budget, figures, 
     ratio: median(ratios),
     rounds: ratios.length,
     spread: [Math.min(...ratios), Math.max(...ratios)],
+    better,
     against,
     budget,
     ...more,
@@ -59,14 +60,15 @@ export function told({ name, unit, better = "higher", against, budget, figures, 
 
 /** One line. Without `rawLimit` it is a figure beside which there is no raw loop. What else is given goes into the JSON as it is. */
 export function report({ name, value, unit, rawLimit = null, ratio = null, rounds, spread = null, ...more }) {
-  if (json) console.log(JSON.stringify({ name, value, unit, rawLimit, ratio, rounds, spread, machine: machine(), ...more }));
+  const result = { name, value, unit, rawLimit, ratio, rounds, spread, machine: machine(), ...more };
+  if (json) console.log(JSON.stringify(result));
   else {
     const range = spread === null ? "" : ` (${percent(spread[0])} to ${percent(spread[1])})`;
     const beside = rawLimit === null ? "" : `raw ${short(rawLimit).padStart(8)}  ${percent(ratio).padStart(4)} % of raw${range}`;
     const kept = more.budget === undefined ? "" : judgement(more.budget, { value, ratio });
     console.log(`${name.padEnd(46)} ${short(value).padStart(8)} ${unit.padEnd(10)} ${beside}${kept}`.trimEnd());
   }
-  return { name, value, rawLimit, ratio, rounds };
+  return result;
 }
 
 function judgement(budget, result) {

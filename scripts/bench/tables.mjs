@@ -68,6 +68,7 @@ export function wallWords(wall) {
 /** Peers down, measures across; the best figure of each column bold. What is not durable has no figure where it must be. */
 export function peersTable(results, measures) {
   const peers = [...new Set(results.filter(({ measure }) => measures.includes(measure)).map(({ peer }) => peer))];
+  if (peers.length === 0) return "*Not recorded yet.*";
   const at = (peer, measure) => results.find((result) => result.peer === peer && result.measure === measure && isFair(result));
   const best = new Map(
     measures.map((measure) => {
