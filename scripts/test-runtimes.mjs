@@ -2,7 +2,7 @@
  * `npm run test:runtimes [-- NAME...]`: the packed library in every runtime that can be had here, each with the same suites
  * (test/runtimes), one line each. What cannot be installed is said in its line; then the exit code is 3, as something is not proven.
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -98,10 +98,23 @@ async function prepare() {
   await bundle("workerd-entry.mjs", "workerd.js", { platform: "neutral", conditions: ["workerd"], external: ["*.wasm", "cloudflare:*"] });
   await bundle("browser-entry.mjs", "browser.js", { platform: "browser" });
   await bundle("browser-page.mjs", "browser-page.js", { platform: "browser" });
+  await prepareElectron();
   const core = join(work, "node_modules/odradek/dist/core.wasm");
   // Its configuration embeds files by names beside it alone.
   copyFileSync(core, join(home, "core.wasm"));
   writeFileSync(join(home, "workerd.capnp"), WORKERD_CONFIG);
+}
+
+/** The example as it stands, and what stands in for Electron under its name. */
+async function prepareElectron() {
+  const example = join(work, "electron");
+  cpSync(join(projectRoot, "examples/electron"), example, { recursive: true });
+  await bundle("electron/renderer.mjs", "renderer.js", { platform: "browser" });
+  copyFileSync(join(home, "renderer.js"), join(example, "renderer.js"));
+  const standIn = join(work, "node_modules/electron");
+  mkdirSync(standIn);
+  copyFileSync(join(rig, "electron-stand-in.mjs"), join(standIn, "index.mjs"));
+  writeFileSync(join(standIn, "package.json"), '{ "name": "electron", "type": "module", "exports": "./index.mjs" }\n');
 }
 
 /** The system's package, where there is none and we may: npm has no browser. */
@@ -120,6 +133,7 @@ function runtimes() {
   // What docs/STORAGE.md names, and nothing more.
   const permissions = ["--permission", `--allow-fs-read=${work}/`, `--allow-fs-write=${data}/`];
   const lock = ["--allow-fs-read=/usr/bin/flock", "--allow-fs-read=/proc/self/fdinfo/", "--allow-child-process"];
+  const chromium = chromiumPaths.find((path) => existsSync(path)) ?? "";
   const deno = join(modules, "@deno/linux-x64-glibc/deno");
   return [
     node(`Node ${process.versions.node}`, process.execPath),
@@ -144,7 +158,14 @@ function runtimes() {
       program: process.execPath,
       needs: "playwright-core",
       needsFile: chromiumPaths,
-      args: ["chromium.mjs", home, chromiumPaths.find((path) => existsSync(path)) ?? ""],
+      args: ["chromium.mjs", home, chromium],
+    },
+    {
+      name: "Electron's likeness, examples/electron with Node 24 as main and Chromium as renderer",
+      program: n(24),
+      needs: "playwright-core",
+      needsFile: chromiumPaths,
+      args: ["electron.mjs", join(work, "electron"), join(work, "user-data"), chromium],
     },
   ];
 }
