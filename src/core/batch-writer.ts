@@ -38,7 +38,7 @@ export class WindowBatchWriter implements BatchWriter {
     this.#memory = host.memory;
     this.#bytes = host.memory.bytes;
     this.#frameRecord = host.memory.exports.frameRecord;
-    this.#memory.exports.beginBatch();
+    this.#call(() => this.#memory.exports.beginBatch());
   }
 
   get recordCount(): number {

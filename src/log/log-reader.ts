@@ -23,8 +23,8 @@ export class LogReader {
   constructor(log: OpenedLog, visible: () => LogPosition) {
     this.#log = log;
     this.#visible = visible;
-    const { context, epochs, spec } = log;
-    this.#checks = { core: context.core, epochFor: spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : () => null };
+    const { context, epochs } = log;
+    this.#checks = { core: context.core, epochFor: (offset) => epochs.epochFor(offset) };
   }
 
   get checks(): ReadChecks {
@@ -185,7 +185,11 @@ export class LogReader {
       const order = isExact && damage === null ? "exact" : "rising";
       const expectation = { nextOffset, order, epochFor } as const;
       const end = await scanBatches(core, files.log, [from, limit.position], expectation, (batch) => {
-        if (batch.lastOffset < offset) return undefined;
+        if (batch.lastOffset < offset) {
+          // What is whole behind the damage begins before the offset: the damage does not hold it.
+          damage = null;
+          return undefined;
+        }
         found = { ...batch };
         return "stop";
       });

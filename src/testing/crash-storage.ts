@@ -79,7 +79,12 @@ export class CrashStorage implements StorageDriver {
 
   /** What `crash` would answer, while this disk goes on as if nothing had happened. */
   afterCrash(random: Random = new SeededRandom(0), policy: CrashPolicy = {}): CrashStorage {
-    if (policy.kind === "process") return this.#next(cloneDirectory(this.#root));
+    if (policy.kind === "process") {
+      const next = this.#next(cloneDirectory(this.#root));
+      // The next process finds the same file system, which refuses it as well: a restart of the machine alone ends that.
+      next.#syncFailures.isShutDown = this.isShutDown;
+      return next;
+    }
     return this.#next(crashImage(this.#root, randomChooser(random, policy, this.#time, this.#stale)));
   }
 
@@ -154,6 +159,11 @@ export class CrashStorage implements StorageDriver {
    */
   failSyncs(pattern: RegExp, failure: SyncFailure, times = 1): void {
     this.#syncFailures.plan(pattern, failure, times);
+  }
+
+  /** The file system has shut down after a flush that failed: it is read, and refuses every change. */
+  get isShutDown(): boolean {
+    return this.#syncFailures.isShutDown;
   }
 
   /** What would be read now, durable or not; null where there is no such file. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { CoreFaultError } from "../../src/base/errors.ts";
 import type { Core } from "../../src/core/core.ts";
+import { loadCore } from "../../src/core/load-core.ts";
 import { type CoreCall, FaultyCore } from "../prove/errors/faulty-core.ts";
 
 const BYTES = new TextEncoder().encode("123456789");
@@ -68,6 +69,20 @@ describe("a core that gives up", () => {
         core.writer.begin(options);
         core.writer.append(null, BYTES, null, 5);
         expect(core.validate(core.writer.finish().slice()).recordCount).toBe(1);
+      });
+    }
+  });
+
+  // open() told a program of a bare RuntimeError, "unreachable": the first batch was begun before anybody would have said what had trapped.
+  it("says so while it is being started", async () => {
+    for (let nth = 1, isMet = true; isMet; nth += 1) {
+      const faulty = new FaultyCore();
+      await faulty.during(async () => {
+        const planned = faulty.fail({ call: "call", nth: faulty.count("call") + nth, times: 1, afterEffect: false });
+        const core = await loadCore().catch((error: unknown) => error);
+        isMet = planned.metCount > 0;
+        if (isMet) expect(core).toBeInstanceOf(CoreFaultError);
+        else expect(nth).toBeGreaterThan(2);
       });
     }
   });

@@ -91,7 +91,8 @@ export async function mortalLives<Run extends MortalRun>(random: SeededRandom, m
     // A refusal that nobody waited for must not come from a machine that lives.
     if (life.callsLeft > 0 && !isDisturbed && run !== null && run.errors.length > 0) throw run.errors[0];
     crashes += 1;
-    const kind = random.pick(["process", "power", "power"] as const);
+    const drawn = random.pick(["process", "power", "power"] as const);
+    const kind = current.isShutDown ? "power" : drawn;
     if (kind === "power" || isDisturbed) mortality.losePower();
     disk = current.crash(random.fork(), { kind, tornSectors: random.chance(0.3) });
     mortality.onCrash?.(disk);
