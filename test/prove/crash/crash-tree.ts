@@ -67,7 +67,8 @@ export class CrashTree<Facts> {
   /** What a crash at this moment leaves, by chance; the disk goes on. */
   crash(disk: CrashStorage, facts: Facts, where: string): Crashed<Facts> {
     const random = this.#random;
-    const kind = random.chance(PROCESS_CHANCE) ? "process" : "power";
+    // On a file system that has shut down no process begins before the machine does.
+    const kind = random.chance(PROCESS_CHANCE) && !disk.isShutDown ? "process" : "power";
     return this.crashedInto(
       disk.afterCrash(random, { kind, tornSectors: random.chance(TORN_CHANCE) }),
       facts,

@@ -23,7 +23,7 @@ const RECOVERY_POINT_INTERVALS = [200, 64 * 1024 * 1024];
 export const KINDS: readonly Kind[] = [
   {
     name: "log",
-    turns: 2,
+    turns: 1.5,
     async run(account, random) {
       const settings = plainSettings(random.chance(0.4), random.pick(RECOVERY_POINT_INTERVALS), random.chance(0.25) ? "os" : "sync");
       const tree = new CrashTree(plainSubject("log", settings), account, random);
@@ -41,7 +41,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "compacted log",
-    turns: 0.4,
+    turns: 0.3,
     async run(account, random) {
       const tree = new CrashTree(keyedSubject, account, random);
       await tree.explore(await keyedLife(tree, random, 1));
@@ -49,7 +49,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "log with producers",
-    turns: 1,
+    turns: 0.8,
     async run(account, random) {
       const tree = new CrashTree(producerSubject, account, random);
       await tree.explore(await producerLife(tree, random, 0.7));
@@ -57,7 +57,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "engine, every program of three steps",
-    turns: 0.25,
+    turns: 1,
     async run(account, random, turn) {
       const tree = new CrashTree(topicsSubject, account, random);
       await tree.explore(await shortCrashes(tree, shortProgram(turn), 0.5, random));
@@ -65,18 +65,18 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "engine",
-    turns: 0.25,
+    turns: 1,
     async run(account, random) {
       const tree = new CrashTree(topicsSubject, account, random);
-      await tree.explore(await longCrashes(tree, 0.06, random));
+      await tree.explore(await longCrashes(tree, 0.2, random));
     },
   },
   {
     name: "engine with transactions",
-    turns: 0.1,
+    turns: 0.9,
     async run(account, random) {
       const tree = new CrashTree(transactionsSubject, account, random);
-      await tree.explore(await transactionCrashes(tree, 0.12, random));
+      await tree.explore(await transactionCrashes(tree, 0.16, random));
     },
   },
   { name: "lives", turns: 0.04, run: (account, random) => longLives(account, "engine, life after life", random.integer(0, 1e9)) },

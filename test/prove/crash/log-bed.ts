@@ -61,7 +61,6 @@ export function bedOf(
     frozen: false,
     checkpoint: { recoveryPoint: null, logStartOffset: null, firstDirtyOffset: more.firstDirtyOffset ?? null },
     cleanShutdown: more.cleanShutdown ?? false,
-    leaderEpochOnDisk: true,
   };
   return { context, spec, alarms };
 }

@@ -21,7 +21,12 @@ export class PlainFacts {
   durableEnd = 0;
   deletedBefore = 0;
   deletionAsked = 0;
-  /** A flush reported success and kept nothing, as data-journalling ext4 may: then other records than were sent are forbidden, a loss is not. */
+  /**
+   * Below this, all was durable before a flush reported success and kept nothing, as data-journalling ext4 may; `Infinity`: none did.
+   * Until the power goes nobody can tell, and everything holds.
+   */
+  liedFrom: number = Number.POSITIVE_INFINITY;
+  /** Then the power went: what was acknowledged after the lie may be gone. What was before it is there, or is told to be damaged. */
   lied = false;
   /** Some flush failed: what it should have written may come apart from what was written beside it, and be reported. */
   disturbed = false;
@@ -35,6 +40,7 @@ export class PlainFacts {
     clone.durableEnd = this.durableEnd;
     clone.deletedBefore = this.deletedBefore;
     clone.deletionAsked = this.deletionAsked;
+    clone.liedFrom = this.liedFrom;
     clone.lied = this.lied;
     clone.disturbed = this.disturbed;
     return clone;
@@ -45,8 +51,14 @@ export class PlainFacts {
   }
 
   losePower(): void {
+    this.lied ||= this.liedFrom < Number.POSITIVE_INFINITY;
     this.acknowledgedEnd = Math.min(this.acknowledgedEnd, this.durableEnd);
     this.seenEnd = Math.min(this.seenEnd, this.durableEnd);
+  }
+
+  /** From now on a flush may lie. */
+  mayLie(): void {
+    this.liedFrom = Math.min(this.liedFrom, this.durableEnd);
   }
 
   /** Appends a batch of fresh records; resolves when it is acknowledged. Written, or in the queue, when it returns. */
@@ -68,8 +80,11 @@ export class PlainFacts {
     if (!isOs) this.durableEnd = Math.max(this.durableEnd, this.seenEnd);
   }
 
-  /** Holds a log just opened against all promises; then what is there is the truth. Throws what is wrong. `from`: below it was looked at before. */
-  async check(log: PartitionLog, from = 0): Promise<void> {
+  /**
+   * Holds a log against all promises; then what is there is the truth. Throws what is wrong. `from`: the log is in use, and what lies below
+   * was looked at when it was opened; null: it was opened just now, and what a recovery serves it has flushed.
+   */
+  async check(log: PartitionLog, from: number | null = null): Promise<void> {
     if (log.failure !== null) {
       if (this.lied) {
         await this.#readWhatIsLeft(log);
@@ -89,19 +104,21 @@ export class PlainFacts {
       if (logEndOffset < this.acknowledgedEnd)
         throw new Error(`C1: ${this.acknowledgedEnd} were acknowledged, the log ends at ${logEndOffset}`);
       if (logEndOffset < this.seenEnd) throw new Error(`C4: ${this.seenEnd} were seen, the log ends at ${logEndOffset}`);
-      await this.#read(log, Math.max(logStartOffset, from), logEndOffset);
+      await this.#read(log, Math.max(logStartOffset, from ?? 0), logEndOffset);
     }
     this.history.length = Math.max(logEndOffset, logStartOffset);
-    // What a recovery serves it has flushed.
-    this.acknowledgedEnd = this.seenEnd = this.durableEnd = logEndOffset;
+    this.acknowledgedEnd = this.seenEnd = logEndOffset;
+    if (from === null) this.durableEnd = logEndOffset;
     this.deletedBefore = this.deletionAsked = logStartOffset;
   }
 
   /** Every record from `from` to `end`, each once, in the order in which it was handed over. */
-  async #read(log: PartitionLog, from: number, end: number): Promise<void> {
+  async #read(log: PartitionLog, from: number, end: number, found: Set<number> | null = null): Promise<void> {
     let before = -1;
     for (let offset = from; offset < end; ) {
       const bytes = await log.read(offset, READ_MAX_BYTES);
+      // Of what was flushed by a lie nothing is promised; what was durable before it is missed by whoever asked for `found`.
+      if (bytes.length === 0 && this.lied) return;
       if (bytes.length === 0) throw new Error(`C2: nothing at ${offset}, the log ends at ${end}`);
       const view = viewOf(bytes);
       for (let at = 0; at < bytes.length; at += batchByteLengthAt(view, at)) {
@@ -110,25 +127,49 @@ export class PlainFacts {
           if (cursor.offset < offset) continue;
           if (cursor.offset !== offset && !this.lied) throw new Error(`C2: expected offset ${offset}, found ${cursor.offset}`);
           offset = cursor.offset;
-          const found = numberIn(bytes, cursor.valueStart, cursor.valueLength);
+          const number = numberIn(bytes, cursor.valueStart, cursor.valueLength);
           const expected = this.history[offset] ?? -1;
-          if (expected >= 0 && found !== expected) throw new Error(`C3: at ${offset} expected record ${expected}, found ${found}`);
-          if (found <= before || found >= this.sentCount)
-            throw new Error(`C3: at ${offset} found record ${found}, after ${before} and of ${this.sentCount} sent`);
-          before = found;
-          this.#put(offset, found);
+          if (expected >= 0 && number !== expected) throw new Error(`C3: at ${offset} expected record ${expected}, found ${number}`);
+          if (number <= before || number >= this.sentCount)
+            throw new Error(`C3: at ${offset} found record ${number}, after ${before} and of ${this.sentCount} sent`);
+          before = number;
+          this.#put(offset, number);
+          found?.add(offset);
           offset += 1;
         }
       }
     }
   }
 
-  /** After a flush that lied: damage is told by its type, and what is read was sent. */
+  /**
+   * After a flush that lied, and a loss of power: damage is told by its type, with what it takes and where the log goes on; what is read
+   * was sent; and of what was durable before the lie nothing is passed over in silence.
+   */
   async #readWhatIsLeft(log: PartitionLog): Promise<void> {
     const { logStartOffset, highWatermark } = log.watermarks;
-    await this.#read(log, logStartOffset, highWatermark).catch((error: unknown) => {
-      if (!(error instanceof CorruptionError)) throw error;
-    });
+    const found = new Set<number>();
+    const told: (readonly [first: number, last: number])[] = [];
+    for (let from: number | null = logStartOffset; from !== null && from < highWatermark; ) {
+      from = await this.#read(log, from, highWatermark, found).then(
+        () => null,
+        (error: unknown) => {
+          if (!(error instanceof CorruptionError)) throw error;
+          const { nextReadableOffset } = error;
+          told.push([error.offsetRange[0], nextReadableOffset === null ? Number.POSITIVE_INFINITY : nextReadableOffset - 1]);
+          if (nextReadableOffset !== null && nextReadableOffset <= (from as number))
+            throw new Error(`C9: damage at ${from} is told to end at ${nextReadableOffset}`);
+          return nextReadableOffset;
+        },
+      );
+    }
+    if (log.failure !== null) told.push([highWatermark, Number.POSITIVE_INFINITY]);
+    for (let offset = logStartOffset; offset < this.liedFrom; offset += 1) {
+      if (!found.has(offset) && !told.some(([first, last]) => offset >= first && offset <= last))
+        throw new Error(
+          `C1: ${offset} was durable before a flush lied (up to ${this.liedFrom}); it is not there, and no damage is told of (the log ends at ${highWatermark}, told: ${JSON.stringify(told)})`,
+        );
+    }
+    this.liedFrom = Math.min(this.liedFrom, highWatermark);
   }
 
   #put(offset: number, number: number): void {
