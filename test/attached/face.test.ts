@@ -7,4 +7,3 @@ import { vi } from "vitest";
 vi.stubEnv("ODRADEK_FACE", "attached");
 await import("../face/sending.test.ts");
 await import("../face/groups.test.ts");
-await import("../face/idempotence.test.ts");

@@ -219,7 +219,7 @@ it("a stopped owner is named to who comes; who is attached and finds it silent w
   const stopped = await Child.start();
   await stopped.order({ call: "open", path });
   const events: string[] = [];
-  const attached = await impatient({ callMs: 20_000 })(path, { attach: true, onEvent: ({ type }) => events.push(type) });
+  const attached = await impatient({ callMs: 20_000, openMs: 10_000 })(path, { attach: true, onEvent: ({ type }) => events.push(type) });
   stopped.signal("SIGSTOP");
   const late = attached.listTopics();
   const error = await impatient()(path, { attach: true }).catch((refused: unknown) => refused);
@@ -235,7 +235,7 @@ it("where nobody has the log for too long, calls are rejected: those that may ha
   await owner.close();
   const gone = await Child.start();
   await gone.order({ call: "open", path });
-  const attached = await impatient({ callMs: 200 })(path, { attach: true });
+  const attached = await impatient({ callMs: 200, openMs: 10_000 })(path, { attach: true });
   gone.signal("SIGSTOP");
   const asked = attached.listTopics().catch((error: unknown) => error);
   const inDoubt = attached.createTopic("u").catch((error: unknown) => error);
