@@ -6,7 +6,7 @@ const CONFIG = {
   font: "sans-serif",
   background: "white",
   view: { stroke: null },
-  axis: { grid: true, gridColor: "#e6e6e6", labelColor: "#333", titleColor: "#333", titleFontWeight: "normal" },
+  axis: { labelLimit: 340, grid: true, gridColor: "#e6e6e6", labelColor: "#333", titleColor: "#333", titleFontWeight: "normal" },
   range: { category: ["#1f6f8b", "#c8553d", "#6a994e", "#8e6bbf", "#d9a441", "#4a4e69", "#3aa17e", "#9c6644", "#7f8c8d"] },
 };
 const OURS = "#1f6f8b";
@@ -26,7 +26,7 @@ export function ratiosChart(results) {
   const values = results
     .filter(({ budget }) => budget?.ratio !== undefined && budget.ratio <= 1)
     .map(({ name, ratio, spread, budget }) => ({ name, ratio, low: spread[0], high: Math.min(spread[1], 1.5), budget: budget.ratio }));
-  const y = { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: 340 } };
+  const y = { field: "name", type: "nominal", sort: null, title: null };
   const scale = { domain: [0, 1.5], clamp: true };
   return {
     data: { values },
