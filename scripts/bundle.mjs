@@ -1,11 +1,11 @@
 /**
  * Bundles build/js into dist: one file to an entry, and chunks for what several share. Four hundred small files took four times as
  * long to load, and twice the room on a disk, as these. Comments, white space and the names of what is local go: they would be half of the
- * package. Classes of errors tell their names themselves, and methods keep theirs, so that a stack trace can be read.
+ * package. Methods and the classes of errors keep theirs, so that a stack trace can be read.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 import { modulesFolder } from "./emit.mjs";
 
 const entries = ["index", "index.browser", "index.workerd", "index.edge", "opfs", "durable-object", "testing/index", "cli"];
@@ -32,8 +32,10 @@ export async function bundle(root) {
     charset: "utf8",
     legalComments: "none",
     minify: true,
+    // Node shows the line that threw: it must not be the whole library.
+    lineLimit: 160,
     external: ["node:*", "./core.wasm", "./core.wasm?module"],
-    plugins: [vendored(from)],
+    plugins: [namedErrors, vendored(from)],
     logLevel: "error",
   });
   const files = outputFiles.map(({ path }) => path);
@@ -49,6 +51,16 @@ export async function bundle(root) {
   }
   return { files, problems: "" };
 }
+
+/** What is thrown is shown with the name of its class, and only that one is kept: keeping all would cost a call for every closure made. */
+const namedErrors = {
+  name: "named-errors",
+  setup({ onLoad }) {
+    onLoad({ filter: /[-/\\](?:errors?)\.js$/ }, ({ path }) => ({
+      contents: transformSync(readFileSync(path, "utf8"), { format: "esm", target: "es2022", charset: "utf8", keepNames: true }).code,
+    }));
+  },
+};
 
 /** Other people's work ships as it was bundled, each with its licence beside it: see build-vendor.mjs. */
 function vendored(from) {
