@@ -145,6 +145,21 @@ describe("a planned fault", () => {
     expect([faulty.openFileCount, inner.openFileCount]).toEqual([0, 0]);
   });
 
+  it("leaves no lock held that nobody was given, and counts those that are", async () => {
+    const inner = faultyStorage(memory());
+    const faulty = faultyStorage(inner);
+    const holder = { pid: 1, runtime: "test", version: "0", since: "", argv: [], hostname: "" };
+    const take = () => faulty.lock(holder, { mechanism: "auto", allowNetworkFileSystem: false });
+    faulty.fail({ call: "lock", errno: "EIO", afterEffect: true });
+    await expect(take()).rejects.toThrow("EIO");
+    expect([faulty.heldLockCount, inner.heldLockCount]).toEqual([0, 0]);
+    const lock = await take();
+    expect([faulty.heldLockCount, inner.heldLockCount, lock.stillHeld()]).toEqual([1, 1, true]);
+    await lock.release();
+    await lock.release();
+    expect([faulty.heldLockCount, inner.heldLockCount]).toEqual([0, 0]);
+  });
+
   it("stops the machine for good", async () => {
     const faulty = faultyStorage(memory());
     const file = await faulty.open("a", { create: "new" });

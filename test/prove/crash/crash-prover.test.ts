@@ -50,6 +50,11 @@ describe("the prover of crashes", () => {
     expect(new Set(one.stateHashes).size).toBe(crashStates);
     expect(crashStates).toBeGreaterThan(100);
     expect(recrashed).toBeGreaterThan((crashStates ?? 0) / 4);
+    const kinds = Object.entries(one.counts).filter(([name]) => name.startsWith("crashStates: "));
+    expect(kinds.reduce((sum, [, count]) => sum + count, 0)).toBe(crashStates);
+    const ofEngines = kinds.filter(([name]) => name.startsWith("crashStates: engine")).reduce((sum, [, count]) => sum + count, 0);
+    expect(ofEngines).toBeGreaterThan((crashStates ?? 0) / 10);
+    expect(one.counts.engineCrashStates).toBe(ofEngines);
   });
 
   it.each(["files", "directories"] as const)("sees a disk that does not flush its %s", async (lies) => {
@@ -113,6 +118,25 @@ describe("the prover of crashes", () => {
       },
     });
     expect(failures.length).toBe(3);
+  });
+
+  it("sees what one process wrote, another served without flushing it, and the power then took", async () => {
+    const honest = plainSubject("log", SETTINGS);
+    const { failures } = await tallyOf({
+      ...honest,
+      survive: (disk, facts, stages, random) => {
+        const flush = disk.sync.bind(disk);
+        disk.sync = async (number, name) => {
+          if (!name.endsWith(".log")) await flush(number, name);
+        };
+        const served = (): void => {
+          stages.served();
+          disk.sync = flush;
+        };
+        return honest.survive(disk, facts, { ...stages, served }, random);
+      },
+    });
+    expect(failures.map(({ what }) => what).join("\n")).toMatch(/opened and served, power lost.*C1|opened and served, power lost.*C9/);
   });
 
   it("comes round to every short program", () => {

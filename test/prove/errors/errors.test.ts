@@ -3,16 +3,21 @@ import { describe, expect, it } from "vitest";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import { FaultyStorage } from "../../../src/testing/faulty-storage.ts";
 import type { Tally, Trial } from "../prover.ts";
+import { faceDays } from "./engine-days.ts";
 import { logDays } from "./errors-prover.ts";
 
 const trial = (seed: number): Trial => ({ seed, directory: () => "", say: () => {} });
 
 /** The same trial with something planted, taken back afterwards. */
-async function planted(plant: () => () => void, seeds: readonly number[]): Promise<Tally[]> {
+async function planted(
+  plant: () => () => void,
+  seeds: readonly number[],
+  run = (seed: number): Promise<Tally> => logDays(trial(seed), DAYS),
+): Promise<Tally[]> {
   const takeBack = plant();
   try {
     const tallies: Tally[] = [];
-    for (const seed of seeds) tallies.push(await logDays(trial(seed), DAYS));
+    for (const seed of seeds) tallies.push(await run(seed));
     return tallies;
   } finally {
     takeBack();
@@ -72,5 +77,34 @@ describe("the prover of errors", () => {
         };
       });
     expect(told(await planted(plant, [5]))).toMatch(/left \d+ files open/);
+  }, 60_000);
+
+  it("finds nothing in days on the face, with their cores; sees a transaction of which a part is lost, and a lock that is kept", async () => {
+    const quiet = await faceDays(trial(8), 3);
+    expect(quiet.failures).toEqual([]);
+    expect(quiet.counts.injectedErrors).toBeGreaterThan(3);
+    const lost = await planted(
+      () =>
+        replacing(FaultyStorage.prototype, "later", (real) => {
+          return function (this: FaultyStorage, call, name, body) {
+            return call === "sync" && /^keyed-0.*\.log$/.test(name) ? (Promise.resolve() as never) : real.call(this, call, name, body);
+          } as typeof real;
+        }),
+      [8],
+      (seed) => faceDays(trial(seed), 1),
+    );
+    expect(told(lost)).toMatch(/C1|C2/);
+    const kept = await planted(
+      () =>
+        replacing(FaultyStorage.prototype, "lock", (real) => {
+          return async function (this: FaultyStorage, holder, options) {
+            const lock = await real.call(this, holder, options);
+            return { stillHeld: () => lock.stillHeld(), release: async () => {} };
+          };
+        }),
+      [8],
+      (seed) => faceDays(trial(seed), 1),
+    );
+    expect(told(kept)).toContain("left the lock held");
   }, 60_000);
 });

@@ -261,7 +261,9 @@ export class FaceDay {
     try {
       await this.#patiently(what, work);
     } catch (error) {
-      throw new Broken(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      const told = error instanceof Error ? error.message : String(error);
+      // What cannot be opened, read or used any more is lost as well, whatever it is told as.
+      throw new Broken(`${what}: ${/\bC[1-5]\b/.test(told) ? told : `C1: ${told}`}`);
     }
   }
 
