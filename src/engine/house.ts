@@ -71,7 +71,6 @@ export function partitionSpec(house: House, topic: OpenTopic, partition: number,
     isForeign: topic.frozen,
     checkpoint: fresh ? { recoveryPoint: null, logStartOffset: null } : house.checkpoints.of(at),
     cleanShutdown: fresh || house.cleanShutdown,
-    leaderEpochOnDisk: true,
   };
 }
 

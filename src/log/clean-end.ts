@@ -1,4 +1,5 @@
 /** A clean close of a partition: its files as Kafka leaves them, and the checksums that let the next open trust them unread. */
+import { indexFacts } from "./index-facts.ts";
 import { checksumsToLeave } from "./left-blocks.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import { durableFacts } from "./state-facts.ts";
@@ -17,7 +18,7 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
   await files.timeIndex?.sync();
   if (active.directoryUnflushed) await context.storage.syncDirectory(spec.directory);
   active.directoryUnflushed = false;
-  const epochFor = (offset: number): number | null => (spec.leaderEpochOnDisk ? log.epochs.epochFor(offset) : null);
+  const epochFor = (offset: number): number | null => log.epochs.epochFor(offset);
   const logChecksums = await checksumsToLeave(context.core, active, files, epochFor);
   await leaveProducers(log);
   await state.writeDurably({
@@ -27,10 +28,7 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
       baseOffset: active.baseOffset,
       logByteLength: active.byteLength,
       logChecksums,
-      indexByteLength: files.offsetIndex?.byteLength ?? 0,
-      indexChecksum: files.offsetIndex?.checksum() ?? 0,
-      timeIndexByteLength: files.timeIndex?.byteLength ?? 0,
-      timeIndexChecksum: files.timeIndex?.checksum() ?? 0,
+      ...indexFacts(files),
       ...(await txnIndexFacts(context, spec.directory, active.baseOffset)),
     },
   });

@@ -22,6 +22,4 @@ export interface PartitionSpec {
   };
   /** The marker of a clean shutdown was there when the data directory was opened. */
   readonly cleanShutdown: boolean;
-  /** Whether batches must carry the epoch that `leader-epoch-checkpoint` gives for their offset. */
-  readonly leaderEpochOnDisk: boolean;
 }

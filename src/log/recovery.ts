@@ -166,7 +166,7 @@ class Walk {
     segment.maxTimestamp = lastTime?.timestamp ?? -1;
     segment.maxTimestampOffset = lastTime?.offset ?? -1;
     segment.checksums = null;
-    const epochFor = spec.leaderEpochOnDisk ? (offset: number) => epochs.epochFor(offset) : () => null;
+    const epochFor = (offset: number): number | null => epochs.epochFor(offset);
     const { indexIntervalBytes } = spec.config();
     for (;;) {
       const begin = from;

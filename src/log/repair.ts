@@ -147,7 +147,6 @@ function remakeStep(context: LogContext, survey: PartitionSurvey, surveyed: Surv
           frozen: false,
           checkpoint: { recoveryPoint: null, logStartOffset: null },
           cleanShutdown: false,
-          leaderEpochOnDisk: true,
         };
         if (seals) await sealSegment(context, spec, segment, { nextBaseOffset });
       } finally {

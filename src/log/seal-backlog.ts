@@ -55,7 +55,7 @@ async function seal(log: OpenedLog, segment: Segment, unsealed: Unsealed): Promi
   const partition = { topic: spec.topic, partition: spec.partition };
   // Nobody promised that no offset is missing in what another wrote.
   segment.contiguous = false;
-  const epochFor = spec.leaderEpochOnDisk ? (offset: number) => epochs.epochFor(offset) : () => null;
+  const epochFor = (offset: number): number | null => epochs.epochFor(offset);
   const files = await segment.acquire();
   try {
     const problem = files.offsetIndex?.problem ?? files.timeIndex?.problem ?? null;

@@ -3,6 +3,7 @@ import { reasonOf } from "../base/reason.ts";
 import { type ScanEnd, scanBatches } from "./batch-scan.ts";
 import { checksumsOfWhole } from "./file-checksums.ts";
 import { segmentFileName } from "./file-names.ts";
+import { indexFacts } from "./index-facts.ts";
 import { checksumsToLeave } from "./left-blocks.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
@@ -84,10 +85,7 @@ export async function trySeal(
       logChecksums,
       txnIndexByteLength,
       txnIndexChecksums,
-      indexByteLength: files.offsetIndex?.byteLength ?? 0,
-      indexChecksum: files.offsetIndex?.checksum() ?? 0,
-      timeIndexByteLength: files.timeIndex?.byteLength ?? 0,
-      timeIndexChecksum: files.timeIndex?.checksum() ?? 0,
+      ...indexFacts(files),
     };
     await replaceFile(storage, segment.directory, sealName(segment), encodeSeal(seal, core));
     segment.checksums = { byteLength: segment.byteLength, checksums: logChecksums };

@@ -42,12 +42,12 @@ export class SegmentSource {
   #aheadUntil = 0;
 
   private constructor(log: OpenedLog, segment: Segment, files: SegmentFiles, sealed: Sealed, compactor: Compactor, pace: ReadPace) {
-    const { spec, epochs } = log;
+    const { epochs } = log;
     this.segment = segment;
     this.#compactor = compactor;
     this.#pace = pace;
     this.#log = files.log;
-    this.#epochFor = spec.leaderEpochOnDisk ? (offset) => epochs.epochFor(offset) : () => null;
+    this.#epochFor = (offset) => epochs.epochFor(offset);
     this.#sealed = sealed.blocks;
     this.#isExact = sealed.isExact;
     this.#sums = new BlockChecksums(compactor);

@@ -76,7 +76,7 @@ export class Settling {
       await this.#settleProducers(next.baseOffset, snapshot);
       // Before the recovery point: a segment behind it always has its seal.
       const { epochs, spec } = log;
-      const epochFor = (offset: number): number | null => (spec.leaderEpochOnDisk ? epochs.epochFor(offset) : null);
+      const epochFor = (offset: number): number | null => epochs.epochFor(offset);
       await sealSegment(log.context, spec, old, { epochFor, nextBaseOffset: next.baseOffset });
       await this.#moveRecoveryPoint(next, next.baseOffset, snapshot === null);
     } finally {

@@ -86,7 +86,6 @@ export function rig(driver: StorageDriver, options: RigOptions = {}): Rig {
     frozen: options.frozen ?? false,
     checkpoint: options.checkpoint ?? { recoveryPoint: null, logStartOffset: null },
     cleanShutdown: options.cleanShutdown ?? false,
-    leaderEpochOnDisk: true,
   };
   return { context, spec, config, clock, events };
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { StorageError } from "../../src/base/errors.ts";
-import type { CompactorOptions, Core } from "../../src/core/core.ts";
+import type { Compactor, CompactorOptions, Core } from "../../src/core/core.ts";
 import { checksumsOfWhole } from "../../src/log/file-checksums.ts";
 import type { LogContext } from "../../src/log/log-context.ts";
 import { viewPartitionFiles } from "../../src/log/partition-files.ts";
@@ -20,16 +20,20 @@ const mistake = (): never => {
   throw new TypeError("a mistake of ours");
 };
 
-/** The core, but for these functions. */
-function coreBut(changed: Partial<Record<keyof Core, unknown>>): Core {
-  return new Proxy(core, {
+/** An object, but for these members. */
+function but<Of extends object>(of: Of, changed: Readonly<Record<string, unknown>>): Of {
+  return new Proxy(of, {
     get(target, name) {
-      if (name in changed) return changed[name as keyof Core];
+      if (typeof name === "string" && name in changed) return changed[name];
       const value = Reflect.get(target, name, target) as unknown;
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },
   });
 }
+
+const coreBut = (changed: Partial<Record<keyof Core, unknown>>): Core => but(core, changed);
+const compactorBut = (options: CompactorOptions, changed: Partial<Record<keyof Compactor, unknown>>): Compactor =>
+  but(core.compactor(options), changed);
 
 type CrcArguments = Parameters<Core["crc32c"]>;
 
@@ -297,11 +301,11 @@ describe("what only a mistake of ours throws", () => {
   });
 
   it("goes on as it is from a batch that compaction looks at", async () => {
-    const { log, context } = await createdWith(memory(), {}, KEYED);
+    const harmed = (options: CompactorOptions): object => compactorBut(options, { mapBatch: mistake, mapWindow: mistake });
+    const { log } = await createdWith(memory(), { core: coreBut({ compactor: harmed }) }, KEYED);
     await put(log, [["a", "1"]]);
     await put(log, [["a", "2"]]);
     await rollOver(log);
-    Object.assign(context, { compression: { ...context.compression, decompressBatch: mistake } });
     await expect(compactAll(log)).rejects.toThrow("a mistake of ours");
     await log.close(false).catch(() => {});
   });
@@ -418,14 +422,7 @@ describe("a cleaned segment, whose offsets may lack", () => {
 
 describe("a round of compaction that gets nowhere", () => {
   it("says so, and does not begin again for ever", async () => {
-    const lost = (options: CompactorOptions): object =>
-      new Proxy(core.compactor(options), {
-        get(target, name) {
-          if (name === "latestOffset") return -1;
-          const value = Reflect.get(target, name, target) as unknown;
-          return typeof value === "function" ? (value.bind(target) as unknown) : value;
-        },
-      });
+    const lost = (options: CompactorOptions): object => compactorBut(options, { latestOffset: -1 });
     const { log } = await createdWith(memory(), { core: coreBut({ compactor: lost }) }, KEYED);
     await put(log, [["a", "1"]]);
     await rollOver(log);
