@@ -137,7 +137,7 @@ async function mutated({ folder, files }) {
     // A mutant in what runs on import alone would need a new worker; nothing of ours does much there.
     ignoreStatic: true,
     concurrency: 1,
-    timeoutMS: 8000,
+    timeoutMS: 15_000,
     timeoutFactor: 2,
     tempDirName: sandbox,
     ignorePatterns: [

@@ -127,7 +127,7 @@ describe("coverage", () => {
         expect.stringMatching(/^src\/topic +0 of +2 branches {2}0 %$/),
         expect.stringMatching(/^all +2 of +6 branches {2}33.3 %$/),
         "src/topic/half.ts:3: if 1 of 2: if (a) return 1;",
-        "branches: 33.3 % were met, 97 % are asked for",
+        expect.stringMatching(/^branches: 33\.3 % were met, \d\d % are asked for$/),
       ]),
     );
     expect(first.lines.some((line) => /src\/core/.test(line))).toBe(false);

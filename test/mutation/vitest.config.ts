@@ -9,7 +9,7 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 1,
     // A mutant that never answers is seen by the first test that waits for it.
-    testTimeout: 8_000,
-    hookTimeout: 8_000,
+    testTimeout: 15_000,
+    hookTimeout: 15_000,
   },
 });
