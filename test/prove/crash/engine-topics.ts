@@ -103,7 +103,12 @@ export async function shortCrashes(
     for (let left = count; left > 0; left -= 1)
       if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, world, `${told}, before ${where}`));
   };
-  const run = new Run(world, await openEngine(disk), () => openEngine(disk, 2), random.integer(0, 1_000_000));
+  const run = new Run(
+    world,
+    await openEngine(disk, random.integer(0, 1e9)),
+    () => openEngine(disk, random.integer(0, 1e9)),
+    random.integer(0, 1e9),
+  );
   for (const [index, step] of program.entries()) {
     if (index === program.length - 1) disk.watch((call, name) => gather(`${call} ${name}`, perCall));
     await run.step(step);

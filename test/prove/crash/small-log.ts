@@ -4,7 +4,8 @@
  * that the last operation makes and that changes the disk or flushes it (the calls before it are those of the shorter programs), and
  * the end; of each such moment every image that a loss of power may leave, sectors of 128 bytes, each in each of its versions, each
  * size, fill and entry for itself, where there are at most `IMAGES_MAX`; where there are more, so many of them: nothing, everything,
- * each moment's state, and mixtures by (repeatable) chance. Trials take programs in rotation by their seed.
+ * each moment's state, and mixtures by (repeatable) chance. Trials take programs in rotation by their seed, with sectors of another
+ * length each time round.
  */
 import { crashStorage } from "../../../src/testing/crash-storage.ts";
 import type { Crashed, CrashTree } from "./crash-tree.ts";
@@ -40,11 +41,16 @@ export const PROGRAM_COUNT: number = SMALL_SETTINGS.length * (OPERATIONS.length 
 
 /** More than a program and the use of what it leaves send. */
 const RECORDS_MAX = 256;
+/** So many of them have numbers below 2^32. */
+const NUMBERS_MAX = 2 ** 23;
+
+const SECTOR_BYTE_LENGTHS = [128, 64, 256, 32];
 
 export interface SmallProgram {
   /** Where its records begin to be counted: apart from those of every other program, so that its disks are too. */
   readonly firstRecord: number;
   readonly settings: LogSettings;
+  readonly sectorByteLength: number;
   readonly operations: readonly number[];
 }
 
@@ -54,14 +60,16 @@ export function smallProgram(number: number): SmallProgram {
   let length = 1;
   for (; rest >= OPERATIONS.length ** length; length += 1) rest -= OPERATIONS.length ** length;
   const operations = Array.from({ length }, (_none, at) => Math.floor(rest / OPERATIONS.length ** at) % OPERATIONS.length);
-  return { firstRecord: (number % PROGRAM_COUNT) * RECORDS_MAX, settings, operations };
+  // Once all had their turn the same programs meet disks that tear them elsewhere.
+  const sectorByteLength = SECTOR_BYTE_LENGTHS[Math.floor(number / PROGRAM_COUNT) % SECTOR_BYTE_LENGTHS.length] as number;
+  return { firstRecord: (number % NUMBERS_MAX) * RECORDS_MAX, settings, sectorByteLength, operations };
 }
 
 export async function smallCrashes(
   tree: CrashTree<PlainFacts>,
-  { firstRecord, settings, operations }: SmallProgram,
+  { firstRecord, settings, sectorByteLength, operations }: SmallProgram,
 ): Promise<Crashed<PlainFacts>[]> {
-  const disk = crashStorage({ sectorByteLength: 128 });
+  const disk = crashStorage({ sectorByteLength });
   const life = new PlainLife(disk, settings);
   life.facts.sentCount = firstRecord;
   await life.begin();
