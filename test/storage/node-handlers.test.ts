@@ -2,12 +2,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { open as openHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { StorageLock } from "../../src/api/storage-driver.ts";
 import { fenced } from "../../src/storage/fenced.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
+import { NodeFile } from "../../src/storage/node-file.ts";
 import { lockDirectory } from "../../src/storage/node-lock.ts";
 import { networkFileSystemAt } from "../../src/storage/node-network-file-system.ts";
 import { directory, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
@@ -215,6 +217,49 @@ describe("files on disk", () => {
     await expect(storage.renameDirectory("f", "g")).rejects.toMatchObject({ code: "ENOTDIR" });
     await expect(storage.remove("nowhere/f")).rejects.toMatchObject({ code: "ENOENT" });
     await expect(storage.open("d", { create: "no", readOnly: true })).rejects.toMatchObject({ code: "EISDIR" });
+  });
+
+  it("tells that no directory can be flushed: as it came, or that Node's permission model forbids it", async () => {
+    const storage = nodeStorage(directory);
+    await (await storage.open("f", { create: "new" })).close();
+    for (const [errno, told] of [
+      ["ERR_ACCESS_DENIED", { code: "PERMISSION_DENIED", message: expect.stringContaining("allows no flush to disk under --permission") }],
+      ["EIO", { code: "EIO" }],
+    ] as const) {
+      let closedCount = 0;
+      const sync = (): Promise<never> => Promise.reject(Object.assign(new Error(errno), { code: errno }));
+      const close = async (): Promise<void> => {
+        closedCount += 1;
+      };
+      answerWith("open", { sync, close }, new RegExp(`${directory}$`));
+      await expect(storage.syncDirectory("")).rejects.toMatchObject(told);
+      expect(closedCount).toBe(1);
+    }
+    await storage.syncDirectory("");
+    await storage.close?.();
+  });
+
+  it("reads ahead as advice alone: what is refused there costs nothing, and is asked of the read", async () => {
+    const path = join(directory, "f");
+    writeFileSync(path, new Uint8Array(10));
+    const handle = await openHandle(path);
+    let refusals = 0;
+    const refusing = new Proxy(handle, {
+      get(target, name) {
+        if (name === "read")
+          return () => {
+            refusals += 1;
+            return Promise.reject(new Error("EIO"));
+          };
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const file = new NodeFile("f", refusing, true, false);
+    await file.readAhead(0, 10);
+    expect(refusals).toBe(1);
+    expect(file.readAt(new Uint8Array(10), 0)).toBe(10);
+    await file.close();
   });
 
   it("tells every refusal as it came", async () => {
