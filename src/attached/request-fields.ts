@@ -15,6 +15,7 @@ const FIELDS: Readonly<Record<string, Rule>> = {
   assignments: "list",
   at: "value",
   clientId: "text",
+  batch: "bytes",
   cleanupPolicy: "value",
   commit: "flag",
   config: "value",

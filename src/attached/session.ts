@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { faultFromError, UsageError } from "../base/errors.ts";
 import { type CallName, ruleOf } from "./calls.ts";
 import type { Channel } from "./channel.ts";
-import { badFrame, type Frame, frameParts, KIND, PROTOCOL_VERSION, parseFrame } from "./frame.ts";
+import { badFrame, type Frame, frameParts, KIND, type Kind, PROTOCOL_VERSION, parseFrame } from "./frame.ts";
 import { Pulse, type PulseTimes } from "./pulse.ts";
 import { checkRequest } from "./request-fields.ts";
 import { packAnswer, unpackCall } from "./wire.ts";
@@ -80,7 +80,7 @@ export class Session {
       else if (frame.kind !== KIND.pulse) throw badFrame(`kind ${frame.kind}`);
     } catch (error) {
       this.#isRefused = true;
-      this.#channel.send(frameParts(KIND.refusal, 0, faultFromError(error)));
+      this.#channel.send(faultParts(KIND.refusal, 0, error));
       void this.#channel.close();
     }
   }
@@ -122,7 +122,7 @@ export class Session {
       (value) => this.#answer(id, name, values, value),
       (error: unknown) => {
         const wasHandedBack = controller?.signal.reason === HANDED_BACK && error === HANDED_BACK;
-        this.#settle(id, wasHandedBack ? frameParts(KIND.back, id, undefined) : frameParts(KIND.fault, id, faultFromError(error)));
+        this.#settle(id, wasHandedBack ? frameParts(KIND.back, id, undefined) : faultParts(KIND.fault, id, error));
       },
     );
     this.#breathe();
@@ -149,7 +149,7 @@ export class Session {
       const { body, tail } = packAnswer(name, value);
       parts = frameParts(KIND.answer, id, body, tail);
     } catch (error) {
-      parts = frameParts(KIND.fault, id, faultFromError(error));
+      parts = faultParts(KIND.fault, id, error);
     }
     this.#settle(id, parts);
   }
@@ -199,5 +199,15 @@ export class Session {
     );
     const aborted = [...this.#transactions.values()].map((identity) => keeper.endTransaction({ ...identity, commit: false }));
     await Promise.allSettled([...left, ...aborted]);
+  }
+}
+
+/** What a fault tells besides may be anything: without it, if it cannot go on the wire. */
+function faultParts(kind: Kind, id: number, error: unknown): Uint8Array[] {
+  const fault = faultFromError(error);
+  try {
+    return frameParts(kind, id, fault);
+  } catch {
+    return frameParts(kind, id, { ...fault, details: {} });
   }
 }

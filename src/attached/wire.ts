@@ -20,7 +20,7 @@ export function unpackCall(body: unknown, tail: Bytes): { readonly name: string;
   if (!Array.isArray(body) || typeof body[0] !== "string") throw badFrame("a call without a name");
   const [name, ...values] = body as [string, ...unknown[]];
   if (name === "produce" && typeof values[0] === "object" && values[0] !== null) {
-    Object.defineProperty(values[0], "batch", { value: tail, enumerable: false });
+    (values[0] as { batch: Bytes }).batch = tail;
   }
   return { name, values };
 }

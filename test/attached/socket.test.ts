@@ -202,6 +202,16 @@ it("an owner that closes finishes what was begun and hands the rest on: under lo
   await attached.close();
 });
 
+it("quotas hold for who is attached, and are set from there", async () => {
+  const attached = await open(path, { attach: true });
+  await attached.alterClientQuotas("c", { producerByteRate: 1_000_000 });
+  const producer = attached.producer<string, string>({ key: utf8, value: utf8, clientId: "c" });
+  const { offset } = await producer.send({ topic: "t", value: "held against its quota" });
+  expect(offset).toBe(0);
+  expect(await owner.describeClientQuotas()).toEqual([{ clientId: "c", quota: { producerByteRate: 1_000_000 } }]);
+  await attached.close();
+});
+
 it("thousands of small calls at once, and megabytes of records, come through in bounded memory", async () => {
   const attached = await open(path, { attach: true });
   const answers = await Promise.all(Array.from({ length: 20_000 }, () => attached.listTopics()));
