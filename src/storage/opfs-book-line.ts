@@ -12,9 +12,12 @@ export type NameChange =
 /** The first line of a book: which of the two is the newer, and how many lines after it make it whole. */
 export type BookHead = readonly ["odradek.opfs", version: 1, generation: number, lineCount: number];
 
+/** Nothing but how far the book is durable: written behind each flush, without a flush of its own. */
+export type BookMark = readonly ["durable"];
+
 export interface BookLine {
   readonly durableLength: number;
-  readonly said: NameChange | BookHead;
+  readonly said: NameChange | BookHead | BookMark;
 }
 
 const encoder = new TextEncoder();
@@ -24,7 +27,7 @@ const NEWLINE = 10;
 const SUM_LENGTH = 9;
 let table: Uint32Array | null = null;
 
-export function encodeLine(durableLength: number, said: NameChange | BookHead): Uint8Array {
+export function encodeLine(durableLength: number, said: BookLine["said"]): Uint8Array {
   const json = encoder.encode(JSON.stringify([durableLength, ...said]));
   const line = new Uint8Array(SUM_LENGTH + json.length + 1);
   line.set(encoder.encode(`${crc32(json).toString(16).padStart(8, "0")} `));
@@ -39,7 +42,7 @@ export function parseLine(bytes: Uint8Array, from: number, end: number): BookLin
   const json = bytes.subarray(from + SUM_LENGTH, end - 1);
   try {
     if (Number.parseInt(decoder.decode(bytes.subarray(from, from + SUM_LENGTH - 1)), 16) !== crc32(json)) return null;
-    const [durableLength, ...said] = JSON.parse(decoder.decode(json)) as [number, ...(NameChange | BookHead)];
+    const [durableLength, ...said] = JSON.parse(decoder.decode(json)) as [number, ...BookLine["said"]];
     return { durableLength, said };
   } catch {
     return null;

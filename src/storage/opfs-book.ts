@@ -34,6 +34,7 @@ export class OpfsBook {
   #durableEnd: number;
   #lineCount: number;
   #lineCountMax: number;
+  #isDirty = false;
 
   /**
    * Reads what is there; `handles` are of the two files of `BOOK_FILES`, and closed by `close`; `fileCount` is how many numbered files
@@ -67,15 +68,15 @@ export class OpfsBook {
     this.names.check(change);
     if (this.#lineCount >= this.#lineCountMax) this.#tidy();
     this.#append(encodeLine(this.#durableEnd, change));
-    this.#lineCount++;
+    this.#isDirty = true;
     return this.names.apply(change);
   }
 
   /** All changes made are durable when it returns. */
   flush(): void {
-    if (this.#durableEnd === this.#end) return;
+    if (!this.#isDirty) return;
     this.#handle.flush();
-    this.#durableEnd = this.#end;
+    this.#mark();
   }
 
   close(): void {
@@ -97,6 +98,18 @@ export class OpfsBook {
       throw webError(error, "write", file);
     }
     this.#end += line.length;
+    this.#lineCount++;
+  }
+
+  /** After a flush: by this line the next one who opens the book knows that what stands before it must be there. */
+  #mark(): void {
+    this.#isDirty = false;
+    this.#durableEnd = this.#end;
+    try {
+      this.#append(encodeLine(this.#durableEnd, ["durable"]));
+    } catch {
+      // A note, and no promise: where there is no room for it, the next line says the same.
+    }
   }
 
   #tidy(): void {
@@ -122,11 +135,10 @@ export class OpfsBook {
     const handle = this.#handles[into];
     handle.truncate(0);
     if (handle.write(bytes, { at: 0 }) !== bytes.length) throw errnoError("ENOSPC", "write", `${this.#place}/${BOOK_FILES[into]}`);
-    handle.flush();
     this.#current = into;
     this.#generation++;
     this.#end = bytes.length;
-    this.#durableEnd = bytes.length;
+    this.#durableEnd = 0;
     this.#lineCount = lines.length;
     this.#lineCountMax = this.#lineCount + SUPERFLUOUS_LINES_MAX;
     this.#settle();
@@ -137,7 +149,7 @@ export class OpfsBook {
     const other = this.#handles[this.#current === 0 ? 1 : 0];
     if (this.#handle.getSize() > this.#end) this.#handle.truncate(this.#end);
     this.#handle.flush();
-    this.#durableEnd = this.#end;
+    this.#mark();
     if (other.getSize() === 0) return;
     other.truncate(0);
     other.flush();
@@ -158,12 +170,16 @@ function read(handle: WebSyncHandle, file: string): Reading | null {
   let durableLength = 0;
   for (let from = 0, next = lineEnd(bytes, 0); next > 0; from = next, next = lineEnd(bytes, from)) {
     const line = parseLine(bytes, from, next);
-    if (line === null) continue;
+    if (line === null) {
+      // Two lines may have become one, where what was between them was lost: the second says how far the book was durable all the same.
+      for (let at = from + 1; at < next; at++) durableLength = Math.max(durableLength, parseLine(bytes, at, next)?.durableLength ?? 0);
+      continue;
+    }
     durableLength = Math.max(durableLength, line.durableLength);
     // Behind a line that is none the others count for what they say of the durable end alone.
     if (from !== end) continue;
     if (line.said[0] === "odradek.opfs") head = line.said;
-    else names.apply(line.said);
+    else if (line.said[0] !== "durable") names.apply(line.said);
     lineCount++;
     end = next;
   }

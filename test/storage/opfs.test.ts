@@ -127,6 +127,49 @@ describe("the book of names", () => {
     expect(told(again.names)).toBe(before);
     again.close();
   });
+
+  it("is never two: a damaged one is refused, not answered out of the older", async () => {
+    const files = twoFiles();
+    const book = await books(files);
+    const other = (): FakeFile => (files[0].bytes.length === 0 ? files[0] : files[1]);
+    let turnCount = 0;
+    for (let i = 1, before = other(); turnCount < 2 && i < 10_000; i++) {
+      book.write(["name", "a", i]);
+      // Whenever it was written anew, the new one is durable as it stands, and the old one is empty, durably.
+      if (other() === before) continue;
+      before = other();
+      turnCount++;
+      expect([before.bytes.length, before.flushed.length]).toEqual([0, 0]);
+      const now = before === files[0] ? files[1] : files[0];
+      expect(now.flushed.length).toBeGreaterThan(0);
+    }
+    expect(turnCount).toBe(2);
+    book.flush();
+    book.close();
+    const current = files[0].bytes.length > 0 ? files[0] : files[1];
+    current.bytes[12] = (current.bytes[12] as number) ^ 1;
+    await expect(books(files)).rejects.toMatchObject({ code: "BOOK_CORRUPT" });
+  });
+
+  it("leaves nothing of a line that did not find room, so that the next one begins where it began", async () => {
+    const files = twoFiles();
+    const handles = [await files[0].createSyncAccessHandle(), await files[1].createSyncAccessHandle()] as const;
+    const book = new OpfsBook("log", handles, 1);
+    book.write(["mkdir", "p-0"]);
+    const { write } = handles[0];
+    const { length } = files[0].bytes;
+    handles[0].write = (bytes, options) => write.call(handles[0], bytes.subarray(0, 30), options);
+    expect(() => book.write(["name", "p-0/with a long name", 1])).toThrow(expect.objectContaining({ code: "ENOSPC" }));
+    handles[0].write = write;
+    expect(files[0].bytes.length).toBe(length);
+    book.write(["mkdir", "q"]);
+    book.flush();
+    const before = told(book.names);
+    book.close();
+    const again = await books(files);
+    expect(told(again.names)).toBe(before);
+    again.close();
+  });
 });
 
 describe("opfs", () => {
