@@ -25,7 +25,7 @@ export const guards = [
   { name: "scan, 100 B", floor: 0.18, clock: PROCESSOR, prepare: scan },
   { name: "for await, msgpack", floor: 0.2, clock: PROCESSOR, prepare: iterate },
   { name: "read by offset", floor: 0.33, clock: PROCESSOR, prepare: read },
-  { name: "open", floor: 0.15, prepare: opening },
+  { name: "open", floor: 0.07, prepare: opening },
   // Twenty times the records: where an opening reads them, this falls to a twentieth.
   { name: "open 200,000 records as 10,000", floor: 0.3, prepare: openingMore },
 ];
