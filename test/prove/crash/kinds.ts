@@ -57,7 +57,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "engine, every program of three steps",
-    turns: 0.85,
+    turns: 1.2,
     async run(account, random, turn) {
       const tree = new CrashTree(topicsSubject, account, random);
       await tree.explore(await shortCrashes(tree, shortProgram(turn), 0.5, random));
@@ -65,7 +65,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "engine",
-    turns: 0.85,
+    turns: 1.2,
     async run(account, random) {
       const tree = new CrashTree(topicsSubject, account, random);
       await tree.explore(await longCrashes(tree, 0.2, random));
@@ -73,7 +73,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: "engine with transactions",
-    turns: 0.75,
+    turns: 1,
     async run(account, random) {
       const tree = new CrashTree(transactionsSubject, account, random);
       await tree.explore(await transactionCrashes(tree, 0.16, random));
