@@ -9,6 +9,8 @@ import { filesUnder } from "../../../scripts/files.mjs";
 
 export interface Verdict {
   readonly isGreen: boolean;
+  /** It was run to its end, whatever came of it. */
+  readonly isDone: boolean;
   /** What was red, or why nothing was run. */
   readonly how: string;
 }
@@ -23,6 +25,8 @@ export async function controlled(root: string, what: readonly string[], run: () 
   const file = join(root, KEPT, tree, `${hashOf(JSON.stringify(what))}.json`);
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Verdict;
   const verdict = await run();
+  // What came to no end, or ran nothing, may do better when the machine has less to do.
+  if (!verdict.isGreen && !verdict.isDone) return verdict;
   makeFolder(root, tree);
   // Others do the same at this moment: each puts a whole file in place.
   const temporary = `${file}.${process.pid}`;

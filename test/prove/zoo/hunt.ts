@@ -39,8 +39,9 @@ export async function hunt(root: string, entry: ZooEntry, seed: number): Promise
   const control = await controlled(root, red, () => catcher.control(red));
   const controlMs = spent() - caught;
   if (control.isGreen) return { caught: true, how: said, isAlwaysRed: false, processorMs, controlMs };
-  const alike = `it is no better without the plant: ${control.how.slice(0, HOW_LENGTH_MAX)}; with it: ${said}`;
-  return { caught: false, how: alike, isAlwaysRed: true, processorMs, controlMs };
+  const without = control.isDone ? "it is no better without the plant" : "nobody knows whether it is better without the plant";
+  const alike = `${without}: ${control.how.slice(0, HOW_LENGTH_MAX)}; with it: ${said}`;
+  return { caught: false, how: alike, isAlwaysRed: control.isDone, processorMs, controlMs };
 }
 
 /** `red`: the names of what turned red, by which it can be run again; null: nothing did. */
@@ -74,7 +75,7 @@ class ProverCatcher implements Catcher {
 
   async control([, , seed]: readonly string[]): Promise<Verdict> {
     const { isRed, isDone, how } = await this.#trials({ plant: null, seed: Number(seed), trialsMax: 1 }, CONTROL_BUDGET_MS);
-    return { isGreen: isDone && !isRed, how };
+    return { isGreen: isDone && !isRed, isDone, how };
   }
 
   #trials(
@@ -124,7 +125,7 @@ class TestCatcher implements Catcher {
   async control([, , name]: readonly string[]): Promise<Verdict> {
     const whole = this.#name === undefined ? null : literally(this.#name);
     const { red, ran, how } = await this.#run(null, name === "" ? whole : `${literally(name as string)}$`, CONTROL_BUDGET_MS);
-    return { isGreen: red === null && ran > 0, how };
+    return { isGreen: red === null && ran > 0, isDone: ran > 0, how };
   }
 
   /** Red is a test that failed; "" is the run itself. A file that does not even load has met a plant that does not compile, and has caught nothing. */

@@ -24,10 +24,12 @@ interface Left {
 }
 
 /** What a loss of power now may leave of the disk: some of it in order, some in none. */
-function disksNow(disk: CrashStorage, seed: number): CrashStorage[] {
+function disksNow(disk: CrashStorage, seed: number, share = 1): CrashStorage[] {
   const random = new SeededRandom(seed);
-  const scattered = Array.from({ length: SCATTERED_PER_STEP }, () => disk.afterCrash(random, { kind: "power", survival: "scatter" }));
-  return [...disk.enumerateCrashes(DISKS_PER_STEP), ...scattered];
+  const scattered = Array.from({ length: SCATTERED_PER_STEP * share }, () =>
+    disk.afterCrash(random, { kind: "power", survival: "scatter" }),
+  );
+  return [...disk.enumerateCrashes(DISKS_PER_STEP * share), ...scattered];
 }
 
 /** The disks that a loss of power may leave before each call that changes names or makes them durable, and when all is done. */
