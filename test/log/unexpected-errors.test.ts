@@ -14,6 +14,7 @@ import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { compactAll, KEYED, put, readKeyed, rollOver } from "./compaction-rig.ts";
 import { append, batchOf, core, created, NOW_MS, opened, type RigOptions, readAll, recordsIn, rig, send } from "./log-rig.ts";
+import { sendAs } from "./producer-rig.ts";
 
 const LOG = "orders-0/00000000000000000000.log";
 const mistake = (): never => {
@@ -298,6 +299,26 @@ describe("what only a mistake of ours throws", () => {
       armed.crc32c = core.crc32c.bind(core);
       await log.close(false).catch(() => {});
     }
+  });
+
+  it("goes on as it is from a roll, though the new segment's files will not close either, and the next roll is made", async () => {
+    let toldCount = 0;
+    for (let nth = 1; nth <= 5; nth += 1) {
+      const armed = { crc32c: core.crc32c.bind(core) };
+      const storage = faultyStorage(memory());
+      const change = { core: coreBut({ crc32c: (...given: CrcArguments) => armed.crc32c(...given) }) };
+      const { log } = await createdWith(storage, change, { config: { segmentBytes: 300 } });
+      const sent = { producerId: 1n, producerEpoch: 0, recordCount: 2, transactional: false };
+      for (const baseSequence of [0, 2]) await sendAs(log, { ...sent, baseSequence });
+      storage.fail({ call: "closeFile", errno: "EIO", times: Number.POSITIVE_INFINITY });
+      armed.crc32c = mistakenAt(nth);
+      const told = await (async () => await send(log, "x".repeat(200)))().catch((error: unknown) => error);
+      if (told instanceof Error) toldCount += 1;
+      armed.crc32c = core.crc32c.bind(core);
+      storage.mend();
+      await log.close(false).catch(() => {});
+    }
+    expect(toldCount).toBeGreaterThan(0);
   });
 
   it("goes on as it is from a batch that compaction looks at", async () => {
