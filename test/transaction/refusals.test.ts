@@ -24,6 +24,18 @@ describe("the coordinator", () => {
   });
 });
 
+describe("partitions", () => {
+  it("are added once each, with the time of the first; what adds none changes nothing", () => {
+    const fresh = newlyInitialized(7n, 60_000, 5);
+    expect(fresh.startMs).toBe(-1);
+    const open = withPartitions(fresh, [at, at], 10);
+    expect(open).toMatchObject({ state: "Ongoing", partitions: [at], startMs: 10 });
+    expect(withPartitions(open as typeof fresh, [at], 20)).toBe(null);
+    const more = withPartitions(open as typeof fresh, [at, { ...at, partition: 1 }], 20);
+    expect(more).toMatchObject({ partitions: [at, { ...at, partition: 1 }], startMs: 10 });
+  });
+});
+
 describe("a record of a transaction", () => {
   it("of another version's key is nobody's, and of a state without a name is refused", () => {
     const key = encodeTransactionKey("t");
