@@ -17,7 +17,7 @@ const installedByteLengthMax = 1024 * 1024;
 const coreByteLengthMax = 32 * 1024;
 /** The budget, told when it is passed; and the bound, refused. */
 const browserGzipByteLengthBudget = 60 * 1024;
-const browserGzipByteLengthMax = 180 * 1024;
+const browserGzipByteLengthMax = 190 * 1024;
 /** Beside dist, npm adds these itself. */
 const allowedFile = /^(?:dist\/.+|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
 
