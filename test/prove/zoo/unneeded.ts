@@ -72,11 +72,6 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "A marker that stands there was flushed by the end that wrote it; where that flush failed the log was opened anew since, which flushes what it keeps.",
   },
   {
-    file: "src/storage/opfs-book.ts",
-    find: "    handle.flush();\n    this.#current = into;\n",
-    why: "The settling that follows in the same turn flushes the same file, before the older book is emptied.",
-  },
-  {
     file: "src/log/partition-files.ts",
     find: "  if (swaps.length > 0) await storage.syncDirectory(directory);\n  await removeAll(deleted);\n",
     why: "Whoever finds the swap again ends it again, to the same files; and a recovery flushes the directory before anything is served.",
