@@ -68,7 +68,16 @@ export class LogReader {
       if (bytes !== null) return bytes;
       this.#assertNoneMissing(segment, offset);
     }
-    return NOTHING;
+    const { segment: last, offset: end } = this.#visible();
+    // What was deleted meanwhile is for the next call to say. Anything else would be asked for again and again.
+    if (offset < this.#log.logStartOffset || offset >= end) return NOTHING;
+    const message = `${last.logName}: expected the log to go up to offset ${end - 1}, found no batch from ${offset} on`;
+    throw new CorruptionError(message, {
+      file: last.logName,
+      byteRange: [last.byteLength, last.byteLength],
+      offsetRange: [offset, end - 1],
+      nextReadableOffset: null,
+    });
   }
 
   /** No batch of the segment reaches the offset. That its end or the segment behind it is gone must not pass for a gap. */

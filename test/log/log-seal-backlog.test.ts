@@ -133,6 +133,25 @@ describe("sealing what was left unsealed", () => {
     await third.log.close(false);
   });
 
+  // Sealed again as having a gap, a segment that had lost its end made its reader wait for ever: nothing stood behind it, and nothing was told.
+  it("tells of an end that is missing below the high watermark, rather than let its reader wait", async () => {
+    const storage = await partition();
+    const logs = await names(storage, ".log");
+    const [name = "", last = ""] = logs.slice(-2);
+    const whole = await bytesOf(storage, name);
+    await change(storage, name, (file) => file.truncate(whole.length - (new DataView(whole.buffer).getInt32(8) + 12)));
+    await change(storage, last, (file) => file.truncate(0));
+    await storage.remove("orders-0/odradek.state");
+    for (const seal of await names(storage, ".seal")) await storage.remove(`orders-0/${seal}`);
+    const compacted: RigOptions = { ...OPTIONS, cleanShutdown: false, config: { ...OPTIONS.config, cleanupPolicy: "compact" } };
+    const { log } = await opened(storage, compacted);
+    const end = Number(last.slice(0, 20));
+    expect(log.watermarks.highWatermark).toBe(end);
+    await expect(log.read(end - 1, 1)).rejects.toMatchObject({ offsetRange: [end - 1, end - 1], nextReadableOffset: null });
+    expect(recordsIn(await log.read(end - 2, 1))).toMatchObject([{ offset: end - 2 }]);
+    await log.close(true);
+  });
+
   it("never seals damage: a flip, a lost end, an epoch that cannot be, are told and stay to be seen", async () => {
     const flips: readonly [string, (file: Awaited<ReturnType<StorageDriver["open"]>>) => void][] = [
       ["a record", (file) => file.writeAt(new Uint8Array([0xff]), 70)],
