@@ -15,7 +15,8 @@ import type { PartitionStateFacts } from "./partition-state.ts";
 import { ProducerRecovery, type RecoveredProducers } from "./producer-recovery.ts";
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import { batchBehind, type KnownEnd } from "./resync.ts";
-import { readSeal, sealSegment } from "./sealing.ts";
+import { keepServed, makeDurable } from "./rewriting.ts";
+import { readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 
 export interface RecoveryInput {
@@ -45,8 +46,6 @@ interface BadBatch {
   readonly index: number;
   readonly end: ScanEnd;
 }
-
-const REWRITE_BYTE_LENGTH = 1024 * 1024;
 
 export async function recover(input: RecoveryInput): Promise<Recovered> {
   const { spec, segments, facts, epochs, readOnly } = input;
@@ -78,7 +77,8 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   const endProblem = problem;
   const unreadableFrom = problem === null ? null : walk.acceptedOffset;
   if (problem !== null) active.nextOffset = Math.max(walk.acceptedOffset, durable.offset, active.baseOffset);
-  else if (!readOnly) await makeDurable(input, start, walk, producers);
+  else if (!readOnly) await makeDurable(input, start, walk.rewriteFrom, producers);
+  if (problem !== null && !readOnly) await keepServed(input, walk.rewriteFrom);
   const known = problem === null ? await producers.finish(segments, active.nextOffset) : producers.outcome();
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
   const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
@@ -340,45 +340,4 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
 /** The segment itself does not follow from the one before it. */
 function isOutOfLine(segment: Segment, end: ScanEnd): boolean {
   return end.reason === "order" && segment.baseOffset !== end.nextOffset;
-}
-
-/** Writes what was not known to be durable again, in place, and flushes it: what a crash or a failed flush left in the cache proves nothing. */
-async function makeDurable(
-  { context, spec, segments }: RecoveryInput,
-  start: number,
-  walk: Walk,
-  producers: ProducerRecovery,
-): Promise<void> {
-  const left = (segment: Segment): number => segment.byteLength - (walk.rewriteFrom.get(segment.baseOffset) ?? segment.byteLength);
-  const piece = new Uint8Array(Math.min(REWRITE_BYTE_LENGTH, Math.max(0, ...segments.slice(start).map(left))));
-  for (const [index, segment] of segments.entries()) {
-    if (index < start) continue;
-    const isActive = index === segments.length - 1;
-    const files = isActive && segment.files !== null ? segment.files : await segment.acquire();
-    try {
-      const from = walk.rewriteFrom.get(segment.baseOffset) ?? segment.byteLength;
-      for (let position = from; position < segment.byteLength; position += piece.length) {
-        const bytes = piece.subarray(0, Math.min(piece.length, segment.byteLength - position));
-        await files.log.readAhead(position, bytes.length);
-        files.log.readAt(bytes, position);
-        files.log.writeAt(bytes, position);
-      }
-      segment.cutUnwritten(files);
-      if (isActive) {
-        files.offsetIndex?.flush();
-        files.timeIndex?.flush();
-      } else segment.finishIndexes(files);
-      await files.log.sync();
-      await files.offsetIndex?.sync();
-      await files.timeIndex?.sync();
-      segment.unflushed = false;
-    } finally {
-      if (!isActive) segment.release();
-    }
-  }
-  await producers.writeIndexes(segments.slice(start));
-  await context.storage.syncDirectory(spec.directory);
-  for (const segment of segments.slice(start)) segment.directoryUnflushed = false;
-  for (const [index, segment] of segments.slice(start, -1).entries())
-    await sealSegment(context, spec, segment, { nextBaseOffset: (segments[start + index + 1] as Segment).baseOffset });
 }

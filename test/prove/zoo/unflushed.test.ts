@@ -3,9 +3,10 @@
  * then the power goes, and that a torn end of it is no damage where nobody was promised anything.
  */
 import { expect, it } from "vitest";
+import { CorruptionError } from "../../../src/base/errors.ts";
 import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
-import { append, created, NOW_MS, opened, type RigOptions, readAll, send } from "../../log/log-rig.ts";
+import { append, created, NOW_MS, opened, type RigOptions, readAll, recordsIn, send } from "../../log/log-rig.ts";
 
 const FIRST = "orders-0/00000000000000000000.log";
 
@@ -102,4 +103,37 @@ it('a hole in what a topic of "os" never flushed ends its log, however much stan
   expect(kept.map(({ value }) => value)).toEqual(Array.from({ length: kept.length }, (_, index) => `value ${index}`));
   expect(kept.length).toBeGreaterThan(3);
   expect((await send(next, "more")).baseOffset).toBe(kept.length);
+});
+
+// Where the end was uncertain nothing was written again, and what stood before it was served out of the cache. The power took it, and the next
+// opening gave its offsets out anew: a reader had seen other records there.
+it.each([
+  ["the segment they are in", false],
+  ["a segment whose name nobody flushed", true],
+])("what is served before an end that is not certain outlives the power, too: batches of %s", async (_, isInNext) => {
+  const options: RigOptions = { maxUnflushedBytes: 1000, config: { maxMessageBytes: 800 } };
+  const disk = crashStorage();
+  const { log } = await created(disk, options);
+  for (let index = 0; index < 3; index += 1) await send(log, `value ${index}`);
+  const killed = dead(disk);
+  const longer = crashStorage();
+  const { log: other } = await created(longer, options);
+  for (let index = 0; index < 5; index += 1) await send(other, `value ${index}`);
+  // Two batches that were written and not flushed, and behind them more than a torn write can leave.
+  const end = killed.peek(FIRST)?.length ?? 0;
+  const unflushed = (longer.peek(FIRST) ?? new Uint8Array(0)).subarray(end);
+  const name = isInNext ? "orders-0/00000000000000000003.log" : FIRST;
+  const at = isInNext ? 0 : end;
+  const file = await killed.open(name, { create: "if-missing" });
+  file.writeAt(unflushed, at);
+  file.writeAt(new Uint8Array(2500).fill(7), at + unflushed.length);
+  await file.close();
+  const { log: next } = await opened(killed, options);
+  expect(next.failure).toBeInstanceOf(CorruptionError);
+  const served = [];
+  for (let offset = 0; offset < 5; offset += 1) served.push(await next.read(offset, 1));
+  expect(served.map((bytes) => recordsIn(bytes)[0]?.value)).toEqual(["value 0", "value 1", "value 2", "value 3", "value 4"]);
+  const { log: last } = await opened(bare(killed), options);
+  for (const [offset, bytes] of served.entries()) expect(await last.read(offset, 1)).toEqual(bytes);
+  expect(last.watermarks.logEndOffset).toBeGreaterThanOrEqual(5);
 });

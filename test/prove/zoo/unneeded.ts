@@ -37,7 +37,7 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "The new segment is empty, and its name is made durable before its first batch is acknowledged; without it the next opening makes it again.",
   },
   {
-    file: "src/log/recovery.ts",
+    file: "src/log/rewriting.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n  for (const segment of segments.slice(start)) segment.directoryUnflushed",
     why: "When the producers are settled, which always follows, the directory is flushed once more before the log is served.",
   },

@@ -239,8 +239,8 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "recovered-tail-not-written-again",
     tale: "ATC'20, 'Can Applications Recover from fsync Failures?': pages that a failed flush has marked clean are never written by a later one. What a recovery takes in must be written anew.",
-    file: "src/log/recovery.ts",
-    find: "        files.log.writeAt(bytes, position);\n",
+    file: "src/log/rewriting.ts",
+    find: "    log.writeAt(bytes, position);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "is written again" },
     budgetMs: 15_000,
