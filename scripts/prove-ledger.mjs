@@ -13,6 +13,7 @@ const COLUMNS = [
   ["Run", ({ date, commit, node }) => `${date}, ${commit}, Node ${node}`],
   ["Minutes", ({ seconds }) => (seconds / 60).toFixed(1)],
   ["Crash states (again in recovery)", ({ crashStates, recrashed }) => `${many(crashStates)} (${many(recrashed)})`],
+  ["Of whole engines", ({ engineCrashStates }) => (engineCrashStates === undefined ? "" : many(engineCrashStates))],
   ["Errors", ({ injectedErrors }) => many(injectedErrors)],
   ["Bits", ({ bitFlips }) => many(bitFlips)],
   ["Kills", ({ killCycles }) => many(killCycles)],
