@@ -29,6 +29,8 @@ const sources: Readonly<Record<string, string>> = {
   "src/index.browser.ts": `/** The door, in a browser. */\nexport { Engine } from "./engine/engine.ts";\n`,
   "src/index.workerd.ts": `/** The door, on workerd. */\nimport core from "./core.wasm";\n\nexport const module: object = core;\n`,
   "src/index.edge.ts": `/** The door, at the edge. */\nexport { Engine } from "./engine/engine.ts";\n`,
+  "src/opfs.ts": `/** The door to a browser's files. */\nexport { bytesOf as opfs } from "./storage/memory.ts";\n`,
+  "src/durable-object.ts": `/** The door to a Durable Object. */\nexport { bytesOf as durableObject } from "./storage/memory.ts";\n`,
   "src/wasm-modules.d.ts": `/** A compiled core. */\ndeclare module "*.wasm" {\n  const module: object;\n  export default module;\n}\n`,
   "src/cli.ts": `/** The command line. */\nconsole.log("offsets");\n`,
 };

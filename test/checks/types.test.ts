@@ -39,7 +39,7 @@ describe("the type check", () => {
   it("is content with types that hold", async () => {
     const { problems, saw } = await check(sample.root);
     expect(problems).toEqual([]);
-    expect(saw).toBe("16 files");
+    expect(saw).toBe("18 files");
   });
 
   describe("turns red for", () => {
