@@ -4,9 +4,12 @@ import { scanBatches } from "./batch-scan.ts";
 import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { openIfPresent } from "./replace-file.ts";
 
-/** Where readers stop: the durable end as the writer noted it, which is late at worst (C4). null: nothing lies behind it. */
+/**
+ * Where readers stop: the durable end as the writer noted it, which is late at worst (C4). null: nothing lies behind it. Of two notes one of
+ * which is damaged the other may be much too late: then it holds nothing back.
+ */
 export function knownDurable(log: OpenedLog): LogPosition | null {
-  const facts = log.state.facts();
+  const facts = log.state.problem === null ? log.state.facts() : null;
   if (facts === null || facts.writtenAs !== "sync" || facts.cleanlyClosed) return null;
   const { durableSegmentBase, durableEndPosition: position, durableEndOffset: offset } = facts;
   const segment = log.segments.all().find(({ baseOffset }) => baseOffset === durableSegmentBase);

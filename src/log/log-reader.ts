@@ -3,7 +3,7 @@ import type { Bytes, Watermarks } from "../api/bytes.ts";
 import { CorruptionError, OffsetError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { type ScannedBatch, scanBatches } from "./batch-scan.ts";
-import { SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
+import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
 import { checksumsOf } from "./file-checksums.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
@@ -213,12 +213,24 @@ export class LogReader {
       nextOffset = end.nextOffset;
     }
     const batch = found as ScannedBatch | null;
+    if (damage === null && (batch === null || batch.baseOffset > offset))
+      this.#assertAsSealed(segment, files, start, batch?.position ?? limit.position);
     if (batch === null || (batch.baseOffset > offset && damage !== null)) {
       if (damage !== null) throw damage;
       return -1;
     }
     segment.hints.add(batch.baseOffset, batch.position);
     return batch.position;
+  }
+
+  /** A base offset that is another than it was looks like a gap behind its batch: where offsets may lack only the seal tells the two apart. */
+  #assertAsSealed({ checksums }: Segment, { log }: SegmentFiles, from: number, to: number): void {
+    if (checksums === null || checksums === "unread" || from >= Math.min(to, checksums.byteLength)) return;
+    const block = findBadBlock(this.#checks.core, log, checksums, from, Math.min(to, checksums.byteLength));
+    if (block < 0) return;
+    const [begin, end] = [block * SEAL_BLOCK_BYTE_LENGTH, (block + 1) * SEAL_BLOCK_BYTE_LENGTH];
+    const what = `checksum: block ${block} of ${SEAL_BLOCK_BYTE_LENGTH} bytes is not what was sealed`;
+    throw new Damage(Math.max(from, begin), Math.min(checksums.byteLength, end), what);
   }
 
   async #isAsSealed({ checksums, byteLength }: Segment, { log }: SegmentFiles): Promise<boolean> {
