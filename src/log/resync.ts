@@ -37,11 +37,13 @@ export async function batchBehind(
   const isWithin = byLength + HEADER_BYTE_LENGTH <= end.position;
   if (isWithin) log.readAt(header, byLength);
   const baseOffset = isWithin ? readInt64(view, 0) : -1;
-  const mayFollow = isWithin && baseOffset >= stopped.nextOffset && baseOffset < end.offset;
+  // The one that the scan stopped at had an offset at least, whatever it says now.
+  const mayFollow = isWithin && baseOffset > stopped.nextOffset && baseOffset < end.offset;
   const followed = mayFollow ? { position: byLength, baseOffset } : null;
   if (stopped.reason === "older" || (mayFollow && baseOffset === nextOffset)) return followed;
-  const found = await findNextBatch(core, log, stopped.position + 1, end, { ...rules, nextOffset: stopped.nextOffset });
-  if (found < 0) return followed;
+  const found = await findNextBatch(core, log, stopped.position + 1, end, { ...rules, nextOffset: stopped.nextOffset + 1 });
+  // Where no offset may be missing, two headers that contradict each other leave neither to be believed.
+  if (found < 0) return rules.order === "exact" ? null : followed;
   log.readAt(header, found);
   return { position: found, baseOffset: readInt64(view, 0) };
 }

@@ -8,12 +8,14 @@
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { CorruptionError } from "../../src/base/errors.ts";
+import { PartitionLog } from "../../src/log/partition-log.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { type DiskImage, imageOf } from "../prove/bits/disk-image.ts";
 import type { MadePartition } from "../prove/bits/made-partition.ts";
 import { PartitionFlips } from "../prove/bits/partition-flips.ts";
-import { core, created, NOW_MS, opened, type RigOptions, recordsIn, send } from "./log-rig.ts";
+import { batchesIn } from "../prove/bits/partition-truth.ts";
+import { core, created, NOW_MS, opened, type RigOptions, recordsIn, rig, send } from "./log-rig.ts";
 
 const COUNT = 14;
 
@@ -135,6 +137,62 @@ describe("a flipped bit in a cleanly closed partition", () => {
     expect(await again.read(1, 1)).toEqual(second);
     expect(recordsIn(await again.read(2, 1))).toMatchObject([{ offset: 2 }]);
     await again.close(false);
+    await log.close(true);
+  });
+
+  // The last batch of a compacted segment: with a smaller base offset it ended before the offset asked for, and what was no longer reached
+  // passed for compacted away.
+  it("in the base offset of a compacted segment's last batch makes no gap of it", async () => {
+    const options: RigOptions = { cleanShutdown: true, config: { cleanupPolicy: "compact", segmentBytes: 330, indexIntervalBytes: 1 } };
+    const storage = memory();
+    const { log } = await created(storage, options);
+    for (let index = 0; index < 8; index += 1) {
+      core.writer.begin({ producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false });
+      for (const key of ["a", `b${index}`]) core.writer.append(new TextEncoder().encode(key), new Uint8Array(20), null, NOW_MS);
+      await log.append(core.writer.finish().slice(), { recordCount: 2, maxTimestamp: NOW_MS });
+      await log.flush();
+    }
+    await log.compact({ dedupeBufferByteLength: 1 << 16 });
+    await log.close(true);
+    const bytes = (await imageOf(storage)).get(LOG) as Uint8Array;
+    const last = [...batchesIn(LOG, bytes)].at(-1);
+    if (last === undefined) throw new Error("expected batches in the first segment");
+    // The lowest bit that is set: the offset becomes a smaller one.
+    await flip(storage, LOG, 8 * (last.position + 7) + Math.log2(last.baseOffset & -last.baseOffset));
+    const { log: again } = await opened(storage, { ...options, readOnly: true });
+    await expect(again.read(last.lastOffset, 1)).rejects.toBeInstanceOf(CorruptionError);
+    await again.close(false);
+  });
+
+  // A batch was zeroed, and with it the offset of the next one: that one came out as the first, at an offset where it never stood.
+  it("that spoils a batch and the next one's offset gives the next one out at no other offset", async () => {
+    const storage = memory();
+    const { log: made } = await created(storage, ONE_SEGMENT);
+    for (const value of ["first", "last"]) await send(made, value, "and another");
+    await made.close(true);
+    const file = await storage.open(LOG, { create: "no" });
+    const header = new Uint8Array(12);
+    file.readAt(header, 0);
+    const next = 12 + new DataView(header.buffer).getInt32(8);
+    file.writeAt(new Uint8Array(next + 8 - 61), 61);
+    await file.close();
+    for (const cleanShutdown of [true, false]) {
+      const { log } = await opened(storage, { ...ONE_SEGMENT, cleanShutdown, readOnly: true });
+      for (const offset of [0, 1, 2, 3]) await expect(log.read(offset, 1), `${offset}`).rejects.toBeInstanceOf(CorruptionError);
+      await log.close(false);
+    }
+  });
+
+  // Of two notes of the durable end the newer one was damaged. Whoever follows a writer reads up to that end; the older note held back all since.
+  it.each([0, 4096])("in one of the two notes of the durable end, at %i, holds nothing back from whoever only reads", async (slotAt) => {
+    const storage = memory();
+    const { log } = await created(storage, ONE_SEGMENT);
+    for (const value of ["first", "second", "third"]) await send(log, value);
+    await flip(storage, "orders-0/odradek.state", 8 * (slotAt + 40));
+    const { context, spec } = rig(storage, { ...ONE_SEGMENT, cleanShutdown: false, readOnly: true });
+    const follower = await PartitionLog.open({ ...context, isFollowing: true }, spec);
+    expect(follower.watermarks.highWatermark).toBe(3);
+    await follower.close(false);
     await log.close(true);
   });
 });
