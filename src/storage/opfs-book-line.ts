@@ -23,7 +23,7 @@ export interface BookLine {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const NEWLINE = 10;
-/** `xxxxxxxx ` before the JSON. */
+/** Before the JSON: the sum in eight hexadecimal digits, and a space. */
 const SUM_LENGTH = 9;
 let table: Uint32Array | null = null;
 
