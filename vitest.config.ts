@@ -10,6 +10,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // These bring what they need themselves: Java and a broker, other runtimes.
     exclude: ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"],
+    setupFiles: ["test/same-seed.ts"],
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

@@ -1,6 +1,6 @@
 /** Transactions through the face: all or nothing, for records and offsets, whoever reads and whatever goes wrong in between. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Consumer, ConsumerOptions, ConsumerRecord, Odradek } from "../../src/api/index.ts";
 import { memory } from "../../src/index.ts";
 import { faultyStorage } from "../../src/testing/index.ts";
@@ -25,6 +25,21 @@ async function valuesOf(log: Odradek, partition: number): Promise<unknown[]> {
   for await (const { value } of consumer.records({ until: "end" })) values.push(value);
   await consumer.close();
   return values;
+}
+
+/** Waits until every end that is decided stands in its partitions: a marker that could not be written is tried again a second later. */
+async function allEndsWritten(log: Odradek, partitions: readonly number[]): Promise<void> {
+  const consumer = log.consumer();
+  for (const partition of partitions) {
+    await vi.waitFor(
+      async () => {
+        const { lastStableOffset, highWatermark } = await consumer.watermarks(at("orders", partition));
+        expect(lastStableOffset).toBe(highWatermark);
+      },
+      { timeout: 10_000, interval: 25 },
+    );
+  }
+  await consumer.close();
 }
 
 async function refused(call: Promise<unknown>): Promise<Error & { code?: string; cause?: unknown }> {
@@ -313,6 +328,12 @@ describe("offsets in a transaction", () => {
 });
 
 describe("any program of transactions", () => {
+  const nothing = { sends: [], end: "return" as const, plainBefore: false, fault: 0 as const };
+  const PENDING_MARKER = [
+    { ...nothing, who: 1, sends: [{ partition: 2, isBatch: false, isAwaited: false }], fault: 2 as const },
+    { ...nothing, who: 0 },
+    { ...nothing, who: 0, plainBefore: true },
+  ];
   const send = fc.record({ partition: fc.nat(2), isBatch: fc.boolean(), isAwaited: fc.boolean() });
   const transaction = fc.record({
     who: fc.nat(1),
@@ -361,6 +382,7 @@ describe("any program of transactions", () => {
           const doubt = outcome ? null : `${index}`;
           if (outcome || end === "return") for (const [partition, value] of mine) expected.push({ partition, value, doubt });
         }
+        await allEndsWritten(log, [0, 1, 2]);
         const seen = await Promise.all([0, 1, 2].map((partition) => valuesOf(log, partition)));
         const isSeen = ({ partition, value }: { readonly partition: number; readonly value: string }): boolean =>
           seen[partition]?.includes(value) === true;
@@ -372,7 +394,8 @@ describe("any program of transactions", () => {
           expect(seen[partition]).toEqual(kept.filter((each) => each.partition === partition).map(({ value }) => value));
         await log.close();
       }),
-      { numRuns: 40 },
+      // The example hid a plain record for a second: the marker that would not fit was still to be written, and no transaction came behind it.
+      { numRuns: 40, examples: [[PENDING_MARKER]] },
     );
   });
 });
