@@ -30,7 +30,7 @@ import type { TopicConfig, TopicDescription } from "../api/topic.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { Compression } from "../compression/compression.ts";
 import type { Core } from "../core/core.ts";
-import { writeCleanShutdown } from "../log/clean-shutdown.ts";
+import { asLeftByUs, writeCleanShutdown } from "../log/clean-shutdown.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type BackupReport, copyTo } from "./backup.ts";
 import { BatchAdmission } from "./batch-admission.ts";
@@ -338,8 +338,11 @@ export class Engine implements Broker {
         const allClosed = outcomes.every((outcome) => outcome.status === "fulfilled" && outcome.value !== "failed before");
         outcomes.push(...(await Promise.allSettled([checkpoints.write(topics.openLogs())])));
         const allWritten = outcomes.every((outcome) => outcome.status === "fulfilled");
+        // A broker's directory in which nothing is ours stays as it was, to the last byte.
+        const contents = this.#house.cleanShutdownContents;
+        const isAllFrozen = topics.all().every((topic) => topic.frozen);
         if (allOpen && allClosed && allWritten && !frozenUnclean)
-          await writeCleanShutdown(context.storage, this.#house.cleanShutdownContents);
+          await writeCleanShutdown(context.storage, isAllFrozen ? contents : asLeftByUs(contents));
       }
       const failed = outcomes.find((outcome) => outcome.status === "rejected");
       if (failed !== undefined) throw failed.reason;

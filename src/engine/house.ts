@@ -2,6 +2,7 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { StorageError } from "../base/errors.ts";
+import { isLeftByUs } from "../log/clean-shutdown.ts";
 import { partitionDirectoryName } from "../log/file-names.ts";
 import type { LogContext } from "../log/log-context.ts";
 import type { PartitionSpec } from "../log/partition-log.ts";
@@ -71,6 +72,7 @@ export function partitionSpec(house: House, topic: OpenTopic, partition: number,
     isForeign: topic.frozen,
     checkpoint: fresh ? { recoveryPoint: null, logStartOffset: null } : house.checkpoints.of(at),
     cleanShutdown: fresh || house.cleanShutdown,
+    leftByUs: fresh || isLeftByUs(house.cleanShutdownContents),
   };
 }
 

@@ -6,8 +6,9 @@ import { isNotFound, openIfPresent, readWholeFile, replaceFile } from "./replace
 
 export const CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown";
 
-/** Kafka's contents; -1 stands for a broker epoch that is not known. */
-const CONTENTS = new TextEncoder().encode(JSON.stringify({ version: 0, brokerEpoch: -1 }));
+const NEWLINE = 10;
+/** Kafka's contents; -1 stands for a broker epoch that is not known. A broker writes no newline: by ours we know who was here last. */
+const CONTENTS = new TextEncoder().encode(`${JSON.stringify({ version: 0, brokerEpoch: -1 })}\n`);
 /** Kafka's marker has some forty bytes; of a longer one only its presence counts. */
 const CONTENTS_BYTE_LENGTH_MAX = 4096;
 
@@ -37,7 +38,17 @@ export async function removeCleanShutdown(storage: StorageDriver): Promise<void>
   await storage.syncDirectory("");
 }
 
-/** Durable when it resolves: to be called when everything else is. */
+/** By the marker's contents: no broker has written here since this engine's last close in order. */
+export function isLeftByUs(contents: Uint8Array | null): boolean {
+  return contents !== null && contents.at(-1) === NEWLINE;
+}
+
+/** `contents`: those found at the open. Durable when it resolves: to be called when everything else is. */
 export async function writeCleanShutdown(storage: StorageDriver, contents: Uint8Array | null = null): Promise<void> {
   await replaceFile(storage, "", CLEAN_SHUTDOWN_FILE, contents ?? CONTENTS);
+}
+
+/** A broker's contents, its epoch kept, as ours. */
+export function asLeftByUs(contents: Uint8Array | null): Uint8Array | null {
+  return contents === null || isLeftByUs(contents) ? contents : Uint8Array.from([...contents, NEWLINE]);
 }

@@ -85,9 +85,10 @@ export class LogReader {
     const next = this.#log.segments.after(segment);
     if (next === null || segment.sealedEnd === null) return;
     const { nextOffset, isWhole, isOfThisFile } = segment.sealedEnd;
+    const { leftByUs } = this.#log.spec;
     // A broker's cleaner keeps the last batch of all that it cleans, not of each segment: what lies before the next one is then no loss.
-    if (!isWhole && !isOfThisFile) return;
-    const hasLostItsEnd = isWhole && offset < nextOffset;
+    if (!isWhole && !isOfThisFile && leftByUs !== true) return;
+    const hasLostItsEnd = (isWhole || !isOfThisFile) && offset < nextOffset;
     if (!hasLostItsEnd && (offset < nextOffset || offset >= next.baseOffset)) return;
     const last = hasLostItsEnd ? nextOffset - 1 : next.baseOffset - 1;
     const what = hasLostItsEnd

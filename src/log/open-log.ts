@@ -18,6 +18,7 @@ import { ProducerSnapshots } from "./producer-snapshots.ts";
 import { ProducerTable } from "./producer-table.ts";
 import { recover } from "./recovery.ts";
 import { inDirectory } from "./replace-file.ts";
+import { noteGaps } from "./sealing.ts";
 import { Segment } from "./segment.ts";
 import { SegmentList } from "./segment-list.ts";
 import { durableFacts } from "./state-facts.ts";
@@ -99,6 +100,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
     if (segments.length === 0)
       segments.push(await firstSegment(context, spec, Math.max(logStartOffset, facts?.durableEndOffset ?? 0), readOnly));
     else await (segments.at(-1) as Segment).acquire();
+    if (files.names.has(segmentFileName((segments.at(-1) as Segment).baseOffset, "seal")))
+      await noteGaps(context, segments.at(-1) as Segment);
     const snapshots = new ProducerSnapshots(context, spec, files.names);
     const source = { context, spec, snapshots };
     const lacksIndex = (segment: Segment): boolean =>

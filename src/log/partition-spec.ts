@@ -22,4 +22,6 @@ export interface PartitionSpec {
   };
   /** The marker of a clean shutdown was there when the data directory was opened. */
   readonly cleanShutdown: boolean;
+  /** No other writer can have been here since this engine was: what does not fit what it noted was damaged, not rewritten. */
+  readonly leftByUs?: boolean;
 }

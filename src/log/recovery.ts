@@ -16,7 +16,7 @@ import { ProducerRecovery, type RecoveredProducers } from "./producer-recovery.t
 import type { ProducerSnapshots } from "./producer-snapshots.ts";
 import { batchBehind, type KnownEnd } from "./resync.ts";
 import { keepServed, makeDurable } from "./rewriting.ts";
-import { readSeal } from "./sealing.ts";
+import { noteGaps } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
 
 export interface RecoveryInput {
@@ -61,7 +61,7 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
     const segment = segments[index] as Segment;
     if (index < segments.length - 1 || segment.files === null) await segment.acquire();
     try {
-      await noteGaps(input, segment);
+      await noteGaps(input.context, segment);
       const end = await walk.through(segment, index > start);
       if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
         problem = shorter(segment, end, durable);
@@ -97,13 +97,6 @@ function firstWalked({ segments, facts, names }: RecoveryInput, recoveryPoint: n
   const before = segments[holding - 1];
   if (before === undefined || facts === null || segments[holding]?.baseOffset !== recoveryPoint) return holding;
   return names.has(segmentFileName(before.baseOffset, "seal")) ? holding : holding - 1;
-}
-
-/** A segment that was compacted has gaps, whatever the topic's policy is by now: its seal remembers. */
-async function noteGaps({ context }: RecoveryInput, segment: Segment): Promise<void> {
-  if (!segment.contiguous) return;
-  const seal = await readSeal(context, segment);
-  if (seal !== "absent" && !("problem" in seal) && seal.hasGaps) segment.contiguous = false;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { StorageFile } from "../api/storage-driver.ts";
 import type { LogContext } from "./log-context.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import type { ProducerRecovery } from "./producer-recovery.ts";
-import { sealSegment } from "./sealing.ts";
+import { removeSeal, sealSegment } from "./sealing.ts";
 import type { Segment } from "./segment.ts";
 
 const REWRITE_BYTE_LENGTH = 1024 * 1024;
@@ -45,6 +45,8 @@ export async function makeDurable(
     }
   }
   await producers.writeIndexes(segments.slice(start));
+  // The last one may have been sealed, and a loss of power taken the next.
+  await removeSeal(context, segments.at(-1) as Segment);
   await context.storage.syncDirectory(spec.directory);
   for (const segment of segments.slice(start)) segment.directoryUnflushed = false;
   for (const [index, segment] of segments.slice(start, -1).entries())

@@ -117,6 +117,20 @@ export async function readSealAt(
   }
 }
 
+/** A segment that was compacted has gaps, whatever the topic's policy is by now: its seal remembers. */
+export async function noteGaps(context: LogContext, segment: Segment): Promise<void> {
+  if (!segment.contiguous) return;
+  const seal = await readSeal(context, segment);
+  if (seal !== "absent" && !("problem" in seal) && seal.hasGaps) segment.contiguous = false;
+}
+
+/** Of a segment that is written to again. One that remembers gaps stays; the names of the directory are for the caller to flush. */
+export async function removeSeal(context: LogContext, segment: Segment): Promise<void> {
+  const seal = await readSeal(context, segment);
+  if (seal === "absent" || (!("problem" in seal) && seal.hasGaps)) return;
+  await context.storage.remove(inDirectory(segment.directory, sealName(segment)));
+}
+
 function sealName(segment: Segment): string {
   return segmentFileName(segment.baseOffset, "seal");
 }

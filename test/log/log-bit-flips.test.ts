@@ -164,6 +164,36 @@ describe("a flipped bit in a cleanly closed partition", () => {
     await again.close(false);
   });
 
+  // Half of a backup put back: a segment of a compacted topic ended where one of its batches did. A broker's cleaner leaves such segments,
+  // so what was gone passed for compacted away, and the next segment's records were given in its place.
+  it.each([true, false])(
+    "that ends a compacted segment with a batch is a loss, unless a broker may have been here (%s: left by us)",
+    async (leftByUs) => {
+      const options: RigOptions = {
+        cleanShutdown: true,
+        leftByUs,
+        config: { cleanupPolicy: "compact", segmentBytes: 250, indexIntervalBytes: 1 },
+      };
+      const storage = memory();
+      const { log } = await created(storage, options);
+      for (const value of ["first", "second", "third", "fourth", "fifth"]) await send(log, value);
+      await log.close(true);
+      const bytes = (await imageOf(storage)).get(LOG) as Uint8Array;
+      const batches = [...batchesIn(LOG, bytes)];
+      const [kept, lost] = batches.slice(-2);
+      if (kept === undefined || lost === undefined) throw new Error("expected two batches in the first segment");
+      const file = await storage.open(LOG, { create: "no" });
+      file.truncate(lost.position);
+      await file.close();
+      const { log: again } = await opened(storage, options);
+      const found = again.read(lost.baseOffset, 1);
+      if (leftByUs) await expect(found).rejects.toMatchObject({ name: "CorruptionError", nextReadableOffset: lost.lastOffset + 1 });
+      else expect(recordsIn(await found)).toMatchObject([{ offset: lost.lastOffset + 1 }]);
+      expect(recordsIn(await again.read(kept.baseOffset, 1))).toMatchObject([{ offset: kept.baseOffset }]);
+      await again.close(true);
+    },
+  );
+
   // A batch was zeroed, and with it the offset of the next one: that one came out as the first, at an offset where it never stood.
   it("that spoils a batch and the next one's offset gives the next one out at no other offset", async () => {
     const storage = memory();

@@ -44,6 +44,7 @@ export interface RigOptions {
   readonly recoveryPointIntervalBytes?: number;
   readonly keptTransactionBytesMax?: number;
   readonly cleanShutdown?: boolean;
+  readonly leftByUs?: boolean;
   readonly frozen?: boolean;
   readonly readOnly?: boolean;
   readonly clock?: ManualClock;
@@ -86,6 +87,7 @@ export function rig(driver: StorageDriver, options: RigOptions = {}): Rig {
     frozen: options.frozen ?? false,
     checkpoint: options.checkpoint ?? { recoveryPoint: null, logStartOffset: null },
     cleanShutdown: options.cleanShutdown ?? false,
+    leftByUs: options.leftByUs ?? false,
   };
   return { context, spec, config, clock, events };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readCleanShutdown, removeCleanShutdown, writeCleanShutdown } from "../../../src/log/clean-shutdown.ts";
+import { asLeftByUs, isLeftByUs, readCleanShutdown, removeCleanShutdown, writeCleanShutdown } from "../../../src/log/clean-shutdown.ts";
 import { parseProperties, readMetaProperties } from "../../../src/log/meta-properties.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { crashStorage } from "../../../src/testing/index.ts";
@@ -18,7 +18,19 @@ describe("the clean-shutdown marker", () => {
       expect(await readCleanShutdown(storage)).toBe(false);
     }
     await writeCleanShutdown(storage);
-    expect(text(await get(storage, MARKER))).toBe('{"version":0,"brokerEpoch":-1}');
+    expect(text(await get(storage, MARKER))).toBe('{"version":0,"brokerEpoch":-1}\n');
+  });
+
+  it("tells who left it, and keeps the epoch of the broker that was here before", async () => {
+    const storage = memory();
+    const kafkas = golden(`data-clean/${MARKER}`);
+    for (const theirs of [null, new Uint8Array(0), kafkas]) expect(isLeftByUs(theirs)).toBe(false);
+    await writeCleanShutdown(storage, asLeftByUs(kafkas));
+    const once = await get(storage, MARKER);
+    expect(isLeftByUs(once)).toBe(true);
+    expect(JSON.parse(text(once))).toEqual(JSON.parse(text(kafkas)));
+    await writeCleanShutdown(storage, asLeftByUs(once));
+    expect(await get(storage, MARKER)).toEqual(once);
   });
 
   it("is durably there once written, and durably gone once removed", async () => {
