@@ -8,6 +8,7 @@ import type { AtHand, LogKeeper } from "../api/broker.ts";
 import type { StorageDriver } from "../api/storage-driver.ts";
 import type { Clock, Random, Timer } from "../base/clock.ts";
 import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import { BegunTransactions } from "./begun-transactions.ts";
 import { CallLanes } from "./call-lanes.ts";
 import { CALLS, type CallName } from "./calls.ts";
@@ -243,7 +244,7 @@ export class AttachedLog {
         }
       } catch (error) {
         // Nobody has the log, and it cannot be opened: whoever waits is told, and from time to time it is tried again.
-        if (isOpening) throw error;
+        if (isOpening) throw isDenied(this.#trouble) ? neither(error, this.#trouble) : error;
         this.#rejectWaiting(error, Number.POSITIVE_INFINITY);
         this.#trouble = error;
         pauseMs = PAUSE_AFTER_FAILURE_MS;
@@ -340,6 +341,17 @@ function hasRoom(link: RemoteLink, byteLength: number): boolean {
 
 function closed(call: string): UsageError {
   return new UsageError("LOG_CLOSED", `${call}: the log was closed`);
+}
+
+function isDenied(error: unknown): error is OdradekError {
+  return error instanceof OdradekError && error.code === "PERMISSION_DENIED";
+}
+
+/** The log cannot be opened here; that nobody was asked for it has a reason of its own. */
+function neither(ownError: unknown, reachError: OdradekError): OdradekError {
+  return new StorageError("PERMISSION_DENIED", `${reachError.message}. Nor can the log be opened here: ${reasonOf(ownError)}`, {
+    cause: ownError,
+  });
 }
 
 /** Nothing that another try could mend. */

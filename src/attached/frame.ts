@@ -86,7 +86,13 @@ export function badFrame(found: string, cause?: unknown): OdradekError {
   return new OdradekError("INVALID_REQUEST", `attached process: a frame that makes no sense: ${found}`, { cause });
 }
 
-/** Cuts a stream into frames. A large frame gets memory of its own; small ones are views of the pieces they came in. */
+/** What a length alone makes us set aside; beyond it room grows with what has come. */
+const ROOM_BYTE_LENGTH_MAX = 1024 * 1024;
+
+/**
+ * Cuts a stream into frames. A large frame gets memory of its own, little more than has come of it, so that nobody fills us with lengths;
+ * small ones are views of the pieces they came in.
+ */
 export class FrameCutter {
   /** Raised when the other side has said who it is. */
   byteLengthMax: number = HELLO_BYTE_LENGTH_MAX;
@@ -94,6 +100,8 @@ export class FrameCutter {
   #length: Bytes = new Uint8Array(LENGTH_BYTES);
   #lengthFilled = 0;
   #frame: Bytes | null = null;
+  /** Of the frame, when it is whole. */
+  #frameByteLength = 0;
   #filled = 0;
 
   constructor(take: (frame: Bytes) => void) {
@@ -104,11 +112,12 @@ export class FrameCutter {
   push(piece: Bytes): void {
     for (let at = 0; at < piece.byteLength; ) {
       if (this.#frame !== null) {
-        const count = Math.min(this.#frame.byteLength - this.#filled, piece.byteLength - at);
-        this.#frame.set(piece.subarray(at, at + count), this.#filled);
+        const count = Math.min(this.#frameByteLength - this.#filled, piece.byteLength - at);
+        const frame = this.#withRoom(this.#frame, this.#filled + count);
+        frame.set(piece.subarray(at, at + count), this.#filled);
         this.#filled += count;
         at += count;
-        if (this.#filled === this.#frame.byteLength) this.#done(this.#frame);
+        if (this.#filled === this.#frameByteLength) this.#done(frame.subarray(0, this.#filled));
         continue;
       }
       while (this.#lengthFilled < LENGTH_BYTES && at < piece.byteLength) this.#length[this.#lengthFilled++] = piece[at++] as number;
@@ -121,10 +130,19 @@ export class FrameCutter {
         this.#done(piece.subarray(at, at + byteLength));
         at += byteLength;
       } else {
-        this.#frame = new Uint8Array(byteLength);
+        this.#frame = new Uint8Array(Math.min(byteLength, ROOM_BYTE_LENGTH_MAX));
+        this.#frameByteLength = byteLength;
         this.#filled = 0;
       }
     }
+  }
+
+  #withRoom(frame: Bytes, byteLength: number): Bytes {
+    if (byteLength <= frame.byteLength) return frame;
+    const larger = new Uint8Array(Math.min(this.#frameByteLength, Math.max(byteLength, frame.byteLength * 2)));
+    larger.set(frame);
+    this.#frame = larger;
+    return larger;
   }
 
   #done(frame: Bytes): void {

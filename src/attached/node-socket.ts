@@ -9,6 +9,8 @@ import { createConnection, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { StorageError } from "../base/errors.ts";
+import { reasonOf } from "../base/reason.ts";
 import type { Channel, ChannelListener } from "./channel.ts";
 import { FRAME_BYTE_LENGTH_MAX, FrameCutter } from "./frame.ts";
 
@@ -19,6 +21,10 @@ const CONNECT_MS = 2000;
 const CLOSE_MS = 1000;
 const SOCKET_NAME = "socket";
 const DIRECTORY_PREFIX = "odradek-attach-";
+/** Of a socket's address, macOS being the narrowest. Longer ones some runtimes cut short without a word, and listen elsewhere. */
+const ADDRESS_BYTE_LENGTH_MAX = 103;
+/** At a time; who comes beyond that is hung up on. */
+const CONNECTIONS_MAX = 1024;
 
 interface Address {
   /** Of the socket or pipe. */
@@ -32,16 +38,28 @@ export function absolutePath(path: string | URL): string {
   return path instanceof URL ? fileURLToPath(path) : resolve(path);
 }
 
-/** Listens for the owner of the directory; answers how to stop. Only who has the lock may call this. */
+/**
+ * Listens for the owner of the directory; answers how to stop. Only who has the lock may call this. Rejects with a `StorageError`
+ * `PERMISSION_DENIED` that says what to allow, or with what else kept it from listening.
+ */
 export async function listenAt(path: string | URL, accept: (channel: Channel) => void): Promise<() => Promise<void>> {
   const file = join(await realpath(absolutePath(path)), ADDRESS_FILE);
-  await removeDead(await readAddress(file));
+  await removeDead(await readAddress(file).catch(() => null));
+  try {
+    return await listenBeside(file, accept);
+  } catch (error) {
+    throw isDenied(error) ? mayNotListen(error) : error;
+  }
+}
+
+async function listenBeside(file: string, accept: (channel: Channel) => void): Promise<() => Promise<void>> {
   const key = randomBytes(16).toString("hex");
   const isWindows = process.platform === "win32";
   // Made with mode 0700, and the socket in it: no other user gets as far as to connect.
-  const folder = isWindows ? null : await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX));
+  const folder = isWindows ? null : await mkdtemp(join(socketParent(), DIRECTORY_PREFIX));
   const address = folder === null ? `\\\\.\\pipe\\${DIRECTORY_PREFIX}${randomBytes(16).toString("hex")}` : join(folder, SOCKET_NAME);
   const server = createServer((socket) => accept(new SocketChannel(socket, key)));
+  server.maxConnections = CONNECTIONS_MAX;
   try {
     await listening(server, address);
     if (folder !== null) await chmod(address, 0o600);
@@ -56,21 +74,23 @@ export async function listenAt(path: string | URL, accept: (channel: Channel) =>
   };
 }
 
-/** null: nobody listens there. */
+/** null: nobody listens there. Rejects with a `StorageError` `PERMISSION_DENIED` where the system does not let us look. */
 export async function reachAt(path: string | URL): Promise<Channel | null> {
-  let found: Address | null;
-  try {
-    found = await readAddress(join(await realpath(absolutePath(path)), ADDRESS_FILE));
-  } catch {
-    return null;
-  }
+  const directory = absolutePath(path);
+  const found = await realpath(directory)
+    .then((real) => readAddress(join(real, ADDRESS_FILE)))
+    .catch((error: unknown) => {
+      if (isDenied(error)) throw mayNotReach(directory, error);
+      return null;
+    });
   if (found === null) return null;
   const { address, key } = found;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = createConnection(address);
-    const fail = (): void => {
+    const fail = (error?: unknown): void => {
       socket.destroy();
-      resolve(null);
+      if (isDenied(error)) reject(mayNotReach(directory, error));
+      else resolve(null);
     };
     const timer = setTimeout(fail, CONNECT_MS);
     socket.once("error", fail);
@@ -113,21 +133,58 @@ async function writeAddress(file: string, address: string, key: string): Promise
   }
 }
 
-/** null: there is none, it is half written, or it belongs to another directory. */
+/** null: there is none, it is half written, belongs to another directory, or is not ours. Rejects where it may not be read. */
 async function readAddress(file: string): Promise<Address | null> {
   let handle: FileHandle | null = null;
   try {
     handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
     const facts = await handle.stat({ bigint: true });
-    if (!facts.isFile() || facts.size > ADDRESS_BYTES_MAX) return null;
+    if (!facts.isFile() || facts.size > ADDRESS_BYTES_MAX || !isOurs(Number(facts.uid))) return null;
     const { address, key, inode } = JSON.parse(await handle.readFile("utf8")) as Partial<Address>;
     if (typeof address !== "string" || typeof key !== "string" || inode !== String(facts.ino)) return null;
     return { address, key, inode };
-  } catch {
+  } catch (error) {
+    if (isDenied(error)) throw error;
     return null;
   } finally {
     await handle?.close();
   }
+}
+
+/** In a directory that others may write to, one of them could lead us to a socket of his own. Root may go where he likes. */
+function isOurs(uid: number): boolean {
+  const mine = process.geteuid?.();
+  return mine === undefined || mine === 0 || uid === mine;
+}
+
+/** The system's temporary directory, where a socket in a directory of ours finds room in an address. */
+function socketParent(): string {
+  const room = ADDRESS_BYTE_LENGTH_MAX - Buffer.byteLength(join(DIRECTORY_PREFIX, "123456", SOCKET_NAME)) - 1;
+  return [tmpdir(), "/tmp"].find((folder) => Buffer.byteLength(folder) <= room) as string;
+}
+
+/** By the file system, or by the permission model of the runtime. */
+function isDenied(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/.test(String((error as { code?: unknown }).code)) || error.name === "NotCapable";
+}
+
+function mayNotListen(cause: unknown): StorageError {
+  return new StorageError(
+    "PERMISSION_DENIED",
+    `others cannot attach to this log, since this process may not listen (${reasonOf(cause)}). It takes writing to ${join(socketParent(), `${DIRECTORY_PREFIX}*`)}: ` +
+      "under Node's permission model --allow-fs-write for that, and --allow-net where that exists (Deno: -A). With attach: false it is not tried",
+    { cause },
+  );
+}
+
+function mayNotReach(directory: string, cause: unknown): StorageError {
+  return new StorageError(
+    "PERMISSION_DENIED",
+    `${directory}: this process may not reach the one that has the log (${reasonOf(cause)}). It takes reading ${ADDRESS_FILE} there, which is its owner's alone, and connecting to a socket: ` +
+      "under Node's permission model --allow-fs-read of the directory, and --allow-net where that exists (Deno: --allow-read and --allow-write of directory and socket, --allow-net)",
+    { cause },
+  );
 }
 
 /** What a killed owner left in the system's temporary directory. The lock is ours: nobody listens there. */
