@@ -2,7 +2,7 @@
  * A table: a compacted topic read as a live map. Stock levels are sent as records; the table holds the newest of each article,
  * a watcher hears of every change, and after compaction and a restart the table is the same, though most records are gone.
  *
- *   node examples/compacted-table.mjs [directory]
+ *   node stock.mjs [directory]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
