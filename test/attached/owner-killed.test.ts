@@ -2,12 +2,13 @@
  * What becomes of those attached when their owner is killed under load: one of them is the next, and nothing acknowledged is lost, there twice,
  * half there, or skipped by a group. `ODRADEK_TAKEOVERS=20 npx vitest run test/attached/owner-killed` does it twenty times and tells how long each took.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, it } from "vitest";
 import type { Odradek } from "../../src/index.ts";
 import { open, utf8 } from "../../src/index.ts";
 import { temporaryDirectory } from "../face/support.ts";
+import { committedRecords, preparedTransactions, readPartitionFiles } from "../prove/kills/independent-reader.ts";
 import { Child, killAll, removeBundle, type Told } from "./children.ts";
 
 afterEach(killAll);
@@ -19,14 +20,15 @@ const ROUNDS = Number(process.env.ODRADEK_TAKEOVERS ?? 1);
 const TAKEOVER_MS_MAX = ROUNDS > 1 ? 1000 : 5000;
 const pause = (ms: number): Promise<void> => new Promise((wake) => setTimeout(wake, ms));
 
-/** By partition and offset, committed records alone. */
-async function recordsOf(log: Odradek, topic: string): Promise<Map<string, string>> {
-  const consumer = log.consumer<string, string>({ key: utf8, value: utf8 });
-  const { partitions } = await log.describeTopic(topic);
-  await consumer.assign(partitions.map(({ partition }) => ({ topic, partition })));
+/** By partition and offset, committed records alone, as a reader finds them in the files that shares no code with the engine. */
+function recordsOf(path: string, topic: string): Map<string, string> {
   const found = new Map<string, string>();
-  for await (const { partition, offset, value } of consumer.records({ until: "end" })) found.set(`${partition}/${offset}`, value as string);
-  await consumer.close();
+  const prepared = preparedTransactions(path);
+  for (const name of readdirSync(path).filter((each) => each.startsWith(`${topic}-`))) {
+    const files = readPartitionFiles(join(path, name));
+    for (const { offset, value } of committedRecords(files, prepared))
+      found.set(`${name.slice(topic.length + 1)}/${offset}`, String(value));
+  }
   return found;
 }
 
@@ -92,9 +94,9 @@ it(`an owner killed with ${ATTACHED} attached under load: one is the next, and n
       for (const { value, code } of rejected) expect([value[0], code]).toEqual(["x", "TRANSACTION_ABORTABLE"]);
 
     await killAll();
+    const plain = recordsOf(path, "plain");
+    const pairs = recordsOf(path, "pairs");
     const log = await open(path);
-    const plain = await recordsOf(log, "plain");
-    const pairs = await recordsOf(log, "pairs");
     const inPairs = new Set(pairs.values());
     expect(new Set(plain.values()).size).toBe(plain.size);
     expect(inPairs.size).toBe(pairs.size);

@@ -1,4 +1,7 @@
-/** Processes under load, killed in every way a system has, one after another on one real directory; a reader that is not ours looks at what each left. */
+/**
+ * Processes under load, killed in every way a system has, one after another on one real directory, or as the owner of what eight others are attached
+ * to; a reader that is not ours looks at what each left.
+ */
 import { existsSync } from "node:fs";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { Failure, Prover, Tally, Trial } from "../prover.ts";
@@ -7,6 +10,7 @@ import { Heard } from "./heard.ts";
 import { type Death, liveAndDie } from "./life.ts";
 import { type DeathKind, drawLife, type LifePlan } from "./life-plan.ts";
 import { checkRemains } from "./remains.ts";
+import { runTakeovers } from "./takeovers.ts";
 
 const PACKAGE = new URL("../../../dist/index.js", import.meta.url);
 /** The undisturbed life at the end not counted. */
@@ -27,6 +31,10 @@ const ON_DISK: readonly DeathKind[] = [
   "size",
 ];
 const ON_SMALL: readonly DeathKind[] = ["time", "call", "call", "close", "exit"];
+/** Of the trials so many are of processes that share a directory. From chance of its own: the others are what they would be without. */
+const SHARED_SHARE = 0.15;
+const SHARED_SALT = 0x5a17;
+const TAKEOVER_MS_MAX = 10_000;
 
 interface Opened {
   close(): Promise<void>;
@@ -42,6 +50,10 @@ export const killsProver: Prover = killsProverOf();
 
 async function run(trial: Trial, entry: string): Promise<Tally> {
   if (!existsSync(PACKAGE)) throw new Error(`${PACKAGE.href} is not there: the package is built first, with npm run build`);
+  const shared = new SeededRandom(trial.seed ^ SHARED_SALT);
+  if (shared.chance(SHARED_SHARE)) {
+    return await runTakeovers({ directory: trial.directory(), entry, random: shared, takeoverMsMax: TAKEOVER_MS_MAX, say: trial.say });
+  }
   const random = new SeededRandom(trial.seed);
   const isSmall = random.chance(0.15);
   const kinds = isSmall ? ON_SMALL : ON_DISK;
