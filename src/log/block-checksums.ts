@@ -60,13 +60,16 @@ export function blockChecksums(core: Core, file: StorageFile, byteLength: number
   }
 }
 
-/** The same, giving way after every block, so that the caller can let others run. Ends with what further appends are added to. */
-export function* blockChecksumsInSteps(core: Core, file: StorageFile, byteLength: number): Generator<void, BlockChecksums> {
+/**
+ * The same, giving way after every block, so that the caller can let others run. Ends with what further appends are added to. `from`:
+ * where a block begins; the blocks before it are left out.
+ */
+export function* blockChecksumsInSteps(core: Core, file: StorageFile, byteLength: number, from = 0): Generator<void, BlockChecksums> {
   const sums = new BlockChecksums(core);
-  const block = new Uint8Array(Math.min(SEAL_BLOCK_BYTE_LENGTH, byteLength));
-  while (sums.byteLength < byteLength) {
-    const wanted = block.subarray(0, byteLength - sums.byteLength);
-    const count = readInto(file, wanted, sums.byteLength);
+  const block = new Uint8Array(Math.min(SEAL_BLOCK_BYTE_LENGTH, byteLength - from));
+  while (from + sums.byteLength < byteLength) {
+    const wanted = block.subarray(0, byteLength - from - sums.byteLength);
+    const count = readInto(file, wanted, from + sums.byteLength);
     sums.add(wanted.subarray(0, count));
     if (count < wanted.byteLength) break;
     yield;

@@ -10,7 +10,7 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
   const { context, spec, segments, state } = log;
   const { active } = segments;
   const { files } = active;
-  if (files === null) return;
+  if (files === null || isAsLeft(log, highWatermark)) return;
   active.finishIndexes(files);
   active.cutUnwritten(files);
   await files.log.sync();
@@ -34,6 +34,20 @@ export async function leaveInOrder(log: OpenedLog, highWatermark: number): Promi
   });
   const bases = new Set(segments.all().map(({ baseOffset }) => baseOffset));
   await log.snapshots.keep((offset) => offset === active.nextOffset || bases.has(offset));
+}
+
+/** Whether all is as the clean close before left it, by the state on disk: nothing was written since, which would have been noted there. */
+function isAsLeft(log: OpenedLog, highWatermark: number): boolean {
+  const { active } = log.segments;
+  const left = log.state.facts();
+  if (left === null || !left.cleanlyClosed || left.activeSegment === null || active.directoryUnflushed) return false;
+  const now = durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, highWatermark);
+  const { cleanlyClosed: _left, activeSegment: _segment, txnIndex: txnIndexLeft, ...before } = left;
+  const isSameTxnIndex =
+    txnIndexLeft?.baseOffset === now.txnIndex?.baseOffset &&
+    txnIndexLeft?.byteLength === now.txnIndex?.byteLength &&
+    txnIndexLeft?.checksum === now.txnIndex?.checksum;
+  return isSameTxnIndex && (Object.keys(before) as (keyof typeof before)[]).every((fact) => before[fact] === now[fact]);
 }
 
 /** As Kafka: a snapshot where the log ends, so that the next opening reads nothing else. */

@@ -9,8 +9,9 @@ import type { Segment, SegmentFiles } from "./segment.ts";
 
 /**
  * Of a segment that is closed or sealed. Whoever opens it next believes the blocks whose sums match, so no sum may be made of bytes that
- * nobody looked at: those of the last close are held against the file, and what it did not tell of is walked, unless this process has
- * checked or written it. The batches of a block that does not match are then checked one by one.
+ * nobody looked at. Blocks that the last close told of keep its sums, and are not read: what has changed in them since does not match.
+ * The block that it left begun is held against the file, and what it did not tell of is walked, unless this process has checked or
+ * written it. The batches of a block that does not match are then checked one by one.
  */
 export async function checksumsToLeave(
   core: Core,
@@ -20,21 +21,23 @@ export async function checksumsToLeave(
 ): Promise<number[]> {
   const { byteLength, warmFrom, verified } = segment;
   const left = segment.checksums === "unread" ? null : segment.checksums;
-  const found = await checksumsOfWhole(core, log, segment.logName, byteLength);
-  const sums = [...found];
+  const knownByteLength = Math.min(left?.byteLength ?? 0, byteLength);
+  const keptCount = Math.floor(knownByteLength / SEAL_BLOCK_BYTE_LENGTH);
+  const found = await checksumsOfWhole(core, log, segment.logName, byteLength, keptCount * SEAL_BLOCK_BYTE_LENGTH);
+  const sums = [...(left?.checksums.slice(0, keptCount) ?? []), ...found];
+  const sumNow = (block: number): number =>
+    found[block - keptCount] ?? core.crc32c(readBytes(log, block * SEAL_BLOCK_BYTE_LENGTH, SEAL_BLOCK_BYTE_LENGTH));
   const distrust = (from: number, until: number): void => {
     for (let block = Math.floor(from / SEAL_BLOCK_BYTE_LENGTH); block * SEAL_BLOCK_BYTE_LENGTH < until && block < sums.length; block += 1)
-      sums[block] = ~(found[block] as number) >>> 0;
+      sums[block] = ~sumNow(block) >>> 0;
   };
-  for (const [block, checksum] of left?.checksums.entries() ?? []) {
-    const at = block * SEAL_BLOCK_BYTE_LENGTH;
-    const end = Math.min(at + SEAL_BLOCK_BYTE_LENGTH, left?.byteLength ?? 0);
-    const isSameBlock = end === Math.min(at + SEAL_BLOCK_BYTE_LENGTH, byteLength);
-    const now = isSameBlock ? found[block] : core.crc32c(readBytes(log, at, end - at));
-    if (now !== checksum) distrust(at, end);
+  if (left !== null && left.checksums.length > keptCount) {
+    const at = keptCount * SEAL_BLOCK_BYTE_LENGTH;
+    const end = Math.min(at + SEAL_BLOCK_BYTE_LENGTH, left.byteLength);
+    const now = end === byteLength ? found[0] : core.crc32c(readBytes(log, at, end - at));
+    if (now !== left.checksums[keptCount]) distrust(at, end);
   }
-  const unknownFrom = Math.min(left?.byteLength ?? 0, byteLength);
-  if (verified.covers(unknownFrom, Math.min(warmFrom, byteLength))) return sums;
+  if (verified.covers(knownByteLength, Math.min(warmFrom, byteLength))) return sums;
   const end = { position: byteLength, offset: segment.nextOffset };
   const rules = { order: segment.contiguous ? "exact" : "rising", epochFor } as const;
   let at = { position: 0, baseOffset: segment.baseOffset };
