@@ -2,7 +2,9 @@
 
 /** The little that the ports of browsers, of `node:worker_threads` and of Electron's main process have in common. */
 export interface MessagePortLike {
-  postMessage(message: unknown, transfer?: never[]): void;
+  postMessage(message: unknown): void;
+  // Apart from the other: what DOM's types offer is an optional object or a list that must be there, and no optional list.
+  postMessage(message: unknown, transfer: never[]): void;
   close(): void;
   start?(): void;
   ref?(): void;

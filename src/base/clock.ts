@@ -1,4 +1,5 @@
 /** Time and chance as things that are given, so that a simulation owns them. */
+import type { Bytes } from "../api/bytes.ts";
 
 export interface Timer {
   /** Idempotent; a timer that has fired is not woken again. */
@@ -18,7 +19,7 @@ export interface Random {
   /** At least 0, less than 1. */
   next(): number;
   /** `count` fresh bytes. */
-  bytes(count: number): Uint8Array<ArrayBuffer>;
+  bytes(count: number): Bytes;
 }
 
 /** Node and browsers cut longer delays to 1 ms: a timer further away is set in stages. */

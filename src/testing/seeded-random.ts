@@ -1,4 +1,5 @@
 /** Chance that can be had again: the same seed gives the same numbers, on every machine. */
+import type { Bytes } from "../api/bytes.ts";
 import type { Random } from "../base/clock.ts";
 
 /** Four words of state, from a number (its low 32 bits) or a string. Never for secrets. */
@@ -27,7 +28,7 @@ export class SeededRandom implements Random {
     return ((this.#word() >>> 5) * 2 ** 26 + (this.#word() >>> 6)) / 2 ** 53;
   }
 
-  bytes(count: number): Uint8Array<ArrayBuffer> {
+  bytes(count: number): Bytes {
     const bytes = new Uint8Array(count);
     for (let at = 0; at < count; at++) bytes[at] = this.#word() >>> 24;
     return bytes;
