@@ -9,6 +9,8 @@ const NIL = 0xc0;
 
 /** One serves all: it keeps nothing between calls. Made when first asked for, so that importing the module costs nothing. */
 let shared: Packr | undefined;
+/** The value that was lent last, in the one buffer that all packing is done in. Whoever has it may be about to copy it. */
+let lent: Uint8Array | null = null;
 
 /**
  * Values as MessagePack, without extensions of any library's own. With a schema, a value is validated before it is written and
@@ -32,13 +34,27 @@ export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Ou
     return packed;
   };
   const serde: Serde<In, Out> & LendingSerializer<In> = {
-    serialize: (value) => new Uint8Array(pack(value, RESET_BUFFER_MODE)),
+    // Perhaps between a loan and its copy: a producer whose topic or batch is at its end asks another process, and that call is packed here.
+    serialize: (value) => {
+      const held = lent;
+      const kept = held === null ? null : new Uint8Array(held);
+      try {
+        return new Uint8Array(pack(value, RESET_BUFFER_MODE));
+      } finally {
+        if (kept !== null) held?.set(kept);
+      }
+    },
     deserialize: (bytes) => {
       const value = packr.unpack(bytes);
       return (validate === null ? value : validate(value)) as Out;
     },
     // A key stays where it is while the value is packed behind it.
-    [LEND]: (value: In, _context: SerdeContext, role: Role) => pack(value, role === KEY ? 0 : RESET_BUFFER_MODE),
+    [LEND]: (value: In, _context: SerdeContext, role: Role) => {
+      lent = null;
+      const packed = pack(value, role === KEY ? 0 : RESET_BUFFER_MODE);
+      if (role !== KEY) lent = packed;
+      return packed;
+    },
   };
   return Object.freeze(serde);
 }
