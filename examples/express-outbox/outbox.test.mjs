@@ -51,7 +51,8 @@ it("keeps and tells every order that was answered, through kill -9 and a webhook
   isDown = false;
   server = await start();
   placed.push(await order(20));
-  for (let waited = 0; told.length < placed.length && waited < 10_000; waited += 20) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let waited = 0; told.length < placed.length && waited < 10_000; waited += 20)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   assert.deepEqual(told.map(({ order }) => order.id).toSorted(), placed.map(({ id }) => id).toSorted());
   assert.equal(new Set(told.map(({ id }) => id)).size, told.length);
   for (const each of placed) assert.deepEqual(await (await fetch(`${server.url}/orders/${each.id}`)).json(), each);
