@@ -60,7 +60,8 @@ export class OpfsBook {
     this.#durableEnd = 0;
     // What stands there may have been written and never flushed by one who died: it is made durable before anything is built on it.
     if (chosen == null) this.#rewrite(0);
-    else this.#settle();
+    else this.#cut();
+    this.#settle();
   }
 
   /** Writes the change down and makes it. Answers the number of a file that lost its name with it, or null. */
@@ -87,6 +88,10 @@ export class OpfsBook {
     return this.#handles[this.#current];
   }
 
+  get #other(): 0 | 1 {
+    return this.#current === 0 ? 1 : 0;
+  }
+
   #append(line: Uint8Array): void {
     const file = `${this.#place}/${BOOK_FILES[this.#current]}`;
     try {
@@ -109,19 +114,24 @@ export class OpfsBook {
       this.#append(encodeLine(this.#durableEnd, ["durable"]));
     } catch {
       // A note, and no promise: where there is no room for it, the next line says the same.
+      return;
     }
   }
 
   #tidy(): void {
+    const into = this.#other;
     try {
-      this.#rewrite(this.#current === 0 ? 1 : 0);
+      this.#rewrite(into);
     } catch {
-      // No room for a second book beside the first: the first serves on, and is tidied another time.
-      this.#handles[this.#current === 0 ? 1 : 0].truncate(0);
+      // No second book is to be had beside the first: the first serves on, and is tidied another time.
+      this.#handles[into].truncate(0);
       this.#lineCountMax = this.#lineCount + SUPERFLUOUS_LINES_MAX;
+      return;
     }
+    this.#settle();
   }
 
+  /** The book anew, whole and durable, in that file. Where it throws, the current one is what it was. */
   #rewrite(into: 0 | 1): void {
     const changes = [...this.names.changes()];
     const head: BookHead = ["odradek.opfs", 1, this.#generation + 1, changes.length];
@@ -135,20 +145,25 @@ export class OpfsBook {
     const handle = this.#handles[into];
     handle.truncate(0);
     if (handle.write(bytes, { at: 0 }) !== bytes.length) throw errnoError("ENOSPC", "write", `${this.#place}/${BOOK_FILES[into]}`);
+    // Nothing is built on it before it is durable.
+    handle.flush();
     this.#current = into;
     this.#generation++;
     this.#end = bytes.length;
     this.#durableEnd = 0;
     this.#lineCount = lines.length;
     this.#lineCountMax = this.#lineCount + SUPERFLUOUS_LINES_MAX;
-    this.#settle();
   }
 
-  /** The current book ends where its last line does, and is the only one: an older one must not be believed again should this one be damaged. */
-  #settle(): void {
-    const other = this.#handles[this.#current === 0 ? 1 : 0];
+  /** The current book ends where its last line does, durably. */
+  #cut(): void {
     if (this.#handle.getSize() > this.#end) this.#handle.truncate(this.#end);
     this.#handle.flush();
+  }
+
+  /** The current book is durable, and now the only one: an older one must not be believed again should this one be damaged. */
+  #settle(): void {
+    const other = this.#handles[this.#other];
     this.#mark();
     if (other.getSize() === 0) return;
     other.truncate(0);

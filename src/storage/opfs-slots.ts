@@ -69,6 +69,7 @@ export class OpfsSlots {
       await this.#directory.removeEntry(String(number));
     } catch {
       // A file without a name costs room alone, and the next one who opens the log removes it.
+      return;
     }
   }
 

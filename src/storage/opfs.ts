@@ -11,6 +11,7 @@ import { OpfsSlots, syncHandle } from "./opfs-slots.ts";
 import { type WebDirectory, webScope } from "./opfs-web.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "./storage-name.ts";
 
+/** How a log in the origin private file system is opened. */
 export interface OpfsOptions {
   /**
    * false: there must be a log already. A browser that evicts a site's data leaves no trace of it, so that an evicted log and one
@@ -55,7 +56,7 @@ class OpfsStorage implements StorageDriver {
   readonly #name: string;
   readonly #options: OpfsOptions;
   #loading: Promise<Loaded> | null = null;
-  /** Changes of names, one after another. */
+  /** Changes of names, one after another. Never rejects. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(name: string, options: OpfsOptions) {
@@ -145,7 +146,7 @@ class OpfsStorage implements StorageDriver {
     const loading = this.#loading;
     this.#loading = null;
     if (loading === null) return;
-    await this.#turn.catch(() => {});
+    await this.#turn;
     const loaded = await loading.catch(() => null);
     loaded?.book.close();
   }
@@ -160,7 +161,7 @@ class OpfsStorage implements StorageDriver {
   }
 
   #inTurn<T>(body: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(body, body);
+    const done = this.#turn.then(body);
     this.#turn = done.catch(() => {});
     return done;
   }

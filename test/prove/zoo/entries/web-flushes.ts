@@ -41,6 +41,15 @@ export const webFlushes: readonly ZooEntry[] = [
     budgetMs: 15_000,
   },
   {
+    name: "opfs-book-rewritten-and-not-flushed",
+    tale: "A snapshot that replaces its log before it is on the disk: the book is written anew, the old one is emptied, and the power goes.",
+    file: "src/storage/opfs-book.ts",
+    find: "    handle.flush();\n    this.#current = into;\n",
+    replace: "    this.#current = into;\n",
+    caughtBy: caughtBy("built on it"),
+    budgetMs: 15_000,
+  },
+  {
     name: "opfs-older-book-comes-back",
     tale: "LevelDB's CURRENT and its old manifests: what was replaced is emptied, nobody flushes that, and it stands there again to be believed should the newer one be damaged.",
     file: "src/storage/opfs-book.ts",
