@@ -2,6 +2,7 @@
 
 import { UsageError } from "../base/errors.ts";
 import { attributesOf, HEADER_BYTE_LENGTH, stampChecksum } from "../base/record-batch.ts";
+import { wordsOfLentKey } from "../base/serdes/utf8-bytes.ts";
 import type { BatchOptions, BatchWriter, Core } from "./core.ts";
 import type { CoreExports } from "./core-exports.ts";
 import type { CoreHost, CoreMemory } from "./core-host.ts";
@@ -25,18 +26,21 @@ export class WindowBatchWriter implements BatchWriter {
   readonly #core: Pick<Core, "crc32c">;
   #memory: CoreMemory;
   #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
   /** Held by itself: called once for each record. */
   #frameRecord: CoreExports["frameRecord"];
   #options: BatchOptions | null = null;
   /** What was in the window when a batch outgrew it; null for one that has not. */
   #taken: Uint8Array<ArrayBuffer> | null = null;
   #takenByteLength = 0;
+  begunCount = 0;
 
   constructor(host: CoreHost, core: Pick<Core, "crc32c">) {
     this.#host = host;
     this.#core = core;
     this.#memory = host.memory;
     this.#bytes = host.memory.bytes;
+    this.#view = host.memory.view;
     this.#frameRecord = host.memory.exports.frameRecord;
     this.#call(() => this.#memory.exports.beginBatch());
   }
@@ -61,8 +65,10 @@ export class WindowBatchWriter implements BatchWriter {
     if (this.#memory !== this.#host.memory) {
       this.#memory = this.#host.memory;
       this.#bytes = this.#memory.bytes;
+      this.#view = this.#memory.view;
       this.#frameRecord = this.#memory.exports.frameRecord;
     }
+    this.begunCount += 1;
     this.#options = null;
     this.#taken = null;
     this.#takenByteLength = 0;
@@ -90,7 +96,9 @@ export class WindowBatchWriter implements BatchWriter {
     }
     const bytes = this.#bytes;
     if (key !== null) {
-      if (keyLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < keyLength; i++) bytes[keyAt + i] = key[i] as number;
+      const words = wordsOfLentKey(key);
+      if (words !== null) this.#copyWords(words, key, keyAt);
+      else if (keyLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < keyLength; i++) bytes[keyAt + i] = key[i] as number;
       else bytes.set(key, keyAt);
     }
     if (value !== null) {
@@ -98,6 +106,15 @@ export class WindowBatchWriter implements BatchWriter {
       if (valueLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < valueLength; i++) bytes[valueAt + i] = value[i] as number;
       else bytes.set(value, valueAt);
     }
+  }
+
+  /** No byte behind the key may be touched: what announces the value stands there already. */
+  #copyWords(words: Int32Array, key: Uint8Array, keyAt: number): void {
+    const { length } = key;
+    const view = this.#view;
+    let i = 0;
+    for (; i + 4 <= length; i += 4) view.setInt32(keyAt + i, words[i >> 2] as number, true);
+    for (; i < length; i += 1) view.setUint8(keyAt + i, key[i] as number);
   }
 
   finish(decided?: BatchOptions): Uint8Array {

@@ -149,6 +149,8 @@ export interface BatchWriter {
   readonly recordCount: number;
   /** Bytes of the batch so far, header included. */
   readonly byteLength: number;
+  /** How many batches were begun: whoever ran code of another's sees by it whether his batch is still the one being written. */
+  readonly begunCount: number;
   /**
    * Fills in the header and the checksum. The view lives until the next call of the core. `options`: where they are known only now,
    * in the place of those that the batch was begun with.

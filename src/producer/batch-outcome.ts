@@ -75,14 +75,23 @@ export class BatchOutcome {
   #close(): void {
     this.#openCount -= 1;
     if (this.#openCount > 0) return;
-    if (this.#errors.size === 0) this.#resolve(this.#answers((batch, offsetDelta, index) => this.#answer(batch, offsetDelta, index)));
+    if (this.#errors.size === 0) this.#resolve(this.#allAcknowledged());
     else this.#reject(this.#error());
     this.#epoch.end();
   }
 
-  #answer(batch: PlannedBatch, offsetDelta: number, index: number): Answer {
-    const response = this.#responses.get(batch) as ProduceResponse;
-    return acknowledged(batch.topic.name, batch.partition, response, offsetDelta, this.#timestamps[index] as number);
+  #allAcknowledged(): Answer[] {
+    const timestamps = this.#timestamps;
+    const answers = new Array<Answer>(timestamps.length);
+    for (const batch of this.#plan) {
+      const { topic, partition, indices } = batch;
+      const response = this.#responses.get(batch) as ProduceResponse;
+      for (let offsetDelta = 0; offsetDelta < indices.length; offsetDelta += 1) {
+        const index = indices[offsetDelta] as number;
+        answers[index] = acknowledged(topic.name, partition, response, offsetDelta, timestamps[index] as number);
+      }
+    }
+    return answers;
   }
 
   #answers<T>(make: (batch: PlannedBatch, offsetDelta: number, index: number) => T): T[] {
@@ -96,6 +105,11 @@ export class BatchOutcome {
     return answers;
   }
 
+  #acknowledged(batch: PlannedBatch, offsetDelta: number, index: number): Answer {
+    const response = this.#responses.get(batch) as ProduceResponse;
+    return acknowledged(batch.topic.name, batch.partition, response, offsetDelta, this.#timestamps[index] as number);
+  }
+
   /** A `UsageError` as it is, since it says that nothing was appended; anything else with the fate of every record. */
   #error(): unknown {
     const [first] = this.#errors.values();
@@ -103,7 +117,7 @@ export class BatchOutcome {
     const results = this.#answers<PromiseSettledResult<Answer>>((batch, offsetDelta, index) =>
       this.#errors.has(batch)
         ? { status: "rejected", reason: this.#errors.get(batch) }
-        : { status: "fulfilled", value: this.#answer(batch, offsetDelta, index) },
+        : { status: "fulfilled", value: this.#acknowledged(batch, offsetDelta, index) },
     );
     return sendBatchError(results, first);
   }

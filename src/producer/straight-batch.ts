@@ -134,7 +134,9 @@ export class StraightBatch<K, V> {
     const intake = this.#intake;
     const limit = delivery.batchByteLengthMax(topic);
     const writer = delivery.begin();
-    let byteLength: number = writer.byteLength;
+    const { begunCount } = writer;
+    /** No less than what is written: exact again whenever it comes near the limit. */
+    let byteLength = writer.byteLength;
     let rest: RecordStage | null = null;
     let timestamps: number[] | null = null;
     const count = records.length;
@@ -147,12 +149,15 @@ export class StraightBatch<K, V> {
       if (timestamp !== nowMs && timestamps === null) timestamps = new Array<number>(index).fill(nowMs);
       if (timestamps !== null) timestamps.push(timestamp);
       // A serializer that itself used the log may have taken the writer.
-      if (writer.byteLength !== byteLength || writer.recordCount !== index - (rest === null ? 0 : rest.count)) return undefined;
+      if (writer.begunCount !== begunCount) return undefined;
       const most = recordByteLengthMax(key === null ? 0 : key.length, value === null ? 0 : value.length, headersByteLength(headers));
-      if (rest === null && byteLength + most <= limit) {
-        writer.append(key, value, headers, timestamp);
-        byteLength = writer.byteLength;
-        continue;
+      if (rest === null) {
+        if (byteLength + most > limit) byteLength = writer.byteLength;
+        if (byteLength + most <= limit) {
+          writer.append(key, value, headers, timestamp);
+          byteLength += most;
+          continue;
+        }
       }
       // A record that may be too large for a batch of its own is measured on the other way.
       if (index === 0 || HEADER_BYTE_LENGTH + most > limit) return undefined;
