@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { projectRoot } from "./run.mjs";
 
-const names = ["types", "lint", "layers", "source", "core", "package"];
+const names = ["types", "lint", "layers", "source", "reference", "core", "package"];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0) {

@@ -1,4 +1,7 @@
-/** `npm run docs`: docs/CONFIG.md and docs/ERRORS.md, made from the tables in the code. A test holds them to it. */
+/**
+ * `npm run docs`: docs/CONFIG.md and docs/ERRORS.md, made from the tables in the code, which a test holds them to; and the API reference,
+ * made from the sources into build/reference.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot, runNode } from "./run.mjs";
@@ -13,3 +16,10 @@ const { ERROR_CODES } = await import("../build/js/base/error-codes.js");
 const { configPage, errorsPage } = await import("./docs/pages.mjs");
 writeFileSync(join(projectRoot, "docs/CONFIG.md"), configPage(configTable()));
 writeFileSync(join(projectRoot, "docs/ERRORS.md"), errorsPage(ERROR_CODES));
+
+const { readReference } = await import("./docs/reference.mjs");
+const { application, project, problems, symbolCount } = await readReference(projectRoot);
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+if (project === undefined || problems.length > 0) process.exit(1);
+await application.generateDocs(project, join(projectRoot, "build/reference"));
+process.stdout.write(`${symbolCount} exported symbols in build/reference/index.html\n`);

@@ -23,6 +23,9 @@ const platform: Platform = {
   sharing: sharingOn(),
 };
 
+/** Opens the data directory at a path, or the log that a storage driver holds. See `Open`. */
 export const open: Open = openOn(platform);
+/** Lets the other end of a message port work with a log. See `ServePort`. */
 export const servePort: ServePort = servePortOn(platform);
+/** The log that the other end of a message port serves. See `AttachPort`. */
 export const attachPort: AttachPort = attachPortOn(platform);

@@ -10,4 +10,5 @@ export type { OpenTab, TabOptions } from "./open-tab.ts";
 export { type OpfsOptions, opfs } from "./storage/opfs.ts";
 export { keepStorage, type StorageKeeping } from "./storage/opfs-keep.ts";
 
+/** The log that the tabs of this origin share. See `OpenTab`. */
 export const openTab: OpenTab = /* @__PURE__ */ openTabOn(/* @__PURE__ */ portablePlatform(undefined));

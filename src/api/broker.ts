@@ -11,6 +11,7 @@ import type { QuotaKey } from "./odradek.ts";
 import type { StorageDriver } from "./storage-driver.ts";
 import type { TopicConfig, TopicDescription } from "./topic.ts";
 
+/** Whether a reader is given records of transactions that are open or were aborted. */
 export type IsolationLevel = "readCommitted" | "readUncommitted";
 
 /** An error as plain data: `errorFromFault` in `base/errors.ts` makes the class of it again. */
@@ -22,6 +23,7 @@ export interface Fault {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** All that a producer, a consumer and a table ask of whoever keeps the log. */
 export interface Broker extends DataBroker, TopicBroker, GroupBroker, TransactionBroker, QuotaBroker {}
 
 /** A keeper in this process may answer at once. */
@@ -29,13 +31,19 @@ export type AtOnce<T> = T | Promise<T>;
 
 /** Whoever keeps a log: the port, and what the face asks of the log as a whole. */
 export interface LogKeeper extends Broker {
+  /** Of every topic, the internal ones included. */
   topicNames(): AtOnce<string[]>;
+  /** Whether there is a topic of this name. */
   hasTopic(topic: string): AtOnce<boolean>;
+  /** Rejects with `UNKNOWN_TOPIC_OR_PARTITION`. */
   describeTopic(topic: string): AtOnce<TopicDescription>;
+  /** Takes over a topic that another writer left. */
   adoptTopic(topic: string, options: { readonly partitions: number; readonly cleanupPolicy: TopicConfig["cleanupPolicy"] }): Promise<void>;
+  /** After a failed flush: recovery, then writable again. */
   reopenPartition(at: TopicPartition): Promise<void>;
   /** Into `target`, which is the driver of `directory`: one of them suits a keeper in this process, the other one elsewhere. */
   backup(target: StorageDriver, directory: string | URL): Promise<{ readonly files: number; readonly byteLength: number }>;
+  /** Retention and compaction now. */
   maintain(signal?: AbortSignal): Promise<{ readonly segmentsDeleted: number; readonly bytesReclaimed: number }>;
   /** Of a keeper elsewhere: as of its last answer. */
   metrics(): Readonly<Record<string, number>>;
@@ -47,6 +55,7 @@ export interface LogKeeper extends Broker {
 
 // ── Records ──────────────────────────────────────────────────────────────────
 
+/** The calls that move records. */
 export interface DataBroker {
   /**
    * Appends one batch. Calls for one partition keep their order. The write happens before the call returns its promise
@@ -55,11 +64,13 @@ export interface DataBroker {
   produce(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse>;
   /** Whole batches as stored, beginning with the one that holds the offset. Waits up to `maxWaitMs` for `minBytes`. */
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse>;
+  /** Where partitions begin and end, or the first record of a time. */
   listOffsets(request: ListOffsetsRequest, signal?: AbortSignal): Promise<readonly ListedOffset[]>;
   /** Of a broker in this process: what it can tell without waiting. Nobody may count on it. */
   readonly atHand?: AtHand | undefined;
 }
 
+/** What a broker in this process can tell without waiting. */
 export interface AtHand {
   /** null: the partition is not there, or not open; asking in earnest says why. */
   standing(topic: string, partition: number): Standing | null;
@@ -85,6 +96,7 @@ export interface ProduceRequest extends TopicPartition {
   readonly transactionalId?: string | undefined;
 }
 
+/** Where a batch went, and how long that lasts. */
 export interface ProduceResponse {
   readonly baseOffset: number;
   /** The time stamped on every record of the batch, or -1 where the topic keeps the sender's. */
@@ -95,6 +107,7 @@ export interface ProduceResponse {
   readonly throttleTimeMs: number;
 }
 
+/** From where on, how much, and how long to wait for it. */
 export interface FetchRequest {
   readonly partitions: readonly (TopicPartition & { readonly offset: number; readonly maxBytes: number })[];
   readonly minBytes: number;
@@ -105,6 +118,7 @@ export interface FetchRequest {
   readonly clientId?: string | undefined;
 }
 
+/** One answer for each partition that was asked for. */
 export interface FetchResponse {
   readonly partitions: readonly FetchedPartition[];
   /**
@@ -123,6 +137,7 @@ export interface FetchedPartition extends TopicPartition {
   readonly batches: Bytes;
 }
 
+/** Which ends or times of which partitions. */
 export interface ListOffsetsRequest {
   /** `at` a number: the first record whose timestamp is at least that. */
   readonly partitions: readonly (TopicPartition & { readonly at: "earliest" | "latest" | number })[];
@@ -140,18 +155,25 @@ export interface ListedOffset extends TopicPartition {
 
 // ── Topics ───────────────────────────────────────────────────────────────────
 
+/** The calls that make, change and remove topics. */
 export interface TopicBroker {
   /** null: all topics. A topic that is not there is left out of the answer. */
   metadata(topics: readonly string[] | null): Promise<readonly TopicMetadata[]>;
+  /** Rejects with `TOPIC_ALREADY_EXISTS`. Resolves when durable. */
   createTopic(request: CreateTopicRequest): Promise<TopicMetadata>;
+  /** Resolves when durable. */
   deleteTopic(topic: string): Promise<void>;
+  /** `totalCount` is how many there are to be, never fewer than there were. */
   createPartitions(topic: string, totalCount: number): Promise<void>;
+  /** Every setting, defaults included. */
   describeConfig(topic: string): Promise<Readonly<TopicConfig>>;
   /** null: back to the default. */
   alterConfig(topic: string, config: { readonly [P in keyof TopicConfig]?: TopicConfig[P] | null | undefined }): Promise<void>;
+  /** Moves the log start; answers the new one. Resolves when durable. */
   deleteRecords(partition: TopicPartition, beforeOffset: number): Promise<number>;
 }
 
+/** What a producer or consumer has to know of a topic. */
 export interface TopicMetadata {
   readonly name: string;
   readonly topicId: string;
@@ -162,6 +184,7 @@ export interface TopicMetadata {
   readonly requiresKey: boolean;
 }
 
+/** A topic to be made: its partitions, its settings, and perhaps an id that it has elsewhere. */
 export interface CreateTopicRequest {
   readonly topic: string;
   readonly partitions: number;
@@ -171,6 +194,7 @@ export interface CreateTopicRequest {
 
 // ── Groups: the classic protocol ─────────────────────────────────────────────
 
+/** The calls of groups, in Kafka's classic protocol: members assign, the coordinator relays. */
 export interface GroupBroker {
   /** Resolves when the join barrier falls. An empty `memberId` gets one. */
   joinGroup(request: JoinGroupRequest, signal?: AbortSignal): Promise<JoinGroupResponse>;
@@ -178,6 +202,7 @@ export interface GroupBroker {
   syncGroup(request: SyncGroupRequest, signal?: AbortSignal): Promise<{ readonly assignment: Bytes }>;
   /** Resolves at once when a rebalance is due, else after `maxWaitMs`. Rejects with `UNKNOWN_MEMBER_ID`, `ILLEGAL_GENERATION`, `FENCED_INSTANCE_ID`. */
   heartbeat(request: HeartbeatRequest, signal?: AbortSignal): Promise<{ readonly rebalanceInProgress: boolean }>;
+  /** What the members had is free for the others. */
   leaveGroup(request: LeaveGroupRequest): Promise<void>;
   /** Resolves when written, or with `durable` when durable. A member's error rejects the whole; a partition's stands in the answer. */
   offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]>;
@@ -190,13 +215,17 @@ export interface GroupBroker {
     readonly partitions: readonly TopicPartition[] | null;
     readonly requireStable?: boolean | undefined;
   }): Promise<readonly CommittedOffset[]>;
+  /** The ids of all groups that have members or offsets. */
   listGroups(): Promise<readonly string[]>;
+  /** Rejects with `GROUP_ID_NOT_FOUND`. */
   describeGroup(groupId: string): Promise<GroupSnapshot>;
   /** The group must have no members. */
   deleteGroup(groupId: string): Promise<void>;
+  /** Of topics to which no member is subscribed. */
   deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void>;
 }
 
+/** Which member of which group. */
 export interface MemberIdentity {
   readonly groupId: string;
   readonly memberId: string;
@@ -204,6 +233,7 @@ export interface MemberIdentity {
   readonly groupInstanceId: string | null;
 }
 
+/** What a member brings when it joins: its protocols, and how long it may be silent. */
 export interface JoinGroupRequest extends MemberIdentity {
   readonly clientId: string;
   readonly protocolType: string;
@@ -214,6 +244,7 @@ export interface JoinGroupRequest extends MemberIdentity {
   readonly rebalanceTimeoutMs: number;
 }
 
+/** Who one is in the new generation, and for its leader who else there is. */
 export interface JoinGroupResponse {
   readonly memberId: string;
   readonly generation: number;
@@ -223,22 +254,26 @@ export interface JoinGroupResponse {
   readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null; readonly metadata: Bytes }[];
 }
 
+/** The leader's assignment, or the question for it. */
 export interface SyncGroupRequest extends MemberIdentity {
   readonly generation: number;
   /** The leader's; empty from the others. */
   readonly assignments: readonly { readonly memberId: string; readonly assignment: Bytes }[];
 }
 
+/** A sign of life, which waits for news. */
 export interface HeartbeatRequest extends MemberIdentity {
   readonly generation: number;
   readonly maxWaitMs: number;
 }
 
+/** The members that go. */
 export interface LeaveGroupRequest {
   readonly groupId: string;
   readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null }[];
 }
 
+/** Positions to keep for a group. */
 export interface OffsetCommitRequest extends MemberIdentity {
   /** -1 with an empty member id: a committer outside the group, let in only while the group has no members. */
   readonly generation: number;
@@ -257,6 +292,7 @@ export interface CommittedOffset extends TopicPartition {
   readonly metadata: string;
 }
 
+/** A group at one moment, with the bytes that only its members understand. */
 export interface GroupSnapshot {
   readonly groupId: string;
   readonly state: GroupState;
@@ -284,6 +320,7 @@ export interface TransactionBroker {
   ): Promise<ProducerIdentity>;
   /** Must have resolved before the first transactional batch of a partition is produced: else that is `INVALID_TXN_STATE`. */
   addPartitions(request: TransactionIdentity & { readonly partitions: readonly TopicPartition[] }): Promise<void>;
+  /** Before the first `commitOffsets` of a group in a transaction. */
   addOffsets(request: TransactionIdentity & { readonly groupId: string }): Promise<void>;
   /** Part of the transaction: told to `offsetFetch` when it has committed. */
   commitOffsets(request: TransactionIdentity & Omit<OffsetCommitRequest, "durable">): Promise<void>;
@@ -291,23 +328,28 @@ export interface TransactionBroker {
   endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity>;
 }
 
+/** What a producer's batches are numbered under. A higher epoch fences the lower ones. */
 export interface ProducerIdentity {
   readonly producerId: bigint;
   readonly producerEpoch: number;
 }
 
+/** Which producer acts, and under which transactional id. */
 export interface TransactionIdentity extends ProducerIdentity {
   readonly transactionalId: string;
 }
 
 // ── Quotas ───────────────────────────────────────────────────────────────────
 
+/** The calls that limit clients. */
 export interface QuotaBroker {
   /** `clientId` null: the default of all clients that have none of their own. A value null: back to that default. */
   alterClientQuotas(clientId: string | null, quota: { readonly [P in QuotaKey]?: number | null | undefined }): Promise<void>;
+  /** All that are set, the default among them. */
   describeClientQuotas(): Promise<readonly ClientQuota[]>;
 }
 
+/** The limits of one client, or with `clientId` null of all that have none of their own. */
 export interface ClientQuota {
   readonly clientId: string | null;
   readonly quota: Readonly<Partial<Record<QuotaKey, number>>>;

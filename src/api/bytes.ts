@@ -35,4 +35,5 @@ export type Acks = "all" | 1 | 0;
 /** What an acknowledgement outlives: loss of power, death of the process, or nothing. */
 export type Durability = "power" | "process" | "none";
 
+/** How the records of a batch are compressed. zstd is written where the runtime can (Node from 22.15 on) and read everywhere. */
 export type CompressionType = "none" | "gzip" | "snappy" | "lz4" | "zstd";

@@ -3,6 +3,7 @@ import type { Acks, Bytes, CompressionType, Durability, HeaderInput, TopicPartit
 import type { Consumer, Delivered } from "./consumer.ts";
 import type { Serializer } from "./serde.ts";
 
+/** What is sent. The key, where it has one, decides its partition unless that is named. */
 export interface ProducerRecord<K = string, V = unknown> {
   readonly topic: string;
   readonly key?: K | null | undefined;
@@ -21,21 +22,35 @@ export interface RecordMetadata<A extends Acks = "all"> extends TopicPartition {
   readonly durability: A extends "all" ? Durability : A extends 1 ? "process" | "none" : "none";
 }
 
+/** How a producer sends; each may be left out. Times are milliseconds, sizes bytes. */
 export interface ProducerOptions<K, V, A extends Acks = "all"> {
+  /** How keys become bytes; `utf8` unless given. */
   key: Serializer<K>;
+  /** How values become bytes; `msgpack()` unless given. */
   value: Serializer<V>;
+  /** When a send resolves; "all" unless given. */
   acks: A;
+  /** How long a batch waits for more; 0 unless given: to the end of the current turn. */
   lingerMs: number;
+  /** How large a batch grows before it goes; 16,384 unless given. */
   batchSize: number;
+  /** How much may wait in all; 32 MiB unless given. Beyond it a send waits up to `maxBlockMs`. */
   bufferMemory: number;
+  /** How long a send waits for room or for news of its topic; 60,000 unless given. */
   maxBlockMs: number;
+  /** "none" unless given. */
   compressionType: CompressionType;
+  /** True unless given: a batch that is sent twice stands once. */
   enableIdempotence: boolean;
+  /** For `transaction`. Of all producers with one id, on this log, the last to come alone may send. */
   transactionalId: string;
+  /** How quotas name it. */
   clientId: string;
+  /** In the place of Kafka's murmur2 of the key. Answers a partition, 0 to `partitionCount` less one. */
   partitioner: (record: ProducerRecord<K, V>, keyBytes: Bytes | null, partitionCount: number) => number;
 }
 
+/** What a producer and a transaction have in common. */
 export interface Sender<K, V, A extends Acks> {
   /** Appended in call order within a partition. */
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata<A>>;
@@ -43,6 +58,7 @@ export interface Sender<K, V, A extends Acks> {
   sendBatch(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata<A>[]>;
 }
 
+/** Sends records. Sends of one turn share a batch. */
 export interface Producer<K = string, V = unknown, A extends Acks = "all"> extends Sender<K, V, A>, AsyncDisposable {
   /** Resolves when every earlier send has settled; one that failed rejects its own promise, not this. */
   flush(): Promise<void>;
@@ -56,6 +72,7 @@ export interface Producer<K = string, V = unknown, A extends Acks = "all"> exten
   close(): Promise<void>;
 }
 
+/** A transaction under way: what is sent through it is seen when it has committed, all of it at once. */
 export interface Transaction<K, V, A extends Acks> extends Sender<K, V, A> {
   /**
    * Everything delivered so far, the record or batch in hand included; with `upTo`, that one's partition up to it. Of two calls for a

@@ -6,6 +6,7 @@
  */
 import type { Durability } from "./bytes.ts";
 
+/** A place to keep files. `storageContract` of `odradek/testing` says the same as tests. */
 export interface StorageDriver {
   /** What a resolved `sync` outlives. */
   readonly durability: Durability;
@@ -38,6 +39,7 @@ export interface StorageDriver {
   close(): Promise<void>;
 }
 
+/** What stands under a name. */
 export interface StorageEntry {
   readonly name: string;
   readonly kind: "file" | "directory" | "other";
@@ -55,6 +57,7 @@ export interface StorageFile {
   writeAt(bytes: Uint8Array, position: number): number;
   /** Cuts or grows (with zeros) to `byteLength`. */
   truncate(byteLength: number): void;
+  /** How long the file is now. */
   byteLength(): number;
   /** Milliseconds since 1970 of the last change of the contents. */
   modifiedAt(): number;
@@ -76,6 +79,7 @@ export interface LockHolder {
   readonly hostname: string;
 }
 
+/** How the lock is taken. */
 export interface LockOptions {
   /** "auto": the one sound mechanism of this operating system. "socket": the second best; every opener must choose it. */
   readonly mechanism: "auto" | "socket";
@@ -85,8 +89,10 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The one writer's lock, held. */
 export interface StorageLock {
   /** False once another file stands under the lock's name: someone deleted it under our hands. */
   stillHeld(): boolean;
+  /** Lets it go. Idempotent. */
   release(): Promise<void>;
 }

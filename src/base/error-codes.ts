@@ -6,6 +6,7 @@
 /** `meaning`: one sentence, the start of the entry in docs/ERRORS.md. */
 export type ErrorCodeFacts = readonly [kafkaCode: number, retriable: boolean, meaning: string];
 
+/** Kafka's number, whether the same call may succeed if made again, and a sentence, by code. */
 export const ERROR_CODES = {
   // Kafka's
   UNKNOWN_SERVER_ERROR: [-1, false, "Something failed that no other code describes; the cause says what."],
@@ -88,4 +89,5 @@ export const ERROR_CODES = {
   SEND_BATCH_FAILED: [-1, false, "Some records of the batch were not appended; results says which."],
 } as const;
 
+/** A code that an error of this package may carry. */
 export type ErrorCode = keyof typeof ERROR_CODES;

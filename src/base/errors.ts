@@ -12,6 +12,7 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
+/** What every error of this package is. `code` is stable; the message may improve. */
 export class OdradekError extends Error {
   override readonly name: string = "OdradekError";
   readonly code: ErrorCode;

@@ -1,6 +1,7 @@
 /** Whether the browser keeps what this origin stores: the answer to a question that every log in a browser depends on. */
 import { webScope } from "./opfs-web.ts";
 
+/** What the browser says of this origin's storage. */
 export interface StorageKeeping {
   /** false: the browser may remove everything this origin stored when it is short of room, or the user has not come for long. */
   readonly persisted: boolean;

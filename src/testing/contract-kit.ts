@@ -4,9 +4,15 @@ import { errnoOf } from "../storage/errno.ts";
 
 /** As much of a test framework as the suite needs; vitest, jest and node:test with any `expect` have it. */
 export interface TestFramework {
+  /** Names a group of tests. */
   readonly describe: (name: string, body: () => void) => void;
+  /** Registers a test. */
   readonly it: (name: string, body: () => Promise<void>) => void;
-  readonly expect: (actual: unknown) => { toEqual(expected: unknown): void };
+  /** Its `toEqual` throws unless both are deeply equal. */
+  readonly expect: (actual: unknown) => {
+    /** Deep equality of plain data, arrays and typed arrays. */
+    toEqual(expected: unknown): void;
+  };
 }
 
 /** Registers one test: `body` gets a driver on empty storage. */

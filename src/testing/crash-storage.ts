@@ -17,6 +17,7 @@ export type { SyncFailure } from "./crash-sync-failures.ts";
 /** How many sectors that files gave back are remembered for stale fills. */
 const STALE_SECTORS_MAX = 64;
 
+/** What kind of disk it is. */
 export interface CrashStorageOptions {
   readonly clock?: Clock;
   /** What a disk writes whole. 512 unless said; smaller gives more ways to tear a small write. */
@@ -31,6 +32,7 @@ interface OpenFile {
   readonly readOnly: boolean;
 }
 
+/** A disk that loses power when a test says so. See `CrashStorage`. */
 export function crashStorage(options: CrashStorageOptions = {}): CrashStorage {
   return new CrashStorage(options);
 }

@@ -19,6 +19,7 @@ const DRIVER_CALLS = [
 /** Every call of the contract, by its name; `closeFile` is a file's `close`. The driver's own `close` never fails. */
 export type StorageCall = (typeof FILE_CALLS)[number] | (typeof DRIVER_CALLS)[number];
 
+/** All of them, for a test that goes through them. */
 export const STORAGE_CALLS: readonly StorageCall[] = [...DRIVER_CALLS, ...FILE_CALLS];
 
 /** One thing that goes wrong. */
@@ -45,10 +46,12 @@ export interface Fault {
   readonly halt?: boolean;
 }
 
+/** Faults from the start, and how long calls take. */
 export interface FaultyStorageOptions {
   readonly faults?: readonly Fault[];
   /** With `latencyMs`: how long an asynchronous call takes before it does anything. */
   readonly clock?: Clock;
+  /** In milliseconds of `clock`; none unless given. */
   readonly latencyMs?: (call: StorageCall, name: string) => number;
 }
 
@@ -60,10 +63,12 @@ export interface PlannedFault {
   readonly metCount: number;
 }
 
+/** `driver`, made to fail by plan. See `FaultyStorage`. */
 export function faultyStorage(driver: StorageDriver, options: FaultyStorageOptions = {}): FaultyStorage {
   return new FaultyStorage(driver, options);
 }
 
+/** A storage driver that fails as planned and counts its calls; else it is the one it was given. */
 export class FaultyStorage implements StorageDriver {
   readonly durability: StorageDriver["durability"];
   readonly atomicReplace: boolean;

@@ -8,6 +8,7 @@ import { nameContract } from "./contract-names.ts";
 /** A driver on empty storage; `dispose` clears up after the test. */
 export interface ContractSubject {
   readonly driver: StorageDriver;
+  /** Called after the test, passed or failed. */
   readonly dispose?: () => Promise<void>;
 }
 
