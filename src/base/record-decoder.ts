@@ -95,6 +95,9 @@ const SHORT_VARINT_BYTE_COUNT = 4;
  */
 export class RecordCursor {
   readonly bytes: Uint8Array;
+  /** That of `bytes`, and where they begin in it: asking an array for its buffer is a call into the runtime, once for each view made. */
+  readonly buffer: ArrayBuffer;
+  readonly byteOffset: number;
   readonly recordCount: number;
   /** Behind the batch's last byte. */
   readonly end: number;
@@ -153,6 +156,8 @@ export class RecordCursor {
       );
     }
     this.bytes = bytes;
+    this.buffer = bytes.buffer as ArrayBuffer;
+    this.byteOffset = bytes.byteOffset;
     this.end = end;
     this.recordCount = recordCount;
     this.recordEnd = at + HEADER_BYTE_LENGTH;
@@ -164,6 +169,13 @@ export class RecordCursor {
     this.#baseTimestamp = readInt64(bytes, at + (this.#fixedTimestamp ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT));
     this.#hasSafeBase = Number.isSafeInteger(this.#baseTimestamp);
     this.timestamp = this.#baseTimestamp;
+  }
+
+  /** `next()` will read the record of this index, which begins at `start`; every record before it is taken for read. */
+  goTo(index: number, start: number): void {
+    this.recordEnd = start;
+    this.#left = this.recordCount - index;
+    this.#offsetDelta = -1;
   }
 
   /** Moves to the next record; false behind the last one. Throws a `RecordFramingError` where the bytes do not add up. */

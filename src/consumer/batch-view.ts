@@ -19,6 +19,9 @@ export class BatchView<K, V> implements RecordBatch<K, V> {
   readonly #fromOffset: number;
   readonly #serdes: Serdes<K, V>;
   readonly #context: SerdeContext;
+  /** For the package's own, as what stands below: not on the face. Asking an array for its buffer is a call into the runtime. */
+  readonly #buffer: ArrayBuffer;
+  readonly #byteOffset: number;
   /** The records there are, where the header does not tell: what compaction left, or what was not skipped. */
   #facts: { readonly firstOffset: number; readonly lastOffset: number; readonly length: number } | null = null;
   readonly #records: readonly RecordView<K, V>[] | null;
@@ -32,6 +35,8 @@ export class BatchView<K, V> implements RecordBatch<K, V> {
     this.#serdes = serdes;
     this.#context = { topic: this.topic, headers: NO_HEADERS };
     this.#records = records;
+    this.#buffer = slice.bytes.buffer as ArrayBuffer;
+    this.#byteOffset = slice.bytes.byteOffset;
   }
 
   get firstOffset(): number {
@@ -88,10 +93,10 @@ export class BatchView<K, V> implements RecordBatch<K, V> {
     return this.#slice.bytes;
   }
   get buffer(): ArrayBuffer {
-    return this.#slice.bytes.buffer as ArrayBuffer;
+    return this.#buffer;
   }
   get byteOffset(): number {
-    return this.#slice.bytes.byteOffset;
+    return this.#byteOffset;
   }
   get at(): number {
     return this.#slice.at;

@@ -40,10 +40,10 @@ export class PlainDecoder<K, V> {
     let what = "key";
     try {
       const keyBytes = view(cursor, cursor.keyStart, cursor.keyLength);
-      const key = keyBytes === null ? null : owned(this.#key.deserialize(keyBytes, context), keyBytes);
+      const key = keyBytes === null ? null : owned(this.#key.deserialize(keyBytes, context), cursor.buffer);
       what = "value";
       const valueBytes = view(cursor, cursor.valueStart, cursor.valueLength);
-      const value = valueBytes === null ? null : owned(this.#value.deserialize(valueBytes, context), valueBytes);
+      const value = valueBytes === null ? null : owned(this.#value.deserialize(valueBytes, context), cursor.buffer);
       return { topic, partition, offset: cursor.offset, timestamp: cursor.timestamp, key, value, headers };
     } catch (cause) {
       throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
@@ -52,8 +52,8 @@ export class PlainDecoder<K, V> {
 }
 
 /** Quicker than `subarray`, which asks the array for its species. */
-function view({ bytes }: RecordCursor, start: number, length: number): Bytes | null {
-  return length < 0 ? null : new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + start, length);
+function view({ buffer, byteOffset }: RecordCursor, start: number, length: number): Bytes | null {
+  return length < 0 ? null : new Uint8Array(buffer, byteOffset + start, length);
 }
 
 /** A record as stored, in memory of its own. */
@@ -109,6 +109,6 @@ export function framingError(
  * A deserializer may give back a view of the batch, as `bytes` does: a record that is to be cloned or posted must not take
  * the whole batch with it, nor keep it alive.
  */
-function owned<T>(value: T, of: Bytes): T {
-  return value instanceof Uint8Array && value.buffer === of.buffer ? (value.slice() as T) : value;
+function owned<T>(value: T, buffer: ArrayBuffer): T {
+  return value instanceof Uint8Array && value.buffer === buffer ? (value.slice() as T) : value;
 }
