@@ -64,7 +64,7 @@ export class Follower {
     await this.#findPartitions();
     const ends = await this.#ends();
     this.#refuse();
-    if (ends.every(({ partition, offset }) => (this.#reached[partition] ?? -1) >= (offset ?? 0))) return;
+    if (ends.every(({ partition, offset }) => (this.#reached[partition] ?? -1) >= (offset as number))) return;
     await this.#ask();
   }
 
@@ -103,7 +103,7 @@ export class Follower {
         for (const { resolve } of asks) resolve();
         await this.#readOn();
       } catch (error) {
-        if (this.#isClosing) return this.#rejectAll(asks, this.#final?.error ?? error);
+        if (this.#isClosing) return this.#rejectAll(asks, this.#final?.error);
         const isFinal = this.#final !== null || isGone(error);
         if (isFinal) this.#final ??= { error };
         this.#wiring.failed(error, isFinal);

@@ -132,8 +132,8 @@ export class Watch<K, V> implements AsyncIterableIterator<ConsumerRecord<K, V>> 
   #wake(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
-    const entry = this.#take();
-    if (entry === undefined) return;
+    // Who waits has seen all that came before.
+    const entry = this.#take() as Entry;
     this.#waiting = null;
     try {
       waiting.resolve({ done: false, value: decodedRecord(this.#topic, entry, this.#serdes) });

@@ -54,6 +54,43 @@ describe("a watch", () => {
   });
 });
 
+describe("a watch that is read slowly, or no more", () => {
+  it("keeps no change that was given, however many come behind it", async () => {
+    const watching = watch();
+    for (let offset = 0; offset < 1024; offset += 1) watching.push(entry("k", offset));
+    for (let offset = 0; offset < 3000; offset += 1) {
+      expect((await watching.next()).value.offset).toBe(offset);
+      watching.push(entry("k", offset + 1024));
+    }
+    expect((await watching.next()).value.offset).toBe(3000);
+  });
+
+  it("is over once, however often it is told so, and takes nothing more", async () => {
+    let left = 0;
+    const stop = new AbortController();
+    const parts = {
+      topic: "t",
+      serdes: { key: utf8, value: utf8 },
+      turn: turnOf(systemClock),
+      signal: stop.signal,
+      onLeave: () => (left += 1),
+    };
+    const watching = new Watch<string, string>(parts);
+    const waiting = watching.next();
+    await expect(watching.next()).rejects.toMatchObject({ code: "CONCURRENT_CALL" });
+    expect(await watching.return("done")).toEqual({ done: true, value: "done" });
+    expect((await waiting).done).toBe(true);
+    watching.push(entry("k", 0));
+    watching.fail(new Error("too late"));
+    watching.end();
+    stop.abort();
+    expect((await watching.next()).done).toBe(true);
+    expect(left).toBe(1);
+    await expect(watching.throw(new Error("the loop's own"))).rejects.toThrow("the loop's own");
+    await expect(new Watch<string, string>(parts).next()).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
 describe("the content of a table", () => {
   it("keeps the newest of a partition by offset, of two by time, then by partition", () => {
     const content = new Content();
