@@ -86,18 +86,26 @@ export async function reachAt(path: string | URL): Promise<Channel | null> {
   if (found === null) return null;
   const { address, key } = found;
   return new Promise((resolve, reject) => {
-    const socket = createConnection(address);
     const fail = (error?: unknown): void => {
-      socket.destroy();
+      socket?.destroy();
       if (isDenied(error)) reject(mayNotReach(directory, error));
       else resolve(null);
     };
+    let socket: Socket | undefined;
+    try {
+      socket = createConnection(address);
+    } catch (error) {
+      // Deno's way to say that it is not allowed.
+      fail(error);
+      return;
+    }
+    const connected = socket;
     const timer = setTimeout(fail, CONNECT_MS);
     socket.once("error", fail);
     socket.once("connect", () => {
       clearTimeout(timer);
-      socket.off("error", fail);
-      resolve(new SocketChannel(socket, key));
+      connected.off("error", fail);
+      resolve(new SocketChannel(connected, key));
     });
     socket.once("close", () => clearTimeout(timer));
   });
@@ -139,7 +147,7 @@ async function readAddress(file: string): Promise<Address | null> {
   try {
     handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
     const facts = await handle.stat({ bigint: true });
-    if (!facts.isFile() || facts.size > ADDRESS_BYTES_MAX || !isOurs(Number(facts.uid))) return null;
+    if (!facts.isFile() || facts.size > ADDRESS_BYTES_MAX || !isOurs(Number(facts.mode))) return null;
     const { address, key, inode } = JSON.parse(await handle.readFile("utf8")) as Partial<Address>;
     if (typeof address !== "string" || typeof key !== "string" || inode !== String(facts.ino)) return null;
     return { address, key, inode };
@@ -151,10 +159,12 @@ async function readAddress(file: string): Promise<Address | null> {
   }
 }
 
-/** In a directory that others may write to, one of them could lead us to a socket of his own. Root may go where he likes. */
-function isOurs(uid: number): boolean {
-  const mine = process.geteuid?.();
-  return mine === undefined || mine === 0 || uid === mine;
+/**
+ * In a directory that others may write to, one of them could lead us to a socket of his own. What is for its owner alone, and we may read, is ours;
+ * root may go where he likes.
+ */
+function isOurs(mode: number): boolean {
+  return process.platform === "win32" || (mode & 0o077) === 0;
 }
 
 /** The system's temporary directory, where a socket in a directory of ours finds room in an address. */

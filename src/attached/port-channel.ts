@@ -1,4 +1,6 @@
 /** A channel over a message port: worker threads, and the windows of Electron and browsers. */
+import { UsageError } from "../base/errors.ts";
+import { describeValue } from "../base/options.ts";
 import type { Channel, ChannelListener } from "./channel.ts";
 import { parseLength } from "./frame.ts";
 import type { MessagePortLike } from "./message-port.ts";
@@ -94,4 +96,11 @@ export class PortChannel implements Channel {
     this.#port.close();
     this.#listener?.ended(error);
   }
+}
+
+/** What somebody gave for a port, or a `UsageError` in the name of their `call`. */
+export function checkPort(port: unknown, call: string): MessagePortLike {
+  if (typeof port === "object" && port !== null && typeof (port as MessagePortLike).postMessage === "function")
+    return port as MessagePortLike;
+  throw new UsageError("INVALID_ARGUMENT", `${call}: expected a MessagePort, found ${describeValue(port)}`);
 }

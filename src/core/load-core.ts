@@ -42,7 +42,12 @@ async function moduleOf(wasm: object | undefined): Promise<WasmModule> {
 
 async function compile(bytes: Uint8Array): Promise<WasmModule> {
   const api = webAssembly();
-  if (api === undefined) throw new CoreFaultError("CORE_UNAVAILABLE", "this runtime has no WebAssembly, which Odradek's core is made of");
+  if (api === undefined) {
+    throw new CoreFaultError(
+      "CORE_UNAVAILABLE",
+      "this runtime has no WebAssembly, which Odradek's core is made of: run Node without --jitless, and take the site out of a browser's lockdown mode",
+    );
+  }
   try {
     return await api.compile(bytes);
   } catch (cause) {

@@ -19,7 +19,7 @@ import { Serving } from "../../src/attached/serving.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { OdradekError } from "../../src/base/errors.ts";
 import { memory, type Odradek, open } from "../../src/index.ts";
-import { keeperOf } from "../../src/odradek.ts";
+import { keeperOf } from "../../src/keepers.ts";
 import { nodeStorage } from "../../src/storage/node.ts";
 
 const PULSE = { everyMs: 5000, silentMs: 20_000 };

@@ -1,5 +1,5 @@
 /** The real socket under connections that stall, come in masses, or should not be there: each is bounded, and the door stays open for the others. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { listenAt, reachAt } from "../../src/attached/node-socket.ts";
 import { Serving } from "../../src/attached/serving.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { memory, open } from "../../src/index.ts";
-import { keeperOf } from "../../src/odradek.ts";
+import { keeperOf } from "../../src/keepers.ts";
 import { nodeStorage } from "../../src/storage/node.ts";
 import { temporaryDirectory } from "../face/support.ts";
 
@@ -135,12 +135,12 @@ describe("a socket", () => {
     await log.close();
   });
 
-  it("is not looked for where another user's file says it is", async () => {
+  it("is not looked for where a file says it is that another user may have written", async () => {
     const path = temporaryDirectory();
     await listen(path);
-    vi.spyOn(process, "geteuid").mockReturnValue(12_345);
+    chmodSync(join(path, ".odradek-attach"), 0o644);
     expect(await reachAt(path)).toBeNull();
-    vi.restoreAllMocks();
+    chmodSync(join(path, ".odradek-attach"), 0o600);
     const channel = await reachAt(path);
     expect(channel).not.toBeNull();
     await channel?.close();

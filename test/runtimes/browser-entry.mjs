@@ -52,6 +52,17 @@ const steps = {
     return figures(odradek, () => odradek.open({ storage: opfs("speed") }), raw);
   },
 
+  /** As the private windows of other browsers answer. */
+  refuseFileSystem() {
+    navigator.storage.getDirectory = () => Promise.reject(new DOMException("The operation is insecure.", "SecurityError"));
+  },
+
+  globals: () => ({
+    SharedArrayBuffer: typeof globalThis.SharedArrayBuffer,
+    crossOriginIsolated: globalThis.crossOriginIsolated,
+    WebAssembly: typeof WebAssembly,
+  }),
+
   /** The worker's loop stands still, as in a page that hangs. */
   hang(forMs) {
     const endAt = performance.now() + forMs;

@@ -5,8 +5,8 @@ import * as zlib from "node:zlib";
 
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 
-/** `withProcesses` false: this runtime was told to allow none. */
-export function processSuite(odradek, directory, { describe, it, expect }, withProcesses) {
+/** `command`: this runtime and its flags; null where none may be started. */
+export function processSuite(odradek, directory, { describe, it, expect }, command) {
   describe("the process", () => {
     it("writes and reads every codec, zstd where node:zlib has it, and says so where it has not", async () => {
       const log = await odradek.open(directory());
@@ -57,16 +57,16 @@ export function processSuite(odradek, directory, { describe, it, expect }, withP
       await log.close();
     });
 
-    if (!withProcesses) return;
+    if (command === null) return;
     it("lets another process attach, and shows what that one sent", async () => {
       const path = directory();
       const log = await odradek.open(path);
       await log.createTopic("t");
       const child = new URL("./attach-child.mjs", import.meta.url).pathname;
-      const before = globalThis.Deno === undefined ? process.execArgv : ["run", "-A", "--no-prompt"];
+      const [program, ...flags] = command;
       const said = await new Promise((resolve, reject) => {
         let output = "";
-        const other = spawn(process.execPath, [...before, child, path], { stdio: ["ignore", "pipe", "pipe"] });
+        const other = spawn(program, [...flags, child, path], { stdio: ["ignore", "pipe", "pipe"] });
         for (const stream of [other.stdout, other.stderr]) {
           stream.on("data", (piece) => {
             output += piece;

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 
-const [program, config, directory] = process.argv.slice(2);
+const [program, config, directory, isMeasured] = process.argv.slice(2);
 const KILL_ROUNDS = 3;
 let server = null;
 let outcome = { passed: 0, failed: [] };
@@ -17,10 +17,14 @@ try {
   const count = await ask("/count");
   for (let test = 0; test < count; test += 1) add(await ask(`/suite?test=${test}`));
   await told("an object without SQLite is told what to do", async () => {
-    const said = await ask("/refused");
+    const [said] = await ask("/refused");
     if (!/new_sqlite_classes/.test(said)) throw new Error(`it was told: ${said}`);
   });
-  outcome.figures = await ask("/figures");
+  await told("bytes of the core, which are not compiled here, are told to come as a module", async () => {
+    const [, said] = await ask("/refused");
+    if (!/^CORE_UNAVAILABLE.*odradek\/core\.wasm as a module/.test(said)) throw new Error(`it was told: ${said}`);
+  });
+  if (isMeasured === "measure") outcome.measured = await ask("/figures");
   await told("what was acknowledged is there after kill -9", killed);
 } finally {
   server?.child.kill();
