@@ -30,7 +30,7 @@ describe("the README", () => {
     expect(second.stdout).toMatch(/stands at \d:[1-9]/);
   });
 
-  it("has a second sample that type-checks", { timeout: 60_000 }, () => {
+  it("has a second sample that type-checks and runs", { timeout: 90_000 }, () => {
     const file = join(folder, "second.ts");
     writeFileSync(file, sample("ts"));
     const program = ts.createProgram([file], {
@@ -44,5 +44,13 @@ describe("the README", () => {
     });
     const problems = ts.getPreEmitDiagnostics(program).map((problem) => ts.flattenDiagnosticMessageText(problem.messageText, "\n"));
     expect(problems).toEqual([]);
+
+    // And runs: as plain JavaScript, since not every Node here has `await using`.
+    const { outputText } = ts.transpileModule(sample("ts"), {
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+    });
+    writeFileSync(join(folder, "second.mjs"), `${outputText}\nconsole.log(await record([{ sensor: "roof", celsius: 4 }]));\n`);
+    const run = spawnSync(process.execPath, ["second.mjs"], { cwd: folder, encoding: "utf8", timeout: 20_000 });
+    expect([run.status, run.stderr, run.stdout]).toEqual([0, "", "0\n"]);
   });
 });
