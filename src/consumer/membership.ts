@@ -102,9 +102,9 @@ export class Membership implements GroupGate, CommitRole {
     await this.#requested.wait();
     if (this.#failure !== null) throw this.#failure;
     // A join waits for the other members for as long as they please. What is asked after it is answered after it was
-    // taken in or refused; twice, so that a refusal has had the time to come back.
-    const describe = (): Promise<unknown> => this.#broker.describeGroup(this.#options.groupId);
-    await Promise.race([this.#synced.wait(), describe().then(describe, describe)]);
+    // taken in or refused; twice, so that a refusal has had the time to come back. What is answered does not matter.
+    const describe = (): Promise<unknown> => this.#broker.describeGroup(this.#options.groupId).catch(() => null);
+    await Promise.race([this.#synced.wait(), describe().then(describe)]);
     if (this.#failure !== null) throw this.#failure;
   }
 
@@ -175,7 +175,7 @@ export class Membership implements GroupGate, CommitRole {
 
   /** Leaves the group, having been stopped. */
   async leave(): Promise<void> {
-    if (this.#memberId === "" || this.#failure !== null) return;
+    if (this.#memberId === "") return;
     const { groupId } = this.#options;
     await this.#broker.leaveGroup({ groupId, members: [{ memberId: this.#memberId, groupInstanceId: null }] }).catch((error: unknown) => {
       if (!isLost(error)) throw error;
@@ -321,6 +321,10 @@ export class Membership implements GroupGate, CommitRole {
       return;
     }
     this.#failure = error;
+    // Nobody is to wait for a member that takes no further part.
+    void this.leave().catch(() => {});
+    this.#memberId = "";
+    this.#generation = -1;
   }
 
   /**
