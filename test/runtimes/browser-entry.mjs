@@ -63,12 +63,6 @@ const steps = {
     WebAssembly: typeof WebAssembly,
   }),
 
-  /** The worker's loop stands still, as in a page that hangs. */
-  hang(forMs) {
-    const endAt = performance.now() + forMs;
-    while (performance.now() < endAt);
-  },
-
   async open(name, options) {
     log = await odradek.open({ storage: opfs(name, options) });
     await log.createTopic("t", { ifNotExists: true, segmentBytes: 1 << 20 });

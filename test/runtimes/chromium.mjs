@@ -187,19 +187,6 @@ try {
       }
     },
   );
-  await story("a tab that hangs is told as that, and lets others in again when it does not", async () => {
-    const [first, second] = [await Tab.open(), await Tab.open()];
-    await first.must("join", "hung");
-    const hanging = first.must("hang", 8000);
-    const { refused } = await second.ask("join", "hung");
-    expect(refused?.code, "DIRECTORY_IN_USE");
-    expect(/hangs/.test(refused.message), true);
-    await hanging;
-    await second.must("join", "hung");
-    await first.close();
-    await second.must("send", 1, 10);
-    await second.close();
-  });
   await story("a page works with the log that another tab has, through its own worker, under the strict policy", async () => {
     const [first, second] = [await Tab.open(), await Tab.open()];
     for (const tab of [first, second]) {
