@@ -1,11 +1,12 @@
 /** Odradek on Node, Bun and Deno: a path is a directory on disk. */
+import { attachPortOn } from "./attach-port.ts";
 import { systemClock, systemRandom } from "./base/clock.ts";
 import { nodeCodecs } from "./compression/node-codecs.ts";
 import { publishDiagnostics } from "./engine/node-diagnostics.ts";
 import { openOn } from "./open.ts";
 import type { AttachPort, Open, ServePort } from "./open-face.ts";
 import type { Platform } from "./platform.ts";
-import { attachPortOn, servePortOn } from "./ports.ts";
+import { servePortOn } from "./serve-port.ts";
 import { sharingOn } from "./sharing.ts";
 import { nodeHolder, nodeStorage } from "./storage/node.ts";
 

@@ -17,6 +17,7 @@ import { type RecordReading, readRecord } from "./consumer/read-record.ts";
 import type { Core } from "./core/core.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
+import { keptBy } from "./keepers.ts";
 import type { Platform } from "./platform.ts";
 import { createProducer } from "./producer/producer.ts";
 import { openTable } from "./table/table.ts";
@@ -28,14 +29,6 @@ export interface LogTools {
   readonly core: Core;
   readonly compression: Compression;
   readonly events: { readonly emit: (type: string, fields: { readonly [field: string]: unknown }) => void };
-}
-
-/** Of every log that was opened here. */
-const KEEPERS = new WeakMap<Odradek, LogKeeper>();
-
-/** Who keeps this log; undefined for what `open` did not give. */
-export function keeperOf(log: Odradek): LogKeeper | undefined {
-  return KEEPERS.get(log);
 }
 
 interface Closable {
@@ -59,7 +52,7 @@ export class EmbeddedOdradek implements Odradek {
     this.#platform = platform;
     this.#letGo = letGo;
     this.#reading = { broker: keeper, compression: tools.compression };
-    KEEPERS.set(this, keeper);
+    keptBy(this, keeper);
   }
 
   async createTopic(

@@ -5,13 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import type { Odradek, OdradekEvent, OpenOptions, StorageDriver } from "../../src/api/index.ts";
+import { attachPortOn } from "../../src/attach-port.ts";
 import { type Clock, systemClock, systemRandom } from "../../src/base/clock.ts";
 import { nodeCodecs } from "../../src/compression/node-codecs.ts";
 import { publishDiagnostics } from "../../src/engine/node-diagnostics.ts";
 import { memory } from "../../src/index.ts";
 import { openOn } from "../../src/open.ts";
 import type { Platform } from "../../src/platform.ts";
-import { attachPortOn, servePortOn } from "../../src/ports.ts";
+import { servePortOn } from "../../src/serve-port.ts";
 import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
 
 /** The system's clock, but the wall may be moved as an operator moves it. Timers go by the monotonic side and do not care. */

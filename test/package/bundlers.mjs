@@ -16,6 +16,7 @@ async function call(work, script, ...args) {
 }
 
 const vite = join(modules, "vite/bin/vite.js");
+const vite7 = join(modules, "vite7/bin/vite.js");
 const esbuild = join(modules, "esbuild/bin/esbuild");
 const rollup = join(modules, "rollup/dist/bin/rollup");
 const webpack = join(rig, "webpack.mjs");
@@ -39,6 +40,13 @@ export const bundles = [
     async program(work, out) {
       await call(work, vite, "build", "--ssr", "node.mjs", "--outDir", out);
       return join(out, "node.mjs");
+    },
+  },
+  {
+    // Up to this version a worker may load no chunk: there only what is loaded at once will do.
+    name: "vite 7",
+    async page(work, out) {
+      await call(work, vite7, "build", "--outDir", out);
     },
   },
   {
