@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { DurableObjectFile, FileRows } from "./durable-object-file.ts";
 import { type DurableStorage, RowStore } from "./durable-object-rows.ts";
 import { errnoError } from "./errno.ts";
-import { claimInProcess } from "./process-locks.ts";
+import { lockInProcess } from "./process-locks.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "./storage-name.ts";
 
 /**
@@ -116,17 +116,8 @@ class DurableObjectStorage implements StorageDriver {
   }
 
   /** The platform runs one instance of an object, and refuses the writes of one that it has replaced: within it, one driver at a time. */
-  async lock(_holder: LockHolder, options: LockOptions): Promise<StorageLock> {
-    options.signal?.throwIfAborted();
-    const release = claimInProcess(this.#storage, "the log of this Durable Object");
-    let held = true;
-    return {
-      stillHeld: () => held,
-      release: async () => {
-        held = false;
-        release();
-      },
-    };
+  lock(_holder: LockHolder, options: LockOptions): Promise<StorageLock> {
+    return lockInProcess(this.#storage, "the log of this Durable Object", options);
   }
 
   async close(): Promise<void> {}

@@ -2,7 +2,7 @@
 import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { errnoError } from "./errno.ts";
-import { claimInProcess } from "./process-locks.ts";
+import { lockInProcess } from "./process-locks.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "./storage-name.ts";
 
 /** A first write makes room for this much; from there on the room doubles. */
@@ -106,17 +106,8 @@ class MemoryStorage implements StorageDriver {
     this.#entries(directory, "syncDirectory", directory);
   }
 
-  async lock(_holder: LockHolder, options: LockOptions): Promise<StorageLock> {
-    options.signal?.throwIfAborted();
-    const release = claimInProcess(this, "this memory storage");
-    let held = true;
-    return {
-      stillHeld: () => held,
-      release: async () => {
-        held = false;
-        release();
-      },
-    };
+  lock(_holder: LockHolder, options: LockOptions): Promise<StorageLock> {
+    return lockInProcess(this, "this memory storage", options);
   }
 
   async close(): Promise<void> {}

@@ -1,4 +1,5 @@
 /** The locks this process holds on data directories, shared by every copy of this module that was loaded into it. */
+import type { LockOptions, StorageLock } from "../api/storage-driver.ts";
 import { UsageError } from "../base/errors.ts";
 
 /** Through a registered symbol, because two bundles or two versions in one process must see each other's. */
@@ -30,6 +31,20 @@ export function claimInProcess(key: unknown, shown: string): () => void {
   return () => {
     if (held) locks.delete(key);
     held = false;
+  };
+}
+
+/** The lock of a place that no other process can come to: a claim within this one is all that is needed. */
+export async function lockInProcess(key: unknown, shown: string, { signal }: LockOptions): Promise<StorageLock> {
+  signal?.throwIfAborted();
+  const release = claimInProcess(key, shown);
+  let held = true;
+  return {
+    stillHeld: () => held,
+    release: async () => {
+      held = false;
+      release();
+    },
   };
 }
 
