@@ -3,7 +3,7 @@
  * newest is seen, and a reader that retention has overtaken goes on where the log now begins.
  */
 import { afterEach, expect, it, vi } from "vitest";
-import type { Odradek } from "../../src/index.ts";
+import type { Odradek, OpenOptions } from "../../src/index.ts";
 import { open, utf8 } from "../../src/index.ts";
 import { temporaryDirectory } from "../face/support.ts";
 
@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const log of logs.splice(0).reverse()) await log.close();
 });
 
-async function opened(path: string, options: Parameters<typeof open>[1] = {}): Promise<Odradek> {
+async function opened(path: string, options: OpenOptions = {}): Promise<Odradek> {
   const log = await open(path, options);
   logs.push(log);
   return log;
