@@ -18,7 +18,7 @@ for (const name of names.filter((each) => wanted.length === 0 || wanted.includes
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   for (const note of notes) process.stdout.write(`      ${note}\n`);
   for (const problem of problems) process.stdout.write(`  ${problem.replaceAll("\n", "\n  ")}\n`);
-  process.stdout.write(`${problems.length === 0 ? "ok   " : "RED  "}${name.padEnd(8)} ${seconds.padStart(5)} s  ${saw}\n`);
+  process.stdout.write(`${problems.length === 0 ? "ok   " : "RED  "}${name.padEnd(9)} ${seconds.padStart(5)} s  ${saw}\n`);
   if (problems.length > 0) red++;
 }
 process.stdout.write(red === 0 ? "check: clean\n" : `check: ${red} red\n`);

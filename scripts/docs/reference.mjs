@@ -23,6 +23,8 @@ export async function readReference(root) {
     excludeInternal: true,
     excludePrivate: true,
     excludeExternals: true,
+    // The types are looked at by a check of their own.
+    skipErrorChecking: true,
     requiredToBeDocumented: named,
     validation: { notDocumented: true, invalidLink: true, notExported: false },
     logLevel: LogLevel.Warn,
