@@ -5,7 +5,9 @@ import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { Account } from "./account.ts";
 import { crashProver } from "./crash-prover.ts";
 import { CrashTree, type Subject } from "./crash-tree.ts";
+import { compactionCrashes, compactionSubject } from "./engine-compaction.ts";
 import { PROGRAM_COUNT as SHORT_COUNT, shortProgram } from "./engine-topics.ts";
+import type { KeyedTopics } from "./keyed-topics.ts";
 import type { PlainFacts } from "./plain-facts.ts";
 import { plainLife, plainSettings, plainSubject } from "./plain-log.ts";
 import { PROGRAM_COUNT, smallProgram } from "./small-log.ts";
@@ -19,6 +21,16 @@ async function tallyOf(subject: Subject<PlainFacts>, newDisk?: () => CrashStorag
     const random = new SeededRandom(seed);
     const tree = new CrashTree(subject, account, random);
     await tree.explore(await plainLife(tree, random, SETTINGS, 0.5, newDisk));
+  }
+  return account.tally();
+}
+
+async function compactionTally(subject: Subject<KeyedTopics>, newDisk?: () => CrashStorage): Promise<ReturnType<Account["tally"]>> {
+  const account = new Account();
+  for (let seed = 1; seed < 12 && !account.isFull; seed += 1) {
+    const random = new SeededRandom(seed);
+    const tree = new CrashTree(subject, account, random);
+    await tree.explore(await compactionCrashes(tree, 0.05, random, newDisk));
   }
   return account.tally();
 }
@@ -137,6 +149,48 @@ describe("the prover of crashes", () => {
       },
     });
     expect(failures.map(({ what }) => what).join("\n")).toMatch(/opened and served, power lost.*C1|opened and served, power lost.*C9/);
+  });
+
+  it.each(["files", "directories"] as const)("sees a compaction on a disk that does not flush its %s", async (lies) => {
+    const { failures } = await compactionTally(compactionSubject, () => new Liar(lies));
+    expect(failures.length).toBe(3);
+    expect(failures.map(({ what }) => what).join("\n")).toMatch(/C1|C3|C9|CorruptionError/);
+  });
+
+  const spoiltTopics: readonly (readonly [what: string, breach: string, spoil: (facts: KeyedTopics) => void])[] = [
+    [
+      "a key whose newest value was compacted away",
+      "lost",
+      ({ topics }) => {
+        for (const facts of topics.values()) {
+          facts.history[facts.acknowledgedEnd - 1] = { offset: facts.acknowledgedEnd - 1, key: "of none", value: "gone" };
+        }
+      },
+    ],
+    [
+      "a topic that comes back",
+      "phantom",
+      ({ topics }) => {
+        for (const facts of topics.values()) facts.presence = "absent";
+      },
+    ],
+    [
+      "records that retention removed, and that are there again",
+      "lost",
+      ({ topics }) => {
+        for (const facts of topics.values()) facts.deletedBefore += 1_000;
+      },
+    ],
+  ];
+  it.each(spoiltTopics)("sees %s", async (_what, breach, spoil) => {
+    const { failures } = await compactionTally({
+      ...compactionSubject,
+      survive: async (disk, facts, stages, random) => {
+        spoil(facts);
+        await compactionSubject.survive(disk, facts, stages, random);
+      },
+    });
+    expect(failures[0]?.breach).toBe(breach);
   });
 
   it("comes round to every short program", () => {

@@ -7,6 +7,7 @@ import { compactAll, type KeyedPut, type KeyedRecord, keyedBatch, readKeyed } fr
 import { lawsBroken } from "../../log/compaction-twin.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { latencyOf } from "./disk-latency.ts";
 import { bedOf, DIRECTORY, type LogSettings } from "./log-bed.ts";
 
 const HOUR_MS = 3_600_000;
@@ -106,7 +107,7 @@ async function send(log: PartitionLog, facts: KeyedFacts, puts: readonly KeyedPu
 
 /** A life of puts and passes, crashed at the calls of its passes, the second with tombstones past their horizon. */
 export async function keyedLife(tree: CrashTree<KeyedFacts>, random: SeededRandom, perCall: number): Promise<Crashed<KeyedFacts>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]) });
+  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]), ...latencyOf(random) });
   const clock = new ManualClock(NOW_MS);
   const facts: KeyedFacts = { history: [], sent: new Set(), acknowledgedEnd: 0, valueCount: random.integer(0, 1000), nowMs: NOW_MS };
   const { context, spec } = bedOf(disk, SETTINGS, clock);

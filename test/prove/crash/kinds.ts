@@ -2,6 +2,7 @@
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { Account } from "./account.ts";
 import { CrashTree } from "./crash-tree.ts";
+import { compactionCrashes, compactionSubject } from "./engine-compaction.ts";
 import { longCrashes, shortCrashes, shortProgram, topicsSubject } from "./engine-topics.ts";
 import { transactionCrashes, transactionsSubject } from "./engine-transactions.ts";
 import { keyedLife, keyedSubject } from "./keyed-log.ts";
@@ -19,13 +20,20 @@ export interface Kind {
 }
 
 const RECOVERY_POINT_INTERVALS = [200, 64 * 1024 * 1024];
+/** With the larger one a slow flush is overtaken by rolls. */
+const UNFLUSHED_BYTES = [500, 500, 3000];
 
 export const KINDS: readonly Kind[] = [
   {
     name: "log",
     turns: 1.5,
     async run(account, random) {
-      const settings = plainSettings(random.chance(0.4), random.pick(RECOVERY_POINT_INTERVALS), random.chance(0.25) ? "os" : "sync");
+      const settings = plainSettings(
+        random.chance(0.4),
+        random.pick(RECOVERY_POINT_INTERVALS),
+        random.chance(0.25) ? "os" : "sync",
+        random.pick(UNFLUSHED_BYTES),
+      );
       const tree = new CrashTree(plainSubject("log", settings), account, random);
       await tree.explore(await plainLife(tree, random, settings, 2));
     },
@@ -77,6 +85,14 @@ export const KINDS: readonly Kind[] = [
     async run(account, random) {
       const tree = new CrashTree(transactionsSubject, account, random);
       await tree.explore(await transactionCrashes(tree, 0.16, random));
+    },
+  },
+  {
+    name: "engine with compaction",
+    turns: 0.3,
+    async run(account, random) {
+      const tree = new CrashTree(compactionSubject, account, random);
+      await tree.explore(await compactionCrashes(tree, 0.2, random));
     },
   },
   { name: "lives", turns: 0.04, run: (account, random) => longLives(account, "engine, life after life", random.integer(0, 1e9)) },

@@ -6,10 +6,12 @@ import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { latencyOf } from "./disk-latency.ts";
 import { bedOf, type LogSettings } from "./log-bed.ts";
 import { PlainFacts } from "./plain-facts.ts";
 
-const MAX_UNFLUSHED_BYTES = 500;
+/** Less than a segment holds. */
+const UNFLUSHED_BYTES = 500;
 const RETENTION_MS = 1000;
 /** How often all is read again when records have been added; else these alone are. */
 const AGAIN_WHOLE_CHANCE = 0.25;
@@ -18,9 +20,10 @@ export const plainSettings = (
   preallocate: boolean,
   recoveryPointIntervalBytes: number,
   durability: "sync" | "os" = "sync",
+  maxUnflushedBytes: number = UNFLUSHED_BYTES,
 ): LogSettings => ({
   config: { segmentBytes: 600, indexIntervalBytes: 100, maxMessageBytes: 400, retentionMs: RETENTION_MS, preallocate, durability },
-  maxUnflushedBytes: MAX_UNFLUSHED_BYTES,
+  maxUnflushedBytes,
   recoveryPointIntervalBytes,
 });
 
@@ -165,12 +168,7 @@ export async function plainLife(
   perCall: number,
   newDisk: (options: CrashStorageOptions) => CrashStorage = crashStorage,
 ): Promise<Crashed<PlainFacts>[]> {
-  const latencies = random.fork();
-  // Flushes are slow and names quick, so that a roll can overtake a flush.
-  const latency = async (call: string): Promise<void> => {
-    for (let turns = Math.floor(latencies.next() * (call === "sync" ? 24 : 3)); turns > 0; turns -= 1) await null;
-  };
-  const disk = newDisk({ sectorByteLength: random.pick([32, 64, 128]), ...(random.chance(0.5) ? { latency } : {}) });
+  const disk = newDisk({ sectorByteLength: random.pick([32, 64, 128]), ...latencyOf(random) });
   const life = new PlainLife(disk, settings);
   // Records of no other trial, so that its disks are others too.
   life.facts.sentCount = random.integer(0, 1_000_000_000);

@@ -17,6 +17,7 @@ import {
   twinStableOffset,
 } from "../../log/producer-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { latencyOf } from "./disk-latency.ts";
 import { bedOf, type LogSettings } from "./log-bed.ts";
 
 const SETTINGS: LogSettings = {
@@ -129,7 +130,7 @@ export async function producerLife(
   random: SeededRandom,
   perCall: number,
 ): Promise<Crashed<ProducerFacts>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]) });
+  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]), ...latencyOf(random) });
   const { context, spec } = bedOf(disk, SETTINGS, new ManualClock(NOW_MS));
   const log = await PartitionLog.create(context, spec);
   const facts: ProducerFacts = { acknowledged: [], acknowledgedEnd: 0 };

@@ -5,10 +5,12 @@
  * the end; of each such moment every image that a loss of power may leave, sectors of 128 bytes, each in each of its versions, each
  * size, fill and entry for itself, where there are at most `IMAGES_MAX`; where there are more, so many of them: nothing, everything,
  * each moment's state, and mixtures by (repeatable) chance. Trials take programs in rotation by their seed, with sectors of another
- * length each time round.
+ * length each time round, and half of the rounds on disks that take their time.
  */
 import { crashStorage } from "../../../src/testing/crash-storage.ts";
+import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { Crashed, CrashTree } from "./crash-tree.ts";
+import { latencyOf } from "./disk-latency.ts";
 import type { LogSettings } from "./log-bed.ts";
 import type { PlainFacts } from "./plain-facts.ts";
 import { PlainLife, type PlainStep } from "./plain-log.ts";
@@ -51,6 +53,8 @@ export interface SmallProgram {
   readonly firstRecord: number;
   readonly settings: LogSettings;
   readonly sectorByteLength: number;
+  /** Of how slow the disk is; null: it answers at once. */
+  readonly latencySeed: number | null;
   readonly operations: readonly number[];
 }
 
@@ -61,15 +65,18 @@ export function smallProgram(number: number): SmallProgram {
   for (; rest >= OPERATIONS.length ** length; length += 1) rest -= OPERATIONS.length ** length;
   const operations = Array.from({ length }, (_none, at) => Math.floor(rest / OPERATIONS.length ** at) % OPERATIONS.length);
   // Once all had their turn the same programs meet disks that tear them elsewhere.
-  const sectorByteLength = SECTOR_BYTE_LENGTHS[Math.floor(number / PROGRAM_COUNT) % SECTOR_BYTE_LENGTHS.length] as number;
-  return { firstRecord: (number % NUMBERS_MAX) * RECORDS_MAX, settings, sectorByteLength, operations };
+  const round = Math.floor(number / PROGRAM_COUNT);
+  const sectorByteLength = SECTOR_BYTE_LENGTHS[round % SECTOR_BYTE_LENGTHS.length] as number;
+  const latencySeed = Math.floor(round / SECTOR_BYTE_LENGTHS.length) % 2 === 0 ? null : number;
+  return { firstRecord: (number % NUMBERS_MAX) * RECORDS_MAX, settings, sectorByteLength, latencySeed, operations };
 }
 
 export async function smallCrashes(
   tree: CrashTree<PlainFacts>,
-  { firstRecord, settings, sectorByteLength, operations }: SmallProgram,
+  { firstRecord, settings, sectorByteLength, latencySeed, operations }: SmallProgram,
 ): Promise<Crashed<PlainFacts>[]> {
-  const disk = crashStorage({ sectorByteLength });
+  const latency = latencySeed === null ? {} : latencyOf(new SeededRandom(latencySeed), 0);
+  const disk = crashStorage({ sectorByteLength, ...latency });
   const life = new PlainLife(disk, settings);
   life.facts.sentCount = firstRecord;
   await life.begin();
