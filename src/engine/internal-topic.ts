@@ -9,7 +9,7 @@ import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { newTopicId } from "../topic/topic-id.ts";
 import { type House, INTERNAL_PARTITION_COUNT, makeTopic, partitionSpec } from "./house.ts";
-import { removeLeftover } from "./leftover.ts";
+import { removeLeftovers } from "./leftover.ts";
 import type { OpenTopic } from "./open-topic.ts";
 
 export interface InternalRecord {
@@ -175,7 +175,7 @@ export class InternalTopic {
     if (open !== null) return open;
     const spec = partitionSpec(this.#house, topic, partition, true);
     await this.#house.checkpoints.forgetDurably(spec);
-    await removeLeftover(this.#house.context.storage, spec.directory);
+    await removeLeftovers(this.#house.context.storage, [spec.directory]);
     const log = await PartitionLog.create(this.#house.context, spec);
     topic.slots[partition] = { state: "open", log };
     return log;

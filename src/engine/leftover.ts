@@ -21,9 +21,13 @@ export async function holdsRecords(storage: StorageDriver, directory: string): P
   return false;
 }
 
-/** Clears the place for a new partition. A directory with records in it is never removed. */
-export async function removeLeftover(storage: StorageDriver, directory: string): Promise<void> {
-  if (!(await storage.list("")).some((entry) => entry.name === directory)) return;
+/** Clears the places for new partitions. A directory with records in it is never removed. */
+export async function removeLeftovers(storage: StorageDriver, directories: readonly string[]): Promise<void> {
+  const found = new Set((await storage.list("")).map(({ name }) => name));
+  for (const directory of directories) if (found.has(directory)) await removeLeftover(storage, directory);
+}
+
+async function removeLeftover(storage: StorageDriver, directory: string): Promise<void> {
   if (await holdsRecords(storage, directory)) {
     throw new UsageError("TOPIC_ALREADY_EXISTS", `the directory ${directory} holds records of another topic; move it away first`);
   }

@@ -6,7 +6,7 @@ import { StorageError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import { checkWritable } from "../compression/unwritable-codec.ts";
 import { partitionDirectoryName } from "../log/file-names.ts";
-import { PartitionLog } from "../log/partition-log.ts";
+import { PartitionLog, type PartitionSpec } from "../log/partition-log.ts";
 import { readPartitionMetadata } from "../log/partition-metadata.ts";
 import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { resolveConfig, validateConfig } from "../topic/topic-config.ts";
@@ -14,11 +14,14 @@ import { isTopicId, newTopicId } from "../topic/topic-id.ts";
 import { checkNewTopicName } from "../topic/topic-name.ts";
 import { finishDeletion } from "./deletion.ts";
 import { type House, isInternal, makeTopic, OFFSETS_TOPIC, partitionSpec, TRANSACTIONS_TOPIC } from "./house.ts";
-import { removeLeftover, removeUncommitted } from "./leftover.ts";
+import { removeLeftovers, removeUncommitted } from "./leftover.ts";
 import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
 import { openPartitions } from "./topic-loader.ts";
 
 type OpenSlot = Extract<PartitionSlot, { readonly state: "open" }>;
+
+/** Enough that some flush of theirs always stands at the door: more of them only wait there. */
+const MADE_AT_ONCE = 8;
 
 export type ConfigChange = { readonly [P in keyof TopicConfig]?: TopicConfig[P] | null | undefined };
 
@@ -193,25 +196,41 @@ export class TopicAdmin {
   /** Makes the logs of these partitions, and takes them back if one cannot be made. */
   async #makePartitions(topic: OpenTopic, partitions: readonly number[]): Promise<OpenSlot[]> {
     const { context, catalog, checkpoints } = this.#house;
-    const made: OpenSlot[] = [];
     // Else the file might name the directories that are cleared away here.
     await catalog.settle();
-    try {
-      for (const partition of partitions) {
-        const spec = partitionSpec(this.#house, topic, partition, true);
-        await checkpoints.forgetDurably(spec);
-        await removeLeftover(context.storage, spec.directory);
+    const specs = partitions.map((partition) => partitionSpec(this.#house, topic, partition, true));
+    for (const spec of specs) await checkpoints.forgetDurably(spec);
+    await removeLeftovers(
+      context.storage,
+      specs.map(({ directory }) => directory),
+    );
+    const made: (OpenSlot | undefined)[] = specs.map(() => undefined);
+    let next = 0;
+    let failure: { readonly error: unknown } | null = null;
+    const makeOnAndOn = async (): Promise<void> => {
+      while (failure === null && next < specs.length) {
+        const place = next++;
         try {
-          made.push({ state: "open", log: await PartitionLog.create(context, spec) });
+          made[place] = await this.#makePartition(specs[place] as PartitionSpec);
         } catch (error) {
-          // What was made of it holds no record. Where it cannot be removed either, the next creation does.
-          await removeUncommitted(context.storage, spec.directory).catch(() => {});
-          throw error;
+          failure ??= { error };
         }
       }
-      return made;
+    };
+    await Promise.all(range(0, Math.min(MADE_AT_ONCE, specs.length)).map(makeOnAndOn));
+    const slots = made.filter((slot) => slot !== undefined);
+    if (failure === null) return slots;
+    await this.#takeBack(slots);
+    throw (failure as { readonly error: unknown }).error;
+  }
+
+  async #makePartition(spec: PartitionSpec): Promise<OpenSlot> {
+    const { context } = this.#house;
+    try {
+      return { state: "open", log: await PartitionLog.create(context, spec) };
     } catch (error) {
-      await this.#takeBack(made);
+      // What was made of it holds no record. Where it cannot be removed either, the next creation does.
+      await removeUncommitted(context.storage, spec.directory).catch(() => {});
       throw error;
     }
   }

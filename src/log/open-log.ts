@@ -46,22 +46,37 @@ export async function createLog(context: LogContext, spec: PartitionSpec): Promi
 async function createFiles(context: LogContext, spec: PartitionSpec, state: PartitionState, segments: Segment[]): Promise<OpenedLog> {
   const { storage } = context;
   const { directory } = spec;
-  await writePartitionMetadata(storage, directory, spec.topicId);
-  const epochs = await LeaderEpochs.load(storage, directory);
-  if (epochs.latest() === null) await epochs.assign(0, 0);
-  const active = await Segment.create(context, directory, 0, spec.config());
-  segments.push(active);
-  await active.files?.log.sync();
+  // Each by a name of its own, and all before the state: their flushes need not wait for one another.
+  const [, epochs, active] = await allOf([
+    writePartitionMetadata(storage, directory, spec.topicId),
+    firstEpoch(storage, directory),
+    Segment.create(context, directory, 0, spec.config()).then((segment) => {
+      segments.push(segment);
+      return segment;
+    }),
+  ]);
   const snapshots = new ProducerSnapshots(context, spec, []);
   const books = booksOf({ context, spec, snapshots }, segments, new ProducerTable(directory), new Map());
   const log = { context, spec, ...books, epochs, state, logStartOffset: 0, recoveryPoint: 0, nextEpoch: null };
   const writtenAs = spec.config().durability;
   const opened: OpenedLog = { ...log, writtenAs, withoutProducers: true, txnIndex: null, endProblem: null, unreadableFrom: null };
+  // The segment is empty and needs no flush of its own; its name and all others become durable with the state's.
   await state.writeDurably(durableFacts(opened, { segment: active, position: 0, offset: 0 }, 0));
-  await storage.syncDirectory(directory);
   await storage.syncDirectory("");
   active.directoryUnflushed = false;
   return opened;
+}
+
+async function firstEpoch(storage: LogContext["storage"], directory: string): Promise<LeaderEpochs> {
+  const epochs = await LeaderEpochs.load(storage, directory);
+  if (epochs.latest() === null) await epochs.assign(0, 0);
+  return epochs;
+}
+
+/** Waits for all of them, then throws the first failure: nothing is under way behind an error. */
+async function allOf<Works extends readonly unknown[]>(works: { readonly [Index in keyof Works]: Promise<Works[Index]> }): Promise<Works> {
+  for (const result of await Promise.allSettled(works)) if (result.status === "rejected") throw result.reason;
+  return (await Promise.all(works)) as unknown as Works;
 }
 
 export async function openLog(context: LogContext, spec: PartitionSpec): Promise<OpenedLog> {

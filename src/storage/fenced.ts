@@ -39,6 +39,9 @@ class FencedStorage implements StorageDriver {
   readonly #readOnly: boolean;
   readonly #syncGate: Gate;
   readonly #isClosed = (): boolean => this.#closing !== null;
+  /** By directory: the flush that runs, and the one that has not begun. */
+  readonly #directorySyncs = new Map<string, Promise<void>>();
+  readonly #nextDirectorySyncs = new Map<string, Promise<void>>();
   #inFlight = 0;
   #drained: (() => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -86,17 +89,38 @@ class FencedStorage implements StorageDriver {
     return this.#call("remove", name, this.#readOnly, () => this.#driver.remove(name));
   }
 
-  /** A directory's flush goes through the same door as a file's. */
+  /**
+   * A directory's flush goes through the same door as a file's. One runs at a time for each directory, and one waits: calls made before it
+   * begins share it, as many do when topics of many partitions are made.
+   */
   syncDirectory(directory: string): Promise<void> {
     return this.#call("syncDirectory", directory, false, async () => {
       if (this.#readOnly) return;
-      await this.#syncGate.enter();
-      try {
-        await this.#driver.syncDirectory(directory);
-      } finally {
-        this.#syncGate.leave();
-      }
+      const waiting = this.#nextDirectorySyncs.get(directory);
+      await (waiting ?? this.#nextDirectorySync(directory));
     });
+  }
+
+  #nextDirectorySync(directory: string): Promise<void> {
+    const before = this.#directorySyncs.get(directory);
+    const next = this.#waitAndSyncDirectory(directory, before);
+    this.#nextDirectorySyncs.set(directory, next);
+    return next;
+  }
+
+  async #waitAndSyncDirectory(directory: string, before: Promise<void> | undefined): Promise<void> {
+    // What became of it was told to those who had asked for it.
+    await before?.catch(() => {});
+    await this.#syncGate.enter();
+    const running = this.#nextDirectorySyncs.get(directory) as Promise<void>;
+    this.#nextDirectorySyncs.delete(directory);
+    this.#directorySyncs.set(directory, running);
+    try {
+      await this.#driver.syncDirectory(directory);
+    } finally {
+      if (this.#directorySyncs.get(directory) === running) this.#directorySyncs.delete(directory);
+      this.#syncGate.leave();
+    }
   }
 
   lock(holder: LockHolder, options: LockOptions): Promise<StorageLock> {

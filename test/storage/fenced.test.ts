@@ -240,6 +240,27 @@ describe("flushes", () => {
     expect(faulty.count("sync")).toBe(2);
   });
 
+  it("of one directory that come while one runs share the next, and one that failed is told to its own callers alone", async () => {
+    const clock = new ManualClock();
+    const faulty = faultyStorage(memory(), { clock, latencyMs: (call) => (call === "syncDirectory" ? 10 : 0) });
+    const syncGate = new Gate(3);
+    const driver = fenced(faulty, { syncGate });
+    await driver.createDirectory("other");
+    faulty.fail({ call: "syncDirectory", errno: "EIO" });
+    const first = refusal(() => driver.syncDirectory(""));
+    await settled();
+    const rest = Array.from({ length: 50 }, () => driver.syncDirectory(""));
+    const beside = driver.syncDirectory("other");
+    await clock.advance(10);
+    await Promise.all([first, beside]);
+    expect((await first).code).toBe("STORAGE_FAILED");
+    expect(faulty.count("syncDirectory")).toBe(3);
+    await clock.advance(10);
+    await Promise.all(rest);
+    expect(faulty.count("syncDirectory")).toBe(3);
+    expect([syncGate.taken, syncGate.waitingCount]).toEqual([0, 0]);
+  });
+
   it("are in flight only so many at once, and no file waits for another's second", async () => {
     const clock = new ManualClock();
     let inFlight = 0;

@@ -23,16 +23,6 @@ export const unneeded: readonly UnneededFlush[] = [
   },
   {
     file: "src/log/open-log.ts",
-    find: "  await active.files?.log.sync();\n",
-    why: "The first segment is empty, and its first batch is flushed before it is acknowledged; a preallocated length that is lost is no loss.",
-  },
-  {
-    file: "src/log/open-log.ts",
-    find: "{ segment: active, position: 0, offset: 0 }, 0));\n  await storage.syncDirectory(directory);\n",
-    why: "The state, written just before, has made its own name durable, and with it every name in the directory.",
-  },
-  {
-    file: "src/log/open-log.ts",
     find: "    await context.storage.syncDirectory(spec.directory);\n    return fresh;\n",
     why: "The new segment is empty, and its name is made durable before its first batch is acknowledged; without it the next opening makes it again.",
   },

@@ -132,7 +132,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     name: "fenced-directory-flush-does-nothing",
     tale: "The same for directories: KAFKA-3968, in one place for all.",
     file: "src/storage/fenced.ts",
-    find: "        await this.#driver.syncDirectory(directory);\n",
+    find: "      await this.#driver.syncDirectory(directory);\n",
     replace: "",
     caughtBy: { test: "test/storage/fenced.test.ts" },
     budgetMs: 15_000,
