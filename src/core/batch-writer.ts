@@ -15,6 +15,9 @@ const BATCH_BYTE_LENGTH_MAX = 2 ** 31 - 1;
 /** Keys and values up to this length are copied by a loop: cheaper than a call of `set` until about here. */
 const LOOP_BYTE_LENGTH_MAX = 24;
 
+/** Up to this length a copy by four bytes is cheaper than a view of them and a call of `set`. */
+const WORDS_BYTE_LENGTH_MAX = 256;
+
 /** Slots of the mailbox: assembly/record/batch-writer.ts. */
 const VALUE_SLOT = 0;
 const HEADERS_SLOT = 1;
@@ -106,6 +109,36 @@ export class WindowBatchWriter implements BatchWriter {
       if (valueLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < valueLength; i++) bytes[valueAt + i] = value[i] as number;
       else bytes.set(value, valueAt);
     }
+  }
+
+  appendFrom(staged: DataView, start: number, keyByteLength: number, valueByteLength: number, timestamp: number): void {
+    if (this.#options === null) throw new UsageError("INVALID_ARGUMENT", "appendFrom() to a batch that was not begun");
+    let keyAt: number;
+    try {
+      keyAt = this.#frameRecord(keyByteLength, valueByteLength, timestamp);
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
+    const valueStart = start + Math.max(0, keyByteLength);
+    if (keyAt < 0) {
+      const bytesOf = (at: number, byteLength: number): Uint8Array | null =>
+        byteLength < 0 ? null : new Uint8Array(staged.buffer, staged.byteOffset + at, byteLength);
+      this.#appendSlowly(bytesOf(start, keyByteLength), bytesOf(valueStart, valueByteLength), [], timestamp);
+      return;
+    }
+    if (keyByteLength > 0) this.#copy(staged, start, keyByteLength, keyAt);
+    if (valueByteLength > 0) this.#copy(staged, valueStart, valueByteLength, this.#memory.answer(VALUE_SLOT));
+  }
+
+  #copy(from: DataView, start: number, byteLength: number, at: number): void {
+    if (byteLength > WORDS_BYTE_LENGTH_MAX) {
+      this.#bytes.set(new Uint8Array(from.buffer, from.byteOffset + start, byteLength), at);
+      return;
+    }
+    const view = this.#view;
+    let i = 0;
+    for (; i + 4 <= byteLength; i += 4) view.setInt32(at + i, from.getInt32(start + i, true), true);
+    for (; i < byteLength; i += 1) view.setUint8(at + i, from.getUint8(start + i));
   }
 
   /** No byte behind the key may be touched: what announces the value stands there already. */

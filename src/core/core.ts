@@ -146,6 +146,8 @@ export interface BatchWriter {
     headers: readonly (readonly [name: Uint8Array, value: Uint8Array | null])[] | null,
     timestamp: number,
   ): void;
+  /** As `append` without headers, of a key and a value that stand one behind the other from `start` on; -1: there is none. */
+  appendFrom(staged: DataView, start: number, keyByteLength: number, valueByteLength: number, timestamp: number): void;
   readonly recordCount: number;
   /** Bytes of the batch so far, header included. */
   readonly byteLength: number;

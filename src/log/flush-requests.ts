@@ -29,6 +29,11 @@ export class FlushRequests {
   consider(): void {
     const { clock, config, request, unflushed } = this.#host;
     const settings = config();
+    // Every append on such a topic joins the next flush, whatever its age: the clock need not be asked.
+    if (settings.durability === "sync") {
+      if (unflushed().byteLength > 0) request();
+      return;
+    }
     const ageMs = clock.monotonic() - this.#unflushedSinceMs;
     if (flushIsDue({ ...unflushed(), ageMs }, settings)) request();
     else if (this.#timer === null && settings.flushMs !== Number.POSITIVE_INFINITY) {

@@ -3,15 +3,22 @@ import type { OpenedLog } from "./opened-log.ts";
 import type { Segment } from "./segment.ts";
 
 /** Both and all between them: an acknowledgement in the last one says that the earlier ones are durable. */
-export async function syncSegments({ context, segments, spec }: OpenedLog, first: Segment, last: Segment): Promise<void> {
-  const syncs: (Promise<void> | undefined)[] = [];
+export function syncSegments(log: OpenedLog, first: Segment, last: Segment): Promise<void> {
+  // Nearly always it is one, whose name is durable: then nobody waits for promises of promises.
+  return (first === last && !first.directoryUnflushed ? flushed(first) : undefined) ?? syncAll(log, first, last);
+}
+
+/** undefined: nothing was written to it since its last flush. */
+function flushed(segment: Segment): Promise<void> | undefined {
+  if (!segment.unflushed) return undefined;
+  segment.unflushed = false;
+  return segment.files?.log.sync();
+}
+
+async function syncAll({ context, segments, spec }: OpenedLog, first: Segment, last: Segment): Promise<void> {
   const covered = segments.from(first).filter((segment) => segment.baseOffset <= last.baseOffset);
   const newlyMade = covered.filter((segment) => segment.directoryUnflushed);
-  for (const segment of covered) {
-    if (!segment.unflushed) continue;
-    segment.unflushed = false;
-    syncs.push(segment.files?.log.sync());
-  }
+  const syncs = covered.map(flushed);
   if (newlyMade.length > 0) syncs.push(context.storage.syncDirectory(spec.directory));
   await all(syncs);
   for (const segment of newlyMade) segment.directoryUnflushed = false;

@@ -23,6 +23,7 @@ export class Accumulator {
   readonly #held: HeldBatches | null;
   #addedCount = 0;
   #turnEndIsNear = false;
+  #turnCount = 0;
   /** Flushes under way: what is let in meanwhile does not linger. */
   #hurryCount = 0;
 
@@ -40,6 +41,11 @@ export class Accumulator {
             refuse: (batch, error) => this.#refuse(batch, error),
             onEmpty: () => line.advance(),
           });
+  }
+
+  /** A number for this turn, once something was taken in that goes at its end; -1 before. */
+  get turn(): number {
+    return this.#turnEndIsNear ? this.#turnCount : -1;
   }
 
   /** Batches stand ready that may not be handed over yet: nothing may overtake them. When that is over the line is advanced. */
@@ -165,6 +171,7 @@ export class Accumulator {
         return;
       }
       this.#turnEndIsNear = false;
+      this.#turnCount += 1;
       this.flushAll();
     };
     queueMicrotask(look);

@@ -141,7 +141,7 @@ class LogProducer<K, V> implements Producer<K, V, Acks> {
   #takeIn(): Promise<Answer> | null {
     const { topics, choice } = this.#parts;
     const { topic: name, key, value, headers, timestamp, partition: named } = this.#intake;
-    const topic = topics.recent(name);
+    const topic = topics.recent(name, this.#accumulator.turn);
     if (topic === null) return null;
     const partition = choice.choose(topic, named, key, null);
     if (partition < 0 || (key === null && topic.requiresKey)) return null;

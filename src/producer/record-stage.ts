@@ -11,8 +11,11 @@ const ARENAS_KEPT = 8;
 /** Arrays between two uses, of all producers. */
 const arenas: Uint8Array<ArrayBuffer>[] = [];
 
+const NOTHING = new DataView(new ArrayBuffer(0));
+
 export class RecordStage {
   #arena: Uint8Array<ArrayBuffer> = arenas.pop() ?? new Uint8Array(ARENA_BYTE_LENGTH_MIN);
+  #view: DataView<ArrayBuffer> = NOTHING;
   #end = 0;
   readonly #starts: number[] = [];
   readonly #keyLengths: number[] = [];
@@ -77,7 +80,16 @@ export class RecordStage {
   }
 
   writeTo(writer: BatchWriter, index: number): void {
-    writer.append(this.key(index), this.value(index), this.headers(index), this.timestamps[index] as number);
+    const headers = this.headers(index);
+    const timestamp = this.timestamps[index] as number;
+    if (headers !== null) {
+      writer.append(this.key(index), this.value(index), headers, timestamp);
+      return;
+    }
+    // Views are made anew when the array has grown: not for each record.
+    if (this.#view.buffer !== this.#arena.buffer) this.#view = new DataView(this.#arena.buffer);
+    const start = this.#starts[index] as number;
+    writer.appendFrom(this.#view, start, this.#keyLengths[index] as number, this.#valueLengths[index] as number, timestamp);
   }
 
   /** Gives the array away: no view of it may be in use, and the stage is not used again. */

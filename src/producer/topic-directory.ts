@@ -28,6 +28,8 @@ export class TopicEntry {
   /** A record without a key is refused. */
   requiresKey = false;
   knownAtMs: number = Number.NEGATIVE_INFINITY;
+  /** The turn in which its age was last looked at. */
+  seenInTurn = -1;
 
   constructor(name: string, random: Random) {
     this.name = name;
@@ -51,10 +53,12 @@ export class TopicDirectory {
     this.#onForgotten = onForgotten;
   }
 
-  /** The topic as it was known lately, or null: then `refresh`. */
-  recent(topic: string): TopicEntry | null {
+  /** The topic as it was known lately, or null: then `refresh`. Within a turn that has a number its age is looked at once. */
+  recent(topic: string, turn = -1): TopicEntry | null {
     const entry = this.#entries.get(topic);
     if (entry === undefined) return null;
+    if (turn >= 0 && entry.seenInTurn === turn && entry.knownAtMs !== Number.NEGATIVE_INFINITY) return entry;
+    entry.seenInTurn = turn;
     const ageMs = this.#clock.monotonic() - entry.knownAtMs;
     if (ageMs > AGE_MS_MAX) return null;
     // What comes of it is seen by the next call that has to wait.
