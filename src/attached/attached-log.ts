@@ -229,6 +229,7 @@ export class AttachedLog {
         const channel = await door.reach(this.#closed.signal);
         if (channel !== null) return await this.#follow(channel);
       } catch (error) {
+        if (this.#closed.signal.aborted) throw error;
         this.#trouble = error;
         if (isFinal(error)) {
           this.#rejectWaiting(error, Number.POSITIVE_INFINITY);
@@ -243,6 +244,7 @@ export class AttachedLog {
           ownPauseMs = Math.min(OWN_PAUSE_MS_MAX, ownPauseMs * 2);
         }
       } catch (error) {
+        if (this.#closed.signal.aborted) throw error;
         // Nobody has the log, and it cannot be opened: whoever waits is told, and from time to time it is tried again.
         if (isOpening) throw isDenied(this.#trouble) ? neither(error, this.#trouble) : error;
         this.#rejectWaiting(error, Number.POSITIVE_INFINITY);
