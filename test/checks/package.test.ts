@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -19,6 +20,7 @@ class Built {
     for (const file of ["package.json", "LICENSE"]) cpSync(join(projectRoot, file), join(this.root, file));
     this.write("README.md", "# Odradek\n");
     this.write("CHANGELOG.md", "# Changelog\n");
+    this.write("SECURITY.md", "# Security\n");
     for (const entry of ["index", "index.workerd", "index.edge", "index.browser", "opfs", "durable-object", "testing/index"]) {
       this.write(`dist/${entry}.js`, "export const answer = 42;\n");
       this.write(`dist/${entry}.d.ts`, "export declare const answer: number;\n");
@@ -51,6 +53,7 @@ const offenders: readonly Offender[] = [
   ["an install script", (b) => b.manifest((m) => (m.scripts.postinstall = "node x.js")), 'there is an install script "postinstall"'],
   ["a tool that is not pinned", (b) => b.manifest((m) => (m.devDependencies = { vitest: "^4.0.0" })), "vitest is not pinned"],
   ["side effects", (b) => b.manifest((m) => (m.sideEffects = true)), "sideEffects is not false"],
+  ["a package that does not say where holes are told", (b) => rmSync(join(b.root, "SECURITY.md")), "the tarball lacks SECURITY.md"],
   ["a file nobody needs", plantSecret, "holds secret.txt"],
   ["a source map", (b) => b.write("dist/index.js.map", "{}"), "dist/index.js.map, which nobody reads"],
   [
@@ -97,7 +100,7 @@ describe("the package check", () => {
     const { problems, saw } = await judge(built.root);
     built.remove();
     expect(problems).toEqual([]);
-    expect(saw).toMatch(/^20 files/);
+    expect(saw).toMatch(/^21 files/);
   });
 
   describe("turns red for", () => {
@@ -126,6 +129,7 @@ describe("the package check", () => {
       built.manifest((manifest) => {
         manifest.exports["./testing"] = { types: "./dist/testing/nothing.d.ts", default: "./dist/testing/index.js" };
       });
+      built.write("dist/index.browser.js", `export const answer = "${randomBytes(64 * 1024).toString("hex")}";\n`);
       said = (await judge(built.root)).problems.join("\n");
     });
     afterAll(() => built.remove());
@@ -135,6 +139,9 @@ describe("the package check", () => {
     });
     it("an entry without types, says are-the-types-wrong", () => {
       expect(said).toMatch(/are-the-types-wrong: [\s\S]*(?:No types|Resolution failed)/i);
+    });
+    it("a first bundle that is too large for a page", () => {
+      expect(said).toMatch(/browsers, first bundle: \d+\.\d KiB gzipped; the bound is 60\.0 KiB/);
     });
     it("a file that package.json names and the tarball lacks", () => {
       expect(said).toContain("package.json names ./dist/testing/nothing.d.ts, which is not in the tarball");
