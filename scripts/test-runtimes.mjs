@@ -63,6 +63,13 @@ const suite :Workerd.Worker = (
 );
 `;
 
+/** In a table, where the line says what it is about. */
+const shownAs = {
+  "Deno with -A": "Deno",
+  workerd: "workerd, a Durable Object",
+  "Chromium, a worker under a strict policy": "Chromium, OPFS",
+};
+
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const isRecorded = process.argv.includes("--record");
 const isMeasured = isRecorded || process.argv.includes("--measure");
@@ -315,7 +322,7 @@ function sorted(measured) {
       .filter((result) => result.name === name)
       .map(({ runtime, ...result }) => ({
         ...result,
-        name: `${name}: ${runtime.replace(/^Chromium,.*/, "Chromium, OPFS").replace(/^workerd$/, "workerd, a Durable Object")}`,
+        name: `${name}: ${shownAs[runtime] ?? runtime}`,
       })),
   );
 }
