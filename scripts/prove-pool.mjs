@@ -43,14 +43,24 @@ export class Worker {
   #answer() {
     const child = this.#child;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => child.kill("SIGKILL"), TRIAL_MS_MAX);
+      let isTooLong = false;
+      const timer = setTimeout(() => {
+        isTooLong = true;
+        child.kill("SIGKILL");
+      }, TRIAL_MS_MAX);
       const settle = (answer) => {
         clearTimeout(timer);
         child.removeAllListeners();
         resolve(answer);
       };
       child.once("message", settle);
-      child.once("exit", (code, signal) => settle({ died: `the process ended with ${signal ?? `exit code ${code}`}` }));
+      child.once("exit", (code, signal) =>
+        settle({
+          died: isTooLong
+            ? `the trial came to no end in ${TRIAL_MS_MAX / 1000} s`
+            : `the process ended with ${signal ?? `exit code ${code}`}`,
+        }),
+      );
     });
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { failureOf } from "./failure.ts";
 import type { Failure, Prover, Tally } from "./prover.ts";
 import { provers } from "./provers.ts";
+import { boundedRun } from "./trial-bound.ts";
 import { ZOO_COUNT } from "./zoo/zoo-prover.ts";
 
 interface Order {
@@ -31,7 +32,11 @@ async function run({ seed, aloud }: Order, prover: Prover): Promise<Tally> {
     return made;
   };
   try {
-    const tally = await prover.run({ seed, directory, say: aloud === true ? (line) => void process.stdout.write(`${line}\n`) : () => {} });
+    const tally = await boundedRun(prover, {
+      seed,
+      directory,
+      say: aloud === true ? (line) => void process.stdout.write(`${line}\n`) : () => {},
+    });
     // A rejection counts as unhandled a turn after the last promise that could have caught it.
     await new Promise((resolve) => {
       setImmediate(resolve);

@@ -39,7 +39,9 @@ class DayKind {
 
   async days({ seed, say }: Trial, dayCount: number): Promise<Tally> {
     this.#places ??= this.#quietPlaces();
-    const places = await this.#places;
+    const places = await this.#places.catch((error: unknown) => failureOf(error));
+    if ("breach" in places)
+      return { counts: { injectedErrors: 0 }, failures: [{ ...places, what: `${this.#name}, nothing failing: ${places.what}` }] };
     const random = new SeededRandom(seed);
     const broken: Failure[] = [];
     let injectedErrors = 0;

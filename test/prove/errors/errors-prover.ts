@@ -81,7 +81,9 @@ export async function logDays({ seed, say }: Trial, dayCount: number): Promise<T
   const broken: Failure[] = [];
   let injectedErrors = 0;
   const workload = random.pick(WORKLOADS);
-  const begun = await morning(workload, random.chance(0.5));
+  const begun = await morning(workload, random.chance(0.5)).catch((error: unknown) => failureOf(error));
+  if ("breach" in begun)
+    return { counts: { injectedErrors: 0 }, failures: [{ ...begun, what: `${workload.name}, nothing failing: ${begun.what}` }] };
   const places = begun.hours.map(placesOf);
   const failures: readonly SyncFailure[] = workload.options.config?.durability === "os" ? ["ext4"] : ["ext4", "btrfs"];
   for (let day = 0; day < dayCount; day += 1) {
@@ -97,11 +99,12 @@ export async function logDays({ seed, say }: Trial, dayCount: number): Promise<T
     try {
       const core = new FaultyCore();
       const planned: { readonly metCount: number }[] = [];
-      if (ofCore.length === 0) planned.push(...(await runDay(begun, plan)).planned);
+      const end = chance.fork();
+      if (ofCore.length === 0) planned.push(...(await runDay(begun, plan, undefined, null, end)).planned);
       else {
         await core.during(async (each) => {
           planned.push(...ofCore.map((fault) => core.fail(fault)));
-          planned.push(...(await runDay(begun, plan, each, () => core.mend())).planned);
+          planned.push(...(await runDay(begun, plan, each, () => core.mend(), end)).planned);
         });
       }
       injectedErrors += planned.filter(({ metCount }) => metCount > 0).length;

@@ -42,7 +42,9 @@ export function drawFault(random: SeededRandom, { call, nth }: CallPlace, disk: 
     const onMeet = (name: string): void => disk.failSyncs(new RegExp(`^${escaped(name)}$`), random.pick(failures));
     return { ...where, errno, afterEffect: true, onMeet };
   }
-  return MAY_BE_DONE.has(call) && random.chance(0.25) ? { ...where, errno, afterEffect: true } : { ...where, errno };
+  return MAY_BE_DONE.has(call) && random.chance(call === "writeAt" ? 0.5 : 0.25)
+    ? { ...where, errno, afterEffect: true }
+    : { ...where, errno };
 }
 
 export function sayFault({ call, nth, times, errno, atMost, shortBy, afterEffect, onMeet }: Fault): string {

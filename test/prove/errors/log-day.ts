@@ -117,7 +117,15 @@ export class LogDay {
 
   /** The power goes with whatever was not flushed; the next log stands on what is left. */
   afterPowerLoss(): LogDay {
-    const disk = this.disk.crash(new SeededRandom(1), { survival: "nothing" });
+    return this.#next(this.disk.crash(new SeededRandom(1), { survival: "nothing" }));
+  }
+
+  /** The process dies: all that it wrote is there. */
+  afterDeath(): LogDay {
+    return this.#next(this.disk.crash(new SeededRandom(1), { kind: "process" }));
+  }
+
+  #next(disk: CrashStorage): LogDay {
     return new LogDay(disk, this.options, this.core, this.random);
   }
 

@@ -9,6 +9,10 @@ import type { CallCounts } from "./fault-draw.ts";
 import { Broken, LogDay } from "./log-day.ts";
 import type { Workload } from "./workload.ts";
 
+const NIGHTS = ["power", "close", "clean close", "death"] as const;
+/** How many days end where they stand, with whatever was refused last: nobody tidies up. */
+const SUDDEN_CHANCE = 0.3;
+
 /** A disk as the day before left it, and what was promised on it. */
 export interface Morning<State> {
   readonly workload: Workload<State>;
@@ -24,7 +28,7 @@ export async function morningOf<State>(workload: Workload<State>, afterCrash: bo
   const state = await workload.prepare(day);
   const disk = day.disk.crash(new SeededRandom(1), afterCrash ? { survival: "nothing" } : { kind: "process" });
   const morning: Morning<State> = { workload, disk, state, hours: [] };
-  const quiet = await begin(morning, quietCore, () => {});
+  const quiet = await begin(morning, quietCore, () => {}, new SeededRandom(1));
   const hours: CallCounts[] = [];
   const before = new Map<StorageCall, number>();
   quiet.day.onHour = () => {
@@ -44,23 +48,29 @@ interface Begun<State> {
   readonly state: State;
 }
 
-async function begin<State>({ workload, disk, state }: Morning<State>, core: Core, mendCore: () => void): Promise<Begun<State>> {
-  const day = new LogDay(disk.crash(new SeededRandom(1), { kind: "process" }), workload.options, core, new SeededRandom(1), mendCore);
+async function begin<State>(
+  { workload, disk, state }: Morning<State>,
+  core: Core,
+  mendCore: () => void,
+  random: SeededRandom,
+): Promise<Begun<State>> {
+  const day = new LogDay(disk.crash(new SeededRandom(1), { kind: "process" }), workload.options, core, random, mendCore);
   day.circumstances.producers = workload.producers === true;
   return { day, state: workload.copy(state) };
 }
 
 /**
  * Runs a day; `plan` is asked in the morning (0) and at every hour what goes wrong from then on. Rejects with a `Broken` when a
- * promise was not kept. `mendCore`: that of a core that was made to fail.
+ * promise was not kept. `mendCore`: that of a core that was made to fail. `random`: how the day ends.
  */
 export async function runDay<State>(
   morning: Morning<State>,
   plan: (day: LogDay, hour: number) => readonly Fault[],
   core: Core = quietCore,
   mendCore: (() => void) | null = null,
+  random: SeededRandom = new SeededRandom(1),
 ): Promise<{ readonly planned: readonly PlannedFault[]; readonly refusals: number }> {
-  const begun = await begin(morning, core, mendCore ?? (() => {}));
+  const begun = await begin(morning, core, mendCore ?? (() => {}), random);
   const { day } = begun;
   day.circumstances.core = mendCore !== null;
   const planned: PlannedFault[] = [];
@@ -72,7 +82,8 @@ export async function runDay<State>(
   };
   day.onHour();
   await morning.workload.live(begun.day, begun.state);
-  await evening(begun, morning.workload);
+  if (random.chance(SUDDEN_CHANCE)) await night(begun, morning.workload, random.pick(["death", "power"]));
+  else await evening(begun, morning.workload);
   return { planned, refusals: day.refusals };
 }
 
@@ -86,15 +97,21 @@ async function evening<State>({ day, state }: Begun<State>, workload: Workload<S
     if (!(await workload.append(day, state))) throw new Broken(`no append is taken after a reopening (refusal ${refused + 1})`);
   }
   await told("when it takes appends again", () => workload.check(day, state, { isPowerLost: false, isReopened: false }));
-  const night = day.random.pick(["power", "close", "clean close"]);
-  if (night !== "power") await day.close(night === "clean close");
-  const next = day.afterPowerLoss();
+  await night({ day, state }, workload, day.random.pick(NIGHTS));
+}
+
+/** How the day ends, and the morning after it. Faults that are still there then are the last that this process met. */
+async function night<State>({ day, state }: Begun<State>, workload: Workload<State>, kind: (typeof NIGHTS)[number]): Promise<void> {
+  if (kind === "close" || kind === "clean close") await day.close(kind === "clean close");
+  const next = kind === "death" ? day.afterDeath() : day.afterPowerLoss();
+  day.mend();
   next.isInOrder = day.isInOrder;
   next.circumstances.producers = workload.producers === true;
-  await told(`after a ${night}`, () => next.open());
-  await told(`after a ${night}`, () => workload.check(next, state, { isPowerLost: true, isReopened: true }));
-  if (!(await workload.append(next, state))) throw new Broken(`no append is taken the morning after a ${night}`);
-  await told(`after a ${night}, and an append`, () => workload.check(next, state, { isPowerLost: false, isReopened: true }));
+  const isPowerLost = kind !== "death";
+  await told(`after a ${kind}`, () => next.open());
+  await told(`after a ${kind}`, () => workload.check(next, state, { isPowerLost, isReopened: true }));
+  if (!(await workload.append(next, state))) throw new Broken(`no append is taken the morning after a ${kind}`);
+  await told(`after a ${kind}, and an append`, () => workload.check(next, state, { isPowerLost: false, isReopened: true }));
   await next.close(true);
 }
 

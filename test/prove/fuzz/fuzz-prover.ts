@@ -11,6 +11,7 @@ import { codecTargets } from "./codec-targets.ts";
 import { coordinatorTargets } from "./coordinator-targets.ts";
 import { type FuzzTarget, isTyped } from "./fuzz-target.ts";
 import { mutated } from "./mutation.ts";
+import { varintTargets } from "./varint-targets.ts";
 
 const INPUTS_PER_TRIAL = 5000;
 const FAILURES_TOLD_MAX = 8;
@@ -27,7 +28,13 @@ export async function allTargets(): Promise<readonly FuzzTarget[]> {
   const native = nodeCodecs();
   const compression = createCompression(core, native);
   const files = [...batchTargets(core, compression), ...bookTargets(core, compression)];
-  return [...files, ...codecTargets(core, native), ...coordinatorTargets(), ...cliTargets(core, compression, files)];
+  return [
+    ...files,
+    ...codecTargets(core, native),
+    ...coordinatorTargets(),
+    ...cliTargets(core, compression, files),
+    ...(await varintTargets()),
+  ];
 }
 
 export const fuzzProver: Prover = {

@@ -15,6 +15,10 @@ import { bundleProvers } from "../../../scripts/prove-bundle.mjs";
 const USER_TICKS_AT = 11;
 const CHILDREN_USER_TICKS_AT = 13;
 
+/** No trial takes so much of the processor, but one that kills others; a hunt that waits for one that goes round and round would find nothing. */
+const TRIAL_MS_MAX = 25_000;
+const LOOKED_AT_EVERY_MS = 1000;
+
 const { plant, prover, seed, trialsMax = Number.POSITIVE_INFINITY, budgetMs, outcome } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const folder = mkdtempSync(join(tmpdir(), "odradek-hunt-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -29,10 +33,12 @@ const worker = fork(bundle, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
 const begunMs = performance.now();
 let trials = 0;
 let isReady = false;
+let spentBeforeMs = 0;
 
 worker.on("message", ({ tally, broken }) => {
   if (isReady) trials += 1;
   isReady = true;
+  spentBeforeMs = processorMs();
   // In a run it fails as much: whether it is the plant that keeps the trial from its end, the control says.
   if (broken !== undefined) tell(true, `the trial did not come to its end: ${broken}`);
   else if (tally !== undefined && tally.failures.length > 0) tell(true, `${tally.failures[0].breach}: ${tally.failures[0].what}`);
@@ -43,6 +49,13 @@ worker.on("exit", (code, signal) => {
   trials += 1;
   tell(isReady, `the provers' process ended, with ${signal ?? `code ${code}`}, in trial ${trials}`, isReady);
 });
+
+setInterval(() => {
+  const spentMs = processorMs() - spentBeforeMs;
+  if (!isReady || spentMs < TRIAL_MS_MAX || prover === "kills") return;
+  trials += 1;
+  tell(true, `the trial came to no end in ${spentMs} ms of the processor`);
+}, LOOKED_AT_EVERY_MS);
 
 /** Of the n-th trial, from 0 on. */
 function seedOf(trial) {
