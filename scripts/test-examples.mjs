@@ -22,7 +22,7 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "orders")],
 );
 const orders :Workerd.Worker = (
-  compatibilityDate = "2026-10-01",
+  compatibilityDate = "2026-01-01",
   modules = [(name = "worker.js", esModule = embed "bundled.js"), (name = "./core.wasm", wasm = embed "core.wasm")],
   durableObjectNamespaces = [(className = "Orders", uniqueKey = "example", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"),
