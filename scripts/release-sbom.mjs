@@ -31,17 +31,20 @@ export async function billOfMaterials(root, tarball) {
     name: JSON.parse(readFileSync(join(root, "package.json"), "utf8")).name,
     tarball: hashOf(tarball, "sha512"),
     core: hashOf(join(root, "dist/core.wasm"), "sha256"),
+    // As scripts/build-vendor.mjs reads it: a tool may bring another version for itself.
+    versionOf: (library) => JSON.parse(readFileSync(join(root, "node_modules", library, "package.json"), "utf8")).version,
     hasFile: (path) => existsSync(join(root, path)),
   });
 }
 
 /** Throws for a bundled file that nobody is named for, and for a library that npm does not list. */
-export function cutDown(bill, inside, { name, tarball, core, hasFile }) {
+export function cutDown(bill, inside, { name, tarball, core, versionOf, hasFile }) {
   const components = inside.map((file) => {
     const known = bundled[file];
     if (known === undefined) throw new Error(`dist/vendor/${file} ships, and scripts/release-sbom.mjs does not say whose work it is`);
-    const component = bill.components.find((each) => each.name === known.name);
-    if (component === undefined) throw new Error(`npm sbom lists no ${known.name}, which is bundled as dist/vendor/${file}`);
+    const version = versionOf(known.name);
+    const component = bill.components.find((each) => each.name === known.name && each.version === version);
+    if (component === undefined) throw new Error(`npm sbom lists no ${known.name} ${version}, which is bundled as dist/vendor/${file}`);
     if (known.patches !== null && !hasFile(known.patches)) throw new Error(`${known.patches}, the changes to ${known.name}, is not there`);
     const { properties: _, ...kept } = component;
     const notes = known.patches === null ? "bundled as published" : `bundled with the changes of ${known.patches}`;

@@ -7,7 +7,7 @@ const bill = {
   metadata: { component: { "bom-ref": "odradek@1.0.0", name: "folder" } },
   components: [...names, "vitest"].map((name) => ({ "bom-ref": `${name}@1.0.0`, name, version: "1.0.0" })),
 };
-const facts = { name: "odradek", tarball: "aa", core: "bb", hasFile: () => true };
+const facts = { name: "odradek", tarball: "aa", core: "bb", versionOf: () => "1.0.0", hasFile: () => true };
 
 describe("the list of what ships", () => {
   it("has each bundled library and the core, and no tool", () => {
@@ -19,12 +19,18 @@ describe("the list of what ships", () => {
     expect(metadata.component.name).toBe("odradek");
   });
 
+  it("names the version that was bundled, whatever else a tool brought for itself", () => {
+    const older = { "bom-ref": "commander@0.1.0", name: "commander", version: "0.1.0" };
+    const both = { ...bill, components: [older, ...bill.components] };
+    expect(JSON.stringify(cutDown(both, ["cli.js"], facts))).not.toContain("0.1.0");
+  });
+
   it("refuses a bundled file that nobody is named for", () => {
     expect(() => cutDown(bill, ["left.js"], facts)).toThrow(/dist\/vendor\/left\.js ships/);
   });
 
   it("refuses a library that npm does not list", () => {
-    expect(() => cutDown({ ...bill, components: [] }, ["fflate.js"], facts)).toThrow(/npm sbom lists no fflate/);
+    expect(() => cutDown({ ...bill, components: [] }, ["fflate.js"], facts)).toThrow(/npm sbom lists no fflate 1\.0\.0/);
   });
 
   it("refuses changes that are told of and not there", () => {
