@@ -84,6 +84,8 @@ export class PlainLife {
   readonly #clock: ManualClock = new ManualClock(NOW_MS);
   #log: PartitionLog | null = null;
   #waiting: Promise<unknown>[] = [];
+  /** What an append was refused with though no flush had failed. */
+  #unexpected: { readonly error: unknown } | null = null;
 
   constructor(disk: CrashStorage, settings: LogSettings) {
     this.#disk = disk;
@@ -99,15 +101,21 @@ export class PlainLife {
   async step(step: PlainStep): Promise<boolean> {
     try {
       await this.#take(step);
+      this.#throwUnexpected();
       return true;
     } catch (error) {
-      if (error instanceof StorageError) return false;
+      if (error instanceof StorageError && this.facts.disturbed) return false;
       throw error;
     }
   }
 
   async settled(): Promise<void> {
     await Promise.all(this.#waiting.splice(0));
+    this.#throwUnexpected();
+  }
+
+  #throwUnexpected(): void {
+    if (this.#unexpected !== null) throw this.#unexpected.error;
   }
 
   async #take(step: PlainStep): Promise<void> {
@@ -115,9 +123,9 @@ export class PlainLife {
     const log = this.#log as PartitionLog;
     if (step.kind === "append") {
       const sent = facts.append(log, step.recordCount, step.valueLength, this.#clock.now());
-      // What fails with the flush under it promises nothing.
+      // What fails with the flush under it promises nothing; where none was made to fail, nothing does.
       const noted = sent.catch((error: unknown) => {
-        if (!(error instanceof StorageError)) throw error;
+        if (!(error instanceof StorageError && facts.disturbed)) this.#unexpected ??= { error };
       });
       this.#waiting.push(noted);
       if (step.wait) await noted;

@@ -145,8 +145,8 @@ export const readingBugs: readonly ZooEntry[] = [
     find: "export function readVarint(at: usize, end: usize): i32 {\n  let raw: u32 = 0;\n  for (let shift: u32 = 0; shift < 35; shift += 7) {\n    if (at >= end) break;\n",
     replace:
       "export function readVarint(at: usize, end: usize): i32 {\n  let raw: u32 = 0;\n  for (let shift: u32 = 0; shift < 35; shift += 7) {\n",
-    caughtBy: { test: "test/core/varint.test.ts" },
-    budgetMs: 30_000,
+    caughtBy: { prover: "fuzz", seed: 50 },
+    budgetMs: 40_000,
   },
   {
     name: "array-count-without-bound",

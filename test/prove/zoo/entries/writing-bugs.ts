@@ -53,8 +53,8 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/log-writer.ts",
     find: "      log.truncate(active.byteLength);\n",
     replace: "",
-    caughtBy: { test: "test/log/log-faults.test.ts" },
-    budgetMs: 20_000,
+    caughtBy: { prover: "errors", seed: 33 },
+    budgetMs: 40_000,
   },
   {
     name: "write-at-the-end-of-the-file",
@@ -62,8 +62,8 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/segment.ts",
     find: "    writeBytes(log, bytes, this.byteLength);\n",
     replace: "    writeBytes(log, bytes, log.byteLength());\n",
-    caughtBy: { test: "test/log/log-preallocate.test.ts" },
-    budgetMs: 15_000,
+    caughtBy: { prover: "errors", seed: 3 },
+    budgetMs: 40_000,
   },
   {
     name: "failure-is-forgotten",
@@ -269,7 +269,7 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/segment-sync.ts",
     find: "  const covered = segments.from(first).filter((segment) => segment.baseOffset <= last.baseOffset);\n",
     replace: "  const covered = segments.from(first).filter((segment) => segment.baseOffset === last.baseOffset);\n",
-    caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "one of those before it" },
-    budgetMs: 15_000,
+    caughtBy: { prover: "crash", seed: 5 },
+    budgetMs: 60_000,
   },
 ];
