@@ -1,11 +1,10 @@
 /**
- * How many bytes are the core, the browser's bundle (gzipped) and what npm installs? No raw loop stands beside them: the core's limit is
- * its checksum alone, 2 KiB, and the others have none.
+ * How many bytes are the core, what a page loads first and the whole library in one file (gzipped), and what npm installs? No raw loop
+ * stands beside them: the core's limit is its checksum alone, 2 KiB, and the others have none.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { browserSizes } from "../scripts/browser-sizes.mjs";
 import { run } from "../scripts/run.mjs";
 import { placesRoot } from "./harness/places.mjs";
 import { report } from "./harness/race.mjs";
@@ -18,17 +17,9 @@ const tell = (name, byteLength, budgetKiB) =>
 tell("the core", readFileSync(new URL("../dist/core.wasm", import.meta.url)).byteLength, 32);
 
 mkdirSync(placesRoot, { recursive: true });
-const { outputFiles } = await build({
-  stdin: { contents: 'export { open, memory } from "odradek";', resolveDir: root },
-  bundle: true,
-  minify: true,
-  format: "esm",
-  platform: "browser",
-  conditions: ["browser"],
-  write: false,
-  logLevel: "error",
-});
-tell("bundle for browsers, gzipped", gzipSync(outputFiles[0].contents).byteLength, 60);
+const { first, whole } = await browserSizes(root, "odradek");
+tell("a page's first bundle, gzipped", first, 60);
+tell("bundle for browsers, gzipped", whole, 60);
 
 const { code, output } = await run("npm", ["pack", "--json", "--dry-run", "--ignore-scripts"], { cwd: root });
 if (code !== 0) throw new Error(output);

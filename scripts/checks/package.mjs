@@ -1,12 +1,11 @@
 /** Whether what npm would publish installs, resolves, type-checks and loads: judged on the packed tarball, in a folder of its own. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { join } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import ts from "typescript";
+import { browserSizes } from "../browser-sizes.mjs";
 import { filesUnder } from "../files.mjs";
 import { projectRoot, run, runNode } from "../run.mjs";
 import { topLevelAwaits } from "./source.mjs";
@@ -20,6 +19,7 @@ const browserBudgets = {
   first: { byteLengthMax: 60 * 1024, what: "first bundle" },
   attach: { byteLengthMax: 108 * 1024, what: "attached" },
   open: { byteLengthMax: 190 * 1024, what: "opened" },
+  whole: { byteLengthMax: 190 * 1024, what: "in one file" },
 };
 /** Beside dist, npm adds these itself. */
 const allowedFile = /^(?:dist\/.+|package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
@@ -238,23 +238,7 @@ async function loadProblems(folder, manifest) {
 
 async function browserBundle(folder, manifest) {
   try {
-    const { outputFiles, metafile } = await build({
-      stdin: { contents: `export * from ${JSON.stringify(manifest.name)};`, resolveDir: folder },
-      bundle: true,
-      splitting: true,
-      metafile: true,
-      write: false,
-      outdir: join(folder, "page"),
-      absWorkingDir: folder,
-      minify: true,
-      format: "esm",
-      platform: "browser",
-      conditions: ["browser"],
-      logLevel: "silent",
-    });
-    const gzipped = new Map(outputFiles.map(({ path, contents }) => [basename(path), gzipSync(contents, { level: 9 }).byteLength]));
-    const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [basename(path), output]));
-    const sizes = browserSizes(outputs, gzipped);
+    const sizes = await browserSizes(folder, manifest.name);
     const problems = Object.entries(browserBudgets)
       .filter(([part, { byteLengthMax }]) => sizes[part] > byteLengthMax)
       .map(([part, { byteLengthMax, what }]) => `browsers, ${what}: ${kib(sizes[part])} gzipped; the bound is ${kib(byteLengthMax)}`);
@@ -262,30 +246,6 @@ async function browserBundle(folder, manifest) {
   } catch (error) {
     return { problems: [`a browser's bundler refuses it: ${error.message}`], saw: [] };
   }
-}
-
-/** Which files are there at once, and which when the page has attached, or opened: chunks that they share count in each. */
-function browserSizes(outputs, gzipped) {
-  const [entry] = [...outputs].find(([, { entryPoint }]) => entryPoint === "<stdin>");
-  const reached = (names, found = new Set()) => {
-    for (const name of names) {
-      if (found.has(name)) continue;
-      found.add(name);
-      const { imports } = outputs.get(name);
-      reached(
-        imports.filter(({ kind, external }) => kind === "import-statement" && external !== true).map(({ path }) => basename(path)),
-        found,
-      );
-    }
-    return found;
-  };
-  const byteLength = (names) => [...reached(names)].reduce((sum, name) => sum + gzipped.get(name), 0);
-  const later = (prefix) => [...outputs.keys()].filter((name) => name.startsWith(prefix));
-  return {
-    first: byteLength([entry]),
-    attach: byteLength([entry, ...later("attach-portable")]),
-    open: byteLength([entry, ...later("open-portable")]),
-  };
 }
 
 function kib(byteLength) {
