@@ -42,10 +42,20 @@ export function storageError(error: unknown, call: string, name: string): Odrade
   if (error instanceof OdradekError) return error;
   const errno = errnoOf(error);
   const shown = name === "" ? "the data directory" : name;
-  const reason = reasonOf(error);
+  const reason = reasonOf(error) + deniedPlace(error);
   return new StorageError((errno !== null && MEANING[errno]) || "STORAGE_FAILED", `${call} of ${shown} was refused: ${reason}`, {
     cause: error,
   });
+}
+
+/** What Node's permission model was asked for: its own message does not name it. */
+function deniedPlace(error: unknown): string {
+  const { code, resource, permission } = (error ?? {}) as {
+    readonly code?: unknown;
+    readonly resource?: unknown;
+    readonly permission?: unknown;
+  };
+  return code === "ERR_ACCESS_DENIED" && typeof resource === "string" && resource !== "" ? ` (${permission} of ${resource})` : "";
 }
 
 /** A call on what has been closed. */
