@@ -89,10 +89,7 @@ export class BatchAdmission {
       const code = verdict.problem === "checksum" ? "CORRUPT_MESSAGE" : "INVALID_RECORD";
       throw new UsageError(code, `${where}: ${verdict.problem} at byte ${verdict.position}`);
     }
-    const { attributes, baseOffset } = readBatchHeader(batch);
-    if (isControl(attributes) || isLogAppendTime(attributes)) {
-      throw new UsageError("INVALID_RECORD", `${where}: control and LogAppendTime bits are the broker's`);
-    }
+    const { baseOffset } = readBatchHeader(batch);
     if (baseOffset !== 0) throw new UsageError("INVALID_RECORD", `${where}: expected base offset 0, found ${baseOffset}`);
     assertNumbered(batch, log);
     if (verdict.hasNullKey && topic.config.cleanupPolicy !== "delete") {
