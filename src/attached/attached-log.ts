@@ -35,6 +35,11 @@ const PAUSE_MS_MAX = 40;
 const OWN_PAUSE_MS_MIN = 20;
 const OWN_PAUSE_MS_MAX = 320;
 const PAUSE_AFTER_FAILURE_MS = 1000;
+/**
+ * An owner answers a hello at once, or is busy and asked again. Somebody else may keep a dead one's socket open (Deno's children inherit it): then the
+ * lock is free, and must not be waited for as long as for a busy owner.
+ */
+const HELLO_MS_MIN = 250;
 
 export class AttachedLog {
   /** What producers, consumers, tables and the face speak to. */
@@ -218,19 +223,21 @@ export class AttachedLog {
   }
 
   async #lookOut(untilMs: number, signal?: AbortSignal): Promise<void> {
-    const { door, clock, random } = this.#parts;
+    const { door, clock, random, times } = this.#parts;
     const isOpening = untilMs !== Number.POSITIVE_INFINITY;
     let mayOwnMs = clock.monotonic();
     let ownPauseMs = OWN_PAUSE_MS_MIN;
+    let helloMs = door.isOnce === true ? times.helloMs : Math.min(HELLO_MS_MIN, times.helloMs);
     for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
       signal?.throwIfAborted();
       if (this.#closed.signal.aborted) throw closed("open");
       try {
         const channel = await door.reach(this.#closed.signal);
-        if (channel !== null) return await this.#follow(channel);
+        if (channel !== null) return await this.#follow(channel, helloMs);
       } catch (error) {
         if (this.#closed.signal.aborted) throw error;
         this.#trouble = error;
+        helloMs = Math.min(times.helloMs, helloMs * 2);
         if (isFinal(error)) {
           this.#rejectWaiting(error, Number.POSITIVE_INFINITY);
           throw error;
@@ -261,12 +268,12 @@ export class AttachedLog {
     }
   }
 
-  async #follow(channel: Channel): Promise<void> {
+  async #follow(channel: Channel, helloMs: number): Promise<void> {
     const { clock, times } = this.#parts;
     const { link, metrics } = await RemoteLink.greet(channel, {
       clock,
       pulse: times.pulse,
-      helloMs: times.helloMs,
+      helloMs,
       onRoom: () => this.#pump(),
       onHandedBack: (call) => this.#handedBack.push(call),
       onLost: (error, unanswered) => this.#lost(error, unanswered),
