@@ -40,6 +40,8 @@ export async function changeSince(log: OpenedLog, seen: Map<number, number>, loo
 /** Whether all that has happened is that the active segment has grown: then that is taken in, and shown up to its durable end. */
 export async function followTail(log: OpenedLog, show: (end: LogPosition) => void): Promise<boolean> {
   const { active } = log.segments;
+  // There was none to open yet: there may be one now.
+  if (active.isAbsent) return false;
   const facts = log.state.facts();
   const isSame = facts !== null && facts.durableSegmentBase === active.baseOffset && facts.logStartOffset === log.logStartOffset;
   const fileByteLength = active.files?.log.byteLength() ?? 0;

@@ -254,9 +254,10 @@ async function rebuildMissing(context: LogContext, spec: PartitionSpec, segments
 
 /** There is no segment: an empty one at the log start is legal, and appendable. */
 async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset: number, readOnly: boolean): Promise<Segment> {
-  return readOnly
-    ? new Segment(context, spec.directory, baseOffset, true)
-    : await Segment.create(context, spec.directory, baseOffset, spec.config());
+  if (!readOnly) return await Segment.create(context, spec.directory, baseOffset, spec.config());
+  const absent = new Segment(context, spec.directory, baseOffset, true);
+  absent.isAbsent = true;
+  return absent;
 }
 
 /**

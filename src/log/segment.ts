@@ -2,6 +2,7 @@
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { CoreFaultError, OdradekError, StorageError } from "../base/errors.ts";
+import { ABSENT_FILE } from "./absent-file.ts";
 import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "./batch-header.ts";
 import { writeBytes } from "./file-bytes.ts";
 import { type SegmentFileKind, segmentFileName } from "./file-names.ts";
@@ -66,6 +67,8 @@ export class Segment {
   sealedEnd: SealedEnd | null = null;
   /** Nothing is left to do about its seal: it has one, was given one, or was found not to deserve one. */
   sealIsSettled = false;
+  /** There are no files of it: the log is empty, and whoever reads alone makes none. */
+  isAbsent = false;
   /** Its files still stand under the names of a swap that nobody may finish: another writer's, or opened to be read. */
   isInSwap = false;
   /** Those of them that have their final names already: a swap may be held up in the middle. */
@@ -231,7 +234,7 @@ export class Segment {
     };
     try {
       const create = this.#isNew ? "if-missing" : "no";
-      const log = keep(await storage.open(this.logName, { create, readOnly: this.#readOnly }));
+      const log = keep(await (this.isAbsent ? ABSENT_FILE : storage.open(this.logName, { create, readOnly: this.#readOnly })));
       // What a roll that failed halfway left under this name holds nothing: the segment is in no list yet.
       if (this.#isNew && log.byteLength() > 0) log.truncate(0);
       if (this.#isNew && this.#preallocatedByteLength > 0) log.truncate(this.#preallocatedByteLength);
