@@ -28,6 +28,8 @@ export interface Subject<Facts> {
   survive(disk: CrashStorage, facts: Facts, stages: Stages, random: SeededRandom): Promise<void>;
   /** The power went: what did not outlive that is no longer promised. */
   losePower?(facts: Facts): void;
+  /** Opens the disk to read alone, holds what is shown against `facts`, and closes. Rejects with what is wrong. */
+  glance?(disk: CrashStorage, facts: Facts): Promise<void>;
 }
 
 /** A disk that a crash left, what was promised then, and how it came to be. */
@@ -44,6 +46,8 @@ const AGAIN_CHANCE = 0.4;
 const AGAIN_MAX = 3;
 const LATER_CHANCE = 0.1;
 const TORN_CHANCE = 0.2;
+/** How often somebody opens a disk to read alone before it is recovered. */
+const GLANCE_CHANCE = 0.08;
 const PROCESS_CHANCE = 0.2;
 /**
  * How often the power goes when everything was served, with all that was not flushed until then: after the death of a process, whose
@@ -88,6 +92,19 @@ export class CrashTree<Facts> {
     for (const crashed of crashes) await this.#look(crashed, 0);
   }
 
+  /** Who reads alone changes nothing, and is shown no less than was promised. */
+  async #glance(disk: CrashStorage, facts: Facts, where: string): Promise<void> {
+    const changes: string[] = [];
+    disk.watch((call, name) => void changes.push(`${call} ${name}`));
+    try {
+      await this.#subject.glance?.(disk, this.#subject.clone(facts));
+      if (changes.length > 0) throw new Error(`C10: opened to be read alone, it was changed: ${changes.join(", ")}`);
+    } catch (error) {
+      this.#account.fail(this.#subject.kind, `${where}; opened to be read alone`, error);
+    }
+    disk.watch(null);
+  }
+
   async #look({ disk, facts, where, kind }: Crashed<Facts>, depth: number): Promise<void> {
     if (this.#account.isFull) return;
     const subject = this.#subject;
@@ -98,6 +115,7 @@ export class CrashTree<Facts> {
     const seen = kind === "process" ? -1 - fingerprint : fingerprint;
     if (this.#seen.get(seen) === version) return;
     this.#seen.set(seen, version);
+    if (subject.glance !== undefined && random.chance(GLANCE_CHANCE)) await this.#glance(disk, facts, where);
     const before = subject.clone(facts);
     // One of the calls of the opening by chance, each as likely, though nobody knows yet how many there are; then one of the use.
     let isOpen = false;

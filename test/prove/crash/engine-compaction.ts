@@ -21,6 +21,11 @@ export const compactionSubject: Subject<KeyedTopics> = {
   clone: (facts) => facts.clone(),
   version: (facts) => facts.version(),
   losePower: (facts) => facts.losePower(),
+  async glance(disk, facts) {
+    const life = await openEngine(disk, 1, { startMs: facts.nowMs, readOnly: true });
+    await facts.check(life, false);
+    await life.engine.close();
+  },
   async survive(disk, facts, stages, random) {
     const life = await open(disk, random, facts.nowMs + random.pick([0, 0, 2 * HOUR_MS]));
     stages.opened();
@@ -76,6 +81,7 @@ const ACTIONS = [
   "maintain and delete",
   "delete and make",
   "deleteRecords",
+  "maintain, put and back up",
 ] as const;
 
 /** A program by chance, crashed at some of the calls of its actions; what comes between them is not watched. */
@@ -111,8 +117,16 @@ export async function compactionCrashes(
     disk.watch((call, name) => {
       if (random.chance(perCall)) crashes.push(tree.crash(disk, facts, `${named}: ${told.join(", ")}, before ${call} ${name}`));
     });
-    await act(life, facts, action, topic, random);
+    const backup = action === "maintain, put and back up" ? crashStorage({ sectorByteLength: 64, ...latencyOf(random) }) : null;
+    // What is there when it begins is in the copy; what comes meanwhile may be.
+    const promised = facts.clone();
+    await act(life, facts, { action, topic, backup }, random);
     disk.watch(null);
+    if (backup !== null) {
+      promised.mayHold(facts);
+      const copied = backup.crash(random, { survival: "nothing" });
+      crashes.push({ disk: copied, facts: promised, where: `${named}: ${told.join(", ")}: the copy, power lost`, kind: "power" });
+    }
     if (random.chance(0.15)) {
       await life.engine.close();
       facts.closed();
@@ -126,13 +140,14 @@ export async function compactionCrashes(
   return crashes;
 }
 
-async function act(
-  life: Life,
-  facts: KeyedTopics,
-  action: (typeof ACTIONS)[number],
-  topic: KeyedTopic,
-  random: SeededRandom,
-): Promise<void> {
+interface Act {
+  readonly action: (typeof ACTIONS)[number];
+  readonly topic: KeyedTopic;
+  /** Where to back up to. */
+  readonly backup: CrashStorage | null;
+}
+
+async function act(life: Life, facts: KeyedTopics, { action, topic, backup }: Act, random: SeededRandom): Promise<void> {
   if (action === "delete and make") {
     await facts.remove(life, topic);
     return await facts.make(life, topic);
@@ -142,7 +157,8 @@ async function act(
     return await facts.deleteRecords(life, topic, random.next());
   const passes = facts.maintain(life);
   const beside: Promise<void>[] = [];
-  if (action === "maintain and put")
+  if (backup !== null) beside.push(life.engine.backup(backup).then(() => {}));
+  if (action === "maintain and put" || backup !== null)
     for (let count = random.integer(1, 4); count > 0; count -= 1) beside.push(facts.put(life, topic, puts(facts, random)));
   if (action === "maintain and delete") {
     for (let turns = random.integer(0, random.pick([60, 2000])); turns > 0; turns -= 1) await null;

@@ -71,6 +71,11 @@ export const topicsSubject: Subject<World> = {
   clone: (world) => world.clone(),
   version: (world) => world.version(),
   losePower: (world) => world.losePower(),
+  async glance(disk, world) {
+    const life = await openEngine(disk, 1, { readOnly: true });
+    await world.check(life);
+    await life.engine.close();
+  },
   async survive(disk, world, stages, random) {
     const life = await openEngine(disk, random.integer(0, 1_000_000));
     stages.opened();
@@ -135,17 +140,18 @@ const SPACIOUS_CHANCE = 0.15;
 export async function longCrashes(tree: CrashTree<World>, perCall: number, random: SeededRandom): Promise<Crashed<World>[]> {
   const disk = crashStorage({ sectorByteLength: 64, ...latencyOf(random) });
   const world = new World();
+  const crashes: Crashed<World>[] = [];
+  const told: string[] = [];
+  // From the first opening of an empty disk on.
+  disk.watch((call, name) => {
+    if (random.chance(perCall)) crashes.push(tree.crash(disk, world, `${told.join(" ")}, before ${call} ${name}`));
+  });
   const run = new Run(
     world,
     await openEngine(disk, random.integer(0, 1_000_000)),
     () => openEngine(disk, random.integer(0, 1_000_000)),
     random.integer(0, 1_000_000),
   );
-  const crashes: Crashed<World>[] = [];
-  const told: string[] = [];
-  disk.watch((call, name) => {
-    if (random.chance(perCall)) crashes.push(tree.crash(disk, world, `${told.join(" ")}, before ${call} ${name}`));
-  });
   const first: Step = { kind: "create", topic: "a", partitions: 1, os: random.chance(0.4) };
   const step = random.chance(SPACIOUS_CHANCE) ? randomStep : smallStep;
   for (const next of [first, ...Array.from({ length: random.integer(4, 12) }, () => step(random))]) {

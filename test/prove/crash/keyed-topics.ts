@@ -141,6 +141,20 @@ export class KeyedTopics {
     }
   }
 
+  /** Whatever was handed over, deleted or known of by `later` may be there as well, or gone. */
+  mayHold(later: KeyedTopics): void {
+    this.nowMs = Math.max(this.nowMs, later.nowMs);
+    this.valueCount = later.valueCount;
+    for (const [name, facts] of this.topics) {
+      const { sent, deletionAsked, history } = later.#facts(name);
+      for (const [each, ms] of sent) facts.sent.set(each, ms);
+      facts.deletionAsked = Math.max(facts.deletionAsked, deletionAsked);
+      facts.history = history.slice();
+      // A backup is of one moment, which is not flushed: what its topic says of durability is not asked.
+      facts.durableEnd = facts.acknowledgedEnd;
+    }
+  }
+
   /** In order: everything acknowledged is durable. */
   closed(): void {
     for (const facts of this.topics.values()) facts.durableEnd = Math.max(facts.durableEnd, facts.acknowledgedEnd);
