@@ -178,6 +178,21 @@ export class RecordCursor {
     this.#offsetDelta = -1;
   }
 
+  /** Passes over so many records, going by their lengths alone; there must be as many. */
+  skip(count: number): void {
+    const { bytes, end } = this;
+    let at = this.recordEnd;
+    for (let skipped = 0; skipped < count; skipped++) {
+      const length = readVarint(bytes, at, end);
+      if (length < RECORD_BYTE_LENGTH_MIN - 1 || length > end - varintEnd) {
+        throw new RecordFramingError(at, `a record says it is ${length} bytes long; the batch has ${end - varintEnd} left`);
+      }
+      at = varintEnd + length;
+    }
+    this.recordEnd = at;
+    this.#left -= count;
+  }
+
   /** Moves to the next record; false behind the last one. Throws a `RecordFramingError` where the bytes do not add up. */
   next(): boolean {
     const { bytes, end } = this;

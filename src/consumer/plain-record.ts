@@ -5,7 +5,7 @@ import type { Deserializer, SerdeContext } from "../api/serde.ts";
 import { CorruptionError, SerdeError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import type { DecodedHeader, RecordCursor } from "../base/record-decoder.ts";
-import { type PartitionState, partitionKey } from "./partition-state.ts";
+import { partitionKey } from "./partition-state.ts";
 
 export const NO_HEADERS: readonly Header[] = Object.freeze([]);
 
@@ -28,7 +28,7 @@ export class PlainDecoder<K, V> {
   }
 
   /** The record that the cursor stands on. Throws a `SerdeError` when its key or value does not deserialize. */
-  decode(cursor: RecordCursor, { topic, partition }: PartitionState): ConsumerRecord<K, V> {
+  decode(cursor: RecordCursor, { topic, partition }: TopicPartition): ConsumerRecord<K, V> {
     let headers = NO_HEADERS;
     let context = this.#context;
     if (cursor.headersCount > 0) {

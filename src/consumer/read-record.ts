@@ -11,7 +11,8 @@ import type { ConsumerBroker } from "./consumer-broker.ts";
 import { FetchedRun } from "./fetched-run.ts";
 import { PartitionState } from "./partition-state.ts";
 import { PlainDecoder } from "./plain-record.ts";
-import { recentBatchesOf, walkTo } from "./recent-batches.ts";
+import { recentBatchesOf } from "./recent-batches.ts";
+import { RecentRun } from "./recent-run.ts";
 
 /** What it reads from, and what opens compressed batches. */
 export interface RecordReading {
@@ -19,8 +20,11 @@ export interface RecordReading {
   readonly compression: Compression;
 }
 
-/** The batch that holds the offset comes whole, whatever this says; a second one would be read for nothing. */
-const READ_MAX_BYTES = 1;
+/**
+ * The batch that holds the offset comes whole, whatever this says. Small ones come with those behind them: a page is read for one as it is
+ * for all of them, and the next record asked for may be among them.
+ */
+const READ_MAX_BYTES = 4096;
 
 /**
  * Null where there is none: compacted away, a control record, of an aborted transaction, or behind the last stable offset.
@@ -44,8 +48,8 @@ export async function readRecord<K, V>(
   // What was deleted since, with its topic or from the log's start, is not there any more, though it is remembered.
   const standing = broker.atHand?.standing(topic, partition) ?? (recent.has(wanted) ? await standingOf(broker, wanted) : null);
   if (standing !== null && standing.logStartOffset <= offset) {
-    const found = recent.find(wanted, standing.topicId, offset);
-    if (found !== null) return decoder.decode(found.cursor, found.slice.state);
+    const cursor = recent.find(wanted, standing.topicId, offset)?.record(offset, broker.atHand);
+    if (cursor !== undefined) return cursor === null ? null : decoder.decode(cursor, wanted);
   }
   const answer = broker.atHand?.read(wanted) ?? (await fetchOne(broker, wanted));
   if (answer === undefined) return null;
@@ -56,9 +60,11 @@ export async function readRecord<K, V>(
   if (run.error !== null) throw run.error;
   const slice = run.next();
   if (slice === null || slice.baseOffset > offset) return null;
-  recent.keep(standing?.topicId ?? (await topicOf(broker, topic)), slice);
-  const cursor = walkTo(slice, offset);
-  return cursor === null ? null : decoder.decode(cursor, state);
+  const isStored = slice.bytes === answer.batches;
+  const kept = new RecentRun(standing?.topicId ?? (await topicOf(broker, topic)), slice, isStored, answer.abortedTransactions.length > 0);
+  const cursor = kept.record(offset, undefined) ?? null;
+  recent.keep(kept);
+  return cursor === null ? null : decoder.decode(cursor, wanted);
 }
 
 interface Wanted extends TopicPartition {

@@ -1,129 +1,128 @@
-/** Batches that were read lately by offset: the next record of the same batch then needs no disk and no walk. */
+/** Batches that were read lately by offset: another record of theirs then needs little of the disk, or nothing. */
 import type { TopicPartition } from "../api/bytes.ts";
-import type { RecordCursor } from "../base/record-decoder.ts";
-import type { BatchSlice } from "./batch-slice.ts";
-import { advance, openCursor } from "./batch-view.ts";
 import type { ConsumerBroker } from "./consumer-broker.ts";
+import type { RecentRun } from "./recent-run.ts";
 
 /** Of all batches kept for one broker. */
 const KEPT_BYTES_MAX = 8 << 20;
 /** One that is bigger would drive out too many others. */
 const BATCH_BYTES_MAX = 1 << 20;
-/** A shorter one is read as quickly from the log. */
-const RECORD_COUNT_MIN = 16;
-
-interface RecentBatch {
-  readonly topicId: string;
-  readonly slice: BatchSlice;
-  /** Where each record begins, by its offset less the base offset; null where offsets are missing. */
-  starts: Int32Array | null;
-  /** Asked for since it last came to the front of the queue. */
-  isWanted: boolean;
-}
+/** Of all batches whose bytes were given up, and of which it is known where their records begin: of about 500 MiB of log. */
+const OUTLINES_BYTES_MAX = 2 << 20;
+/** What one takes beside its bytes, near enough: many small ones are not free. */
+const RUN_OVERHEAD_BYTES = 512;
 
 export class RecentBatches {
   /** By topic and partition; each partition's in order of base offset. */
-  readonly #batches: Map<string, Map<number, RecentBatch[]>> = new Map();
-  /** All of them; the first goes first, unless it is wanted: then it is asked for its place once more. */
-  readonly #queue: Set<RecentBatch> = new Set();
-  #keptBytes = 0;
+  readonly #runs: Map<string, Map<number, RecentRun[]>> = new Map();
+  /** With their bytes; the first goes first, unless it is wanted: then it is asked for its place once more. */
+  readonly #whole: Queue = new Queue();
+  /** Without. */
+  readonly #outlined: Queue = new Queue();
+  #lastOutlined: RecentRun | null = null;
 
   /** Bounded by the batches kept: a partition without any is not in it. */
   has({ topic, partition }: TopicPartition): boolean {
-    return this.#batches.get(topic)?.has(partition) === true;
+    return this.#runs.get(topic)?.has(partition) === true;
   }
 
-  /** A cursor on the record; null: not kept. `topicId` tells a topic from one of the same name that was deleted. */
-  find(
-    { topic, partition }: TopicPartition,
-    topicId: string,
-    offset: number,
-  ): { readonly cursor: RecordCursor; readonly slice: BatchSlice } | null {
-    const batches = this.#batches.get(topic)?.get(partition);
-    if (batches === undefined) return null;
-    const found = batches[indexUpTo(batches, offset)];
-    if (found === undefined || offset > found.slice.lastOffset) return null;
+  /** What answers for the offset; null: nothing kept. `topicId` tells a topic from one of the same name that was deleted. */
+  find({ topic, partition }: TopicPartition, topicId: string, offset: number): RecentRun | null {
+    const runs = this.#runs.get(topic)?.get(partition);
+    if (runs === undefined) return null;
+    const found = runs[indexUpTo(runs, offset)];
+    if (found === undefined || offset > found.lastOffset) return null;
     if (found.topicId !== topicId) {
-      for (const batch of [...batches]) this.#drop(batch);
+      for (const run of [...runs]) this.#drop(run);
       return null;
     }
     found.isWanted = true;
-    const cursor = cursorAt(found, offset);
-    return cursor === null ? null : { cursor, slice: found.slice };
+    if (found.isWhole) return found;
+    // Twice in a row: its neighbours may be next, and all of it is worth a read.
+    const isAgain = this.#lastOutlined === found;
+    this.#lastOutlined = isAgain ? null : found;
+    return isAgain ? null : found;
   }
 
-  keep(topicId: string, slice: BatchSlice): void {
-    if (slice.recordCount < RECORD_COUNT_MIN || slice.byteLength > BATCH_BYTES_MAX) return;
-    const { topic, partition } = slice.state;
-    const ofTopic: Map<number, RecentBatch[]> = this.#batches.get(topic) ?? new Map();
-    const batches = ofTopic.get(partition) ?? [];
-    const before = indexUpTo(batches, slice.baseOffset);
-    if (batches[before]?.slice.baseOffset === slice.baseOffset) return;
-    const batch: RecentBatch = { topicId, slice, starts: null, isWanted: false };
-    batches.splice(before + 1, 0, batch);
-    ofTopic.set(partition, batches);
-    this.#batches.set(topic, ofTopic);
-    this.#queue.add(batch);
-    this.#keptBytes += slice.bytes.byteLength;
-    for (const first of this.#queue) {
-      if (this.#keptBytes <= KEPT_BYTES_MAX) break;
-      if (first.isWanted) {
-        first.isWanted = false;
-        this.#queue.delete(first);
-        this.#queue.add(first);
-      } else this.#drop(first);
+  keep(run: RecentRun): void {
+    if (run.heldByteLength > BATCH_BYTES_MAX) return;
+    const { topic, partition } = run;
+    const known = this.#runs.get(topic)?.get(partition);
+    const same = known?.[indexUpTo(known, run.baseOffset)];
+    if (same?.baseOffset === run.baseOffset) this.#drop(same);
+    const ofTopic: Map<number, RecentRun[]> = this.#runs.get(topic) ?? new Map();
+    const runs = ofTopic.get(partition) ?? [];
+    const before = indexUpTo(runs, run.baseOffset);
+    runs[before]?.endBefore(run.baseOffset);
+    const next = runs[before + 1];
+    if (next !== undefined && next.baseOffset <= run.lastOffset) {
+      run.endBefore(next.baseOffset);
+      run.trim();
     }
+    runs.splice(before + 1, 0, run);
+    ofTopic.set(partition, runs);
+    this.#runs.set(topic, ofTopic);
+    this.#whole.add(run);
+    while (this.#whole.heldBytes > KEPT_BYTES_MAX) {
+      const first = this.#whole.takeFirst();
+      if (first.giveUpBytes()) this.#outlined.add(first);
+      else this.#drop(first);
+    }
+    while (this.#outlined.heldBytes > OUTLINES_BYTES_MAX) this.#drop(this.#outlined.takeFirst());
   }
 
-  #drop(batch: RecentBatch): void {
-    const { topic, partition } = batch.slice.state;
-    const ofTopic = this.#batches.get(topic);
-    const batches = ofTopic?.get(partition);
-    this.#queue.delete(batch);
-    this.#keptBytes -= batch.slice.bytes.byteLength;
-    if (ofTopic === undefined || batches === undefined) return;
-    batches.splice(batches.indexOf(batch), 1);
-    if (batches.length === 0) ofTopic.delete(partition);
-    if (ofTopic.size === 0) this.#batches.delete(topic);
+  #drop(run: RecentRun): void {
+    this.#whole.remove(run);
+    this.#outlined.remove(run);
+    if (this.#lastOutlined === run) this.#lastOutlined = null;
+    const ofTopic = this.#runs.get(run.topic);
+    const runs = ofTopic?.get(run.partition);
+    if (ofTopic === undefined || runs === undefined) return;
+    runs.splice(indexUpTo(runs, run.baseOffset), 1);
+    if (runs.length === 0) ofTopic.delete(run.partition);
+    if (ofTopic.size === 0) this.#runs.delete(run.topic);
   }
 }
 
-/** Of the last batch that begins at or below `offset`; -1: there is none. */
-function indexUpTo(batches: readonly RecentBatch[], offset: number): number {
+/** First in, first out, but for those that were wanted meanwhile. */
+class Queue {
+  readonly #runs: Set<RecentRun> = new Set();
+  heldBytes = 0;
+
+  add(run: RecentRun): void {
+    this.#runs.add(run);
+    this.heldBytes += run.heldByteLength + RUN_OVERHEAD_BYTES;
+  }
+
+  remove(run: RecentRun): void {
+    if (this.#runs.delete(run)) this.heldBytes -= run.heldByteLength + RUN_OVERHEAD_BYTES;
+  }
+
+  /** Of a queue that is not empty. Ends: each is asked for its place once more at most. */
+  takeFirst(): RecentRun {
+    for (const run of this.#runs) {
+      if (!run.isWanted) {
+        this.remove(run);
+        return run;
+      }
+      run.isWanted = false;
+      this.#runs.delete(run);
+      this.#runs.add(run);
+    }
+    throw new RangeError("the first of a queue that is empty");
+  }
+}
+
+/** Of the last run that begins at or below `offset`; -1: there is none. */
+function indexUpTo(runs: readonly RecentRun[], offset: number): number {
   let low = -1;
-  let high = batches.length - 1;
+  let high = runs.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if ((batches[middle] as RecentBatch).slice.baseOffset <= offset) low = middle;
+    if ((runs[middle] as RecentRun).baseOffset <= offset) low = middle;
     else high = middle - 1;
   }
   return low;
-}
-
-function cursorAt(batch: RecentBatch, offset: number): RecordCursor | null {
-  const { slice } = batch;
-  if (slice.recordCount !== slice.lastOffset - slice.baseOffset + 1) return walkTo(slice, offset);
-  batch.starts ??= startsOf(slice);
-  const cursor = openCursor(slice);
-  // The cursor reads on from wherever its last record ended.
-  cursor.recordEnd = batch.starts[offset - slice.baseOffset] as number;
-  return advance(cursor, slice) ? cursor : null;
-}
-
-function startsOf(slice: BatchSlice): Int32Array {
-  const starts = new Int32Array(slice.recordCount);
-  const cursor = openCursor(slice);
-  for (let index = 0; advance(cursor, slice); index++) starts[index] = cursor.start;
-  return starts;
-}
-
-/** A cursor on the record; null when the batch has none of this offset. */
-export function walkTo(slice: BatchSlice, offset: number): RecordCursor | null {
-  const cursor = openCursor(slice);
-  while (advance(cursor, slice)) {
-    if (cursor.offset >= offset) return cursor.offset === offset ? cursor : null;
-  }
-  return null;
 }
 
 const RECENT = new WeakMap<ConsumerBroker, RecentBatches>();

@@ -1,6 +1,7 @@
 /** The way of records out of the logs: whole batches up to the high watermark, and the wait for more when there are none. */
 import type {
   AtHand,
+  BatchPart,
   FetchedPartition,
   FetchRequest,
   FetchResponse,
@@ -121,6 +122,21 @@ export class FetchPath implements AtHand {
     this.fetches += 1;
     this.bytes += batches.byteLength;
     return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: byFirstOffset(aborted), batches };
+  }
+
+  part(wanted: BatchPart): Bytes | null {
+    const slot = this.#topics.find(wanted.topic)?.slots[wanted.partition];
+    if (slot?.state !== "open") return null;
+    try {
+      const bytes = slot.log.readPartSync(wanted);
+      if (bytes !== null) {
+        this.fetches += 1;
+        this.bytes += bytes.byteLength;
+      }
+      return bytes;
+    } catch {
+      return null;
+    }
   }
 
   async #readAll(request: FetchRequest): Promise<FetchedPartition[]> {

@@ -11,7 +11,16 @@ import type { LogPosition, OpenedLog } from "./opened-log.ts";
 import { batchBehind } from "./resync.ts";
 import { readSeal } from "./sealing.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
-import { forgetScratch, indexedBefore, locate, type ReadChecks, type ReadLimit, readFrom } from "./segment-reader.ts";
+import {
+  type CheckedBatch,
+  forgetScratch,
+  indexedBefore,
+  locate,
+  type ReadChecks,
+  type ReadLimit,
+  readFrom,
+  readPart,
+} from "./segment-reader.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 
@@ -52,6 +61,21 @@ export class LogReader {
       if (position < 0 || (position < segment.warmFrom && !segment.verified.covers(position, position + 1))) return null;
       const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks);
       return bytes === "unanchored" ? null : bytes;
+    } catch (error) {
+      if (error instanceof Damage) return null;
+      throw error;
+    }
+  }
+
+  /** As `readPart`; null, too, where it cannot be told without waiting. */
+  readPartSync(batch: CheckedBatch): Bytes | null {
+    const { segments, unreadableFrom } = this.#log;
+    const { baseOffset } = batch;
+    if ((unreadableFrom !== null && baseOffset >= unreadableFrom) || baseOffset >= this.#visible().offset) return null;
+    const segment = segments.holding(baseOffset);
+    if (segment.files === null || segment.checksums === "unread") return null;
+    try {
+      return readPart(segment, segment.files, batch, this.limitOf(segment));
     } catch (error) {
       if (error instanceof Damage) return null;
       throw error;

@@ -18,6 +18,7 @@ import type { OpenedLog } from "./opened-log.ts";
 import type { PartitionSpec } from "./partition-spec.ts";
 import type { ProducerStates } from "./producer-states.ts";
 import { type SealingResult, sealUnsealed } from "./seal-backlog.ts";
+import type { CheckedBatch } from "./segment-reader.ts";
 import { forgetEpochsBefore, type RetentionResult, removeExpired } from "./segment-removal.ts";
 import { batchesBelow } from "./stable-batches.ts";
 import { offsetForTime } from "./time-lookup.ts";
@@ -154,6 +155,12 @@ export class PartitionLog {
     if (isHeldBack(offset, marks)) return NOTHING;
     const bytes = this.#reader.readSync(offset, maxBytes);
     return bytes === null ? null : this.#stable(bytes);
+  }
+
+  /** Of a batch that `read` gave before; null: it must be read whole. */
+  readPartSync(batch: CheckedBatch): Bytes | null {
+    this.#assertOpen();
+    return this.#reader.readPartSync(batch);
   }
 
   /**

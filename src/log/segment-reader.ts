@@ -3,7 +3,7 @@ import type { Bytes } from "../api/bytes.ts";
 import type { StorageFile } from "../api/storage-driver.ts";
 import type { Core } from "../core/core.ts";
 import { checkBatches } from "./batch-check.ts";
-import { batchByteLengthAt, HEADER_BYTE_LENGTH, lastOffsetAt, MAGIC_AT, readInt64, viewOf } from "./batch-header.ts";
+import { batchByteLengthAt, CRC_AT, HEADER_BYTE_LENGTH, lastOffsetAt, MAGIC_AT, readInt64, viewOf } from "./batch-header.ts";
 import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "./block-checksums.ts";
 import { Damage } from "./damage.ts";
 import type { Segment, SegmentFiles } from "./segment.ts";
@@ -88,6 +88,35 @@ export function readFrom(
 ): Bytes | "unanchored" {
   try {
     return readBatches(segment, files, position, offset, maxBytes, limit, checks);
+  } finally {
+    scratchFile = null;
+  }
+}
+
+/** A batch as it was when it was read and checked, and which bytes of it are wanted again. */
+export interface CheckedBatch {
+  readonly baseOffset: number;
+  readonly byteLength: number;
+  readonly checksum: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+/** The batch's header, and of what stands behind it what is wanted; null: this process has not checked that very batch there. */
+export function readPart(segment: Segment, files: SegmentFiles, batch: CheckedBatch, limit: ReadLimit): Bytes | null {
+  const { baseOffset, byteLength, checksum, from, until } = batch;
+  const { log } = files;
+  try {
+    const position = locate(segment, files, baseOffset, limit);
+    if (position < 0 || position + byteLength > limit.position || !segment.verified.covers(position, position + byteLength)) return null;
+    const bytes = new Uint8Array(HEADER_BYTE_LENGTH + until - from);
+    const header = bytes.subarray(0, HEADER_BYTE_LENGTH);
+    if (readThrough(log, header, position) < HEADER_BYTE_LENGTH) return null;
+    const view = viewOf(bytes);
+    const isIt = readInt64(view, 0) === baseOffset && batchByteLengthAt(view, 0) === byteLength && view.getInt32(CRC_AT) === checksum;
+    if (!isIt) return null;
+    const piece = bytes.subarray(HEADER_BYTE_LENGTH);
+    return readThrough(log, piece, position + from) < piece.length ? null : bytes;
   } finally {
     scratchFile = null;
   }

@@ -1,25 +1,22 @@
 /** Which byte ranges of a file this process has already checked: a short sorted list of intervals that never claims too much. */
 
 /** Beyond this many intervals the smallest is forgotten: it is then checked again, which costs time and nothing else. */
-const INTERVAL_COUNT_MAX = 64;
+export const INTERVAL_COUNT_MAX = 1024;
 
 export class VerifiedRanges {
   /** start, end, start, end …: ascending, disjoint, not touching. */
   readonly #edges: number[] = [];
 
   covers(start: number, end: number): boolean {
-    const edges = this.#edges;
-    for (let at = 0; at < edges.length; at += 2) {
-      if ((edges[at] as number) <= start && end <= (edges[at + 1] as number)) return true;
-    }
-    return start >= end;
+    if (start >= end) return true;
+    const at = this.#firstEndingAtOrBehind(start + 1);
+    return at < this.#edges.length && (this.#edges[at] as number) <= start && end <= (this.#edges[at + 1] as number);
   }
 
   add(start: number, end: number): void {
     if (start >= end) return;
     const edges = this.#edges;
-    let first = 0;
-    while (first < edges.length && (edges[first + 1] as number) < start) first += 2;
+    const first = this.#firstEndingAtOrBehind(start);
     let past = first;
     while (past < edges.length && (edges[past] as number) <= end) past += 2;
     const low = past > first ? Math.min(start, edges[first] as number) : start;
@@ -33,6 +30,18 @@ export class VerifiedRanges {
     const edges = this.#edges;
     while (edges.length > 0 && (edges[edges.length - 2] as number) >= end) edges.length -= 2;
     if (edges.length > 0) edges[edges.length - 1] = Math.min(end, edges[edges.length - 1] as number);
+  }
+
+  /** Where the first interval stands whose end is at or behind `position`. */
+  #firstEndingAtOrBehind(position: number): number {
+    let low = 0;
+    let high = this.#edges.length >> 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#edges[middle * 2 + 1] as number) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low * 2;
   }
 
   #forgetSmallest(): void {

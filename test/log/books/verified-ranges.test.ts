@@ -1,7 +1,7 @@
 /** What of a file was checked already: held against a set of bytes. Claiming too much here is a flipped bit that nobody looks at. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { VerifiedRanges } from "../../../src/log/verified-ranges.ts";
+import { INTERVAL_COUNT_MAX, VerifiedRanges } from "../../../src/log/verified-ranges.ts";
 
 const SPAN = 60;
 const step = fc.oneof(
@@ -47,16 +47,18 @@ describe("ranges that were checked", () => {
     expect([ranges.covers(5, 9), ranges.covers(9, 5), ranges.covers(7, 7)]).toEqual([false, true, true]);
   });
 
-  it("are forgotten from the smallest on when there are more than 64, and from none other", () => {
+  it("are forgotten from the smallest on when there are more than their bound, and from none other", () => {
     const ranges = new VerifiedRanges();
-    // Of lengths 11 to 75, the shortest in the middle.
+    const bound = INTERVAL_COUNT_MAX;
+    const at = (i: number): number => i * 10_000;
+    // Each longer than the one before, but for one in the middle.
     const length = (i: number): number => (i === 30 ? 10 : 11 + i);
-    for (let i = 0; i < 64; i++) ranges.add(i * 100, i * 100 + length(i));
-    for (let i = 0; i < 64; i++) expect(ranges.covers(i * 100, i * 100 + length(i)), `${i} of 64`).toBe(true);
-    ranges.add(6400, 6450);
-    for (let i = 0; i < 64; i++) expect(ranges.covers(i * 100, i * 100 + length(i)), `${i} of 65`).toBe(i !== 30);
-    expect([ranges.covers(6400, 6450), ranges.covers(3000, 3001)]).toEqual([true, false]);
-    ranges.add(6500, 6550);
-    expect([ranges.covers(0, 1), ranges.covers(100, 101)]).toEqual([false, true]);
+    for (let i = 0; i < bound; i++) ranges.add(at(i), at(i) + length(i));
+    for (let i = 0; i < bound; i++) expect(ranges.covers(at(i), at(i) + length(i)), `${i} of ${bound}`).toBe(true);
+    ranges.add(at(bound), at(bound) + 50);
+    for (let i = 0; i < bound; i++) expect(ranges.covers(at(i), at(i) + length(i)), `${i} of ${bound + 1}`).toBe(i !== 30);
+    expect([ranges.covers(at(bound), at(bound) + 50), ranges.covers(at(30), at(30) + 1)]).toEqual([true, false]);
+    ranges.add(at(bound + 1), at(bound + 1) + 50);
+    expect([ranges.covers(0, 1), ranges.covers(at(1), at(1) + 1)]).toEqual([false, true]);
   });
 });

@@ -1,0 +1,197 @@
+/** One batch that was read lately by offset, or some small ones in a row; where its bytes were given up, where its records begin. */
+import type { AtHand } from "../api/broker.ts";
+import type { Bytes } from "../api/bytes.ts";
+import { readInt16, readInt32, readInt64 } from "../base/big-endian.ts";
+import {
+  ATTRIBUTES_AT,
+  BASE_OFFSET_AT,
+  batchByteLengthAt,
+  codecNumber,
+  HEADER_BYTE_LENGTH,
+  isControl,
+  LAST_OFFSET_DELTA_AT,
+  offsetsAreSafe,
+  RECORD_COUNT_AT,
+} from "../base/record-batch.ts";
+import { RecordCursor, RecordFramingError } from "../base/record-decoder.ts";
+import { asBatch, BatchOutline } from "./batch-outline.ts";
+import type { BatchSlice } from "./batch-slice.ts";
+import { advance, openCursor } from "./batch-view.ts";
+
+/** A batch of less is walked as quickly as looked up, and read as quickly as a piece of it. */
+const OUTLINED_BYTE_LENGTH_MIN = 8192;
+
+export class RecentRun {
+  readonly topicId: string;
+  readonly baseOffset: number;
+  /** Whether the log has it as it lies here: then a piece of it can be read. */
+  readonly isStored: boolean;
+  /** Asked for since it last came to the front of the queue. */
+  isWanted = false;
+  /** The batch looked at last; of a run that holds one batch, that one. */
+  #slice: BatchSlice;
+  #cursor: RecordCursor | null = null;
+  #lastOffset: number;
+  /** Where in the bytes the run begins and ends. null: the bytes were given up. */
+  #bytes: Bytes | null;
+  #at: number;
+  #end: number;
+  #outline: BatchOutline | null = null;
+
+  /** `isAlone`: what stands behind it in the same bytes is not to be kept. */
+  constructor(topicId: string, slice: BatchSlice, isStored: boolean, isAlone: boolean) {
+    this.topicId = topicId;
+    this.baseOffset = slice.baseOffset;
+    this.isStored = isStored;
+    this.#slice = slice;
+    this.#bytes = slice.bytes;
+    this.#at = slice.at;
+    this.#end = slice.at + slice.byteLength;
+    this.#lastOffset = slice.lastOffset;
+    if (isStored && !isAlone) this.#takeFollowing();
+    if (isDense(slice) && slice.byteLength >= OUTLINED_BYTE_LENGTH_MIN && this.#isOneBatch) this.#outline = BatchOutline.of(slice);
+  }
+
+  get topic(): string {
+    return this.#slice.state.topic;
+  }
+
+  get partition(): number {
+    return this.#slice.state.partition;
+  }
+
+  get lastOffset(): number {
+    return this.#lastOffset;
+  }
+
+  get isWhole(): boolean {
+    return this.#bytes !== null;
+  }
+
+  /** The bytes that it keeps from being freed. */
+  get heldByteLength(): number {
+    return (this.#bytes?.byteLength ?? 0) + (this.#outline?.heldByteLength ?? 0);
+  }
+
+  /** Another run begins at `offset`: this one answers for what lies before it. */
+  endBefore(offset: number): void {
+    this.#lastOffset = Math.min(this.#lastOffset, offset - 1);
+  }
+
+  /** Keeps none of the bytes that it does not answer for. Not for a run whose bytes are counted already. */
+  trim(): void {
+    const bytes = this.#bytes;
+    if (bytes === null || this.#isOneBatch) return;
+    let end = this.#at;
+    while (end < this.#end && readInt64(bytes, end + BASE_OFFSET_AT) <= this.#lastOffset) end += batchByteLengthAt(bytes, end);
+    if (2 * (end - this.#at) > bytes.byteLength) return;
+    this.#bytes = bytes.slice(this.#at, end);
+    this.#end = end - this.#at;
+    this.#at = 0;
+    this.#lookAt(this.#bytes, 0);
+  }
+
+  /** Gives its bytes up. False: nothing is left then that would be worth keeping. */
+  giveUpBytes(): boolean {
+    if (!this.isStored || this.#outline === null) return false;
+    this.#bytes = null;
+    this.#cursor = null;
+    this.#slice = { ...this.#slice, bytes: NO_BYTES };
+    return true;
+  }
+
+  /** The record at an offset that the run answers for; null: there is none. `undefined`: it must be read. */
+  record(offset: number, atHand: AtHand | undefined): RecordCursor | null | undefined {
+    if (this.#bytes === null) return this.#fromPiece(offset, atHand);
+    if (!this.#isOneBatch && !this.#moveTo(this.#bytes, offset)) return null;
+    const slice = this.#slice;
+    if (offset < slice.baseOffset || offset > slice.lastOffset) return null;
+    this.#cursor ??= openCursor(slice);
+    const cursor = this.#cursor;
+    if (this.#outline !== null) {
+      const { firstIndex, from } = this.#outline.pieceOf(offset - slice.baseOffset);
+      cursor.goTo(firstIndex, slice.at + from);
+      cursor.skip(offset - slice.baseOffset - firstIndex);
+      if (advance(cursor, slice) && cursor.offset === offset) return cursor;
+    }
+    cursor.goTo(0, slice.at + HEADER_BYTE_LENGTH);
+    while (advance(cursor, slice)) {
+      if (cursor.offset >= offset) return cursor.offset === offset ? cursor : null;
+    }
+    return null;
+  }
+
+  get #isOneBatch(): boolean {
+    return this.#end - this.#at === this.#slice.byteLength;
+  }
+
+  /** Makes the batch that reaches the offset the one looked at. False: that has no records. */
+  #moveTo(bytes: Bytes, offset: number): boolean {
+    let at = this.#at;
+    while (lastOffsetAt(bytes, at) < offset) at += batchByteLengthAt(bytes, at);
+    if (isControl(readInt16(bytes, at + ATTRIBUTES_AT))) return false;
+    if (at !== this.#slice.at) this.#lookAt(bytes, at);
+    return true;
+  }
+
+  #lookAt(bytes: Bytes, at: number): void {
+    this.#slice = {
+      state: this.#slice.state,
+      epoch: this.#slice.epoch,
+      bytes,
+      at,
+      byteLength: batchByteLengthAt(bytes, at),
+      baseOffset: readInt64(bytes, at + BASE_OFFSET_AT),
+      lastOffset: lastOffsetAt(bytes, at),
+      recordCount: readInt32(bytes, at + RECORD_COUNT_AT),
+    };
+    this.#cursor = null;
+  }
+
+  #fromPiece(offset: number, atHand: AtHand | undefined): RecordCursor | undefined {
+    const outline = this.#outline as BatchOutline;
+    const { topic, partition, baseOffset } = this;
+    const { firstIndex, from, until, recordCount } = outline.pieceOf(offset - baseOffset);
+    const { byteLength, checksum } = outline;
+    const found = atHand?.part?.({ topic, partition, baseOffset, byteLength, checksum, from, until }) ?? null;
+    if (found === null) return undefined;
+    try {
+      const cursor = new RecordCursor(asBatch(found, recordCount));
+      cursor.skip(offset - baseOffset - firstIndex);
+      if (cursor.next() && cursor.offset === offset) return cursor;
+    } catch (error) {
+      if (!(error instanceof RecordFramingError)) throw error;
+    }
+    // What is wrong with it is told better by the whole batch.
+    return undefined;
+  }
+
+  /** As many of the batches behind the first as lie in the same bytes and need nothing done to be read. */
+  #takeFollowing(): void {
+    const { bytes } = this.#slice;
+    let at = this.#end;
+    while (bytes.byteLength - at >= HEADER_BYTE_LENGTH) {
+      const byteLength = batchByteLengthAt(bytes, at);
+      if (byteLength < HEADER_BYTE_LENGTH || at + byteLength > bytes.byteLength) break;
+      const baseOffset = readInt64(bytes, at + BASE_OFFSET_AT);
+      const lastOffsetDelta = readInt32(bytes, at + LAST_OFFSET_DELTA_AT);
+      const lastOffset = baseOffset + lastOffsetDelta;
+      const isSafe = offsetsAreSafe({ baseOffset, lastOffset, lastOffsetDelta }) && baseOffset > this.#lastOffset;
+      if (!isSafe || codecNumber(readInt16(bytes, at + ATTRIBUTES_AT)) !== 0) break;
+      at += byteLength;
+      this.#lastOffset = lastOffset;
+    }
+    this.#end = at;
+  }
+}
+
+const NO_BYTES: Bytes = new Uint8Array(0);
+
+/** No offset lacks its record. */
+function isDense({ baseOffset, lastOffset, recordCount }: BatchSlice): boolean {
+  return recordCount === lastOffset - baseOffset + 1;
+}
+
+function lastOffsetAt(bytes: Bytes, at: number): number {
+  return readInt64(bytes, at + BASE_OFFSET_AT) + readInt32(bytes, at + LAST_OFFSET_DELTA_AT);
+}

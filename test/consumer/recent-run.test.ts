@@ -1,0 +1,139 @@
+/** Records out of batches that were read before, wherever their bytes are now. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { AtHand, BatchPart } from "../../src/api/broker.ts";
+import type { Bytes } from "../../src/api/bytes.ts";
+import { readInt32 } from "../../src/base/big-endian.ts";
+import { CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
+import type { BatchSlice } from "../../src/consumer/batch-slice.ts";
+import { PartitionState } from "../../src/consumer/partition-state.ts";
+import { RecentRun } from "../../src/consumer/recent-run.ts";
+import { slowBatchBytes } from "../core/twin/batch.ts";
+
+const PIECE_BYTE_LENGTH_MAX = 4096;
+
+function batchOf(baseOffset: number, values: readonly number[]): Bytes {
+  return slowBatchBytes({
+    baseOffset: BigInt(baseOffset),
+    leaderEpoch: 0,
+    attributes: 0,
+    lastOffsetDelta: values.length - 1,
+    baseTimestamp: 1000n,
+    maxTimestamp: 1000n,
+    producerId: -1n,
+    producerEpoch: -1,
+    baseSequence: -1,
+    records: values.map((byteLength, offsetDelta) => ({
+      offsetDelta,
+      timestampDelta: BigInt(offsetDelta),
+      key: null,
+      value: new Uint8Array(byteLength).fill(offsetDelta % 251),
+      headers: [],
+    })),
+  });
+}
+
+function sliceOf(bytes: Bytes, at: number, byteLength: number, baseOffset: number, recordCount: number): BatchSlice {
+  const state = new PartitionState({ topic: "orders", partition: 0 });
+  return { state, epoch: 0, bytes, at, byteLength, baseOffset, lastOffset: baseOffset + recordCount - 1, recordCount };
+}
+
+/** A log that holds one batch; what was asked of it is noted. */
+function logOf(batch: Bytes): AtHand & { readonly asked: BatchPart[] } {
+  const asked: BatchPart[] = [];
+  return {
+    asked,
+    standing: () => null,
+    read: () => null,
+    part: (wanted) => {
+      asked.push(wanted);
+      const isIt = wanted.byteLength === batch.length && wanted.checksum === readInt32(batch, CRC_AT);
+      if (!isIt) return null;
+      const found = new Uint8Array(HEADER_BYTE_LENGTH + wanted.until - wanted.from);
+      found.set(batch.subarray(0, HEADER_BYTE_LENGTH));
+      found.set(batch.subarray(wanted.from, wanted.until), HEADER_BYTE_LENGTH);
+      return found;
+    },
+  };
+}
+
+function shown(run: RecentRun, offset: number, log?: AtHand): unknown {
+  const cursor = run.record(offset, log);
+  return cursor === null || cursor === undefined ? cursor : [cursor.offset, cursor.timestamp, [...(cursor.value() ?? [])]];
+}
+
+describe("a batch that was read lately", () => {
+  it("gives each record out of a small piece when its bytes were given up, the same as before", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof({ weight: 9, arbitrary: fc.nat(200) }, { weight: 1, arbitrary: fc.nat(3000) }), {
+          minLength: 90,
+          maxLength: 300,
+        }),
+        (lengths) => {
+          const values = [...lengths, 9000];
+          const batch = batchOf(70, values);
+          const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 70, values.length), true, true);
+          const before = values.map((_, index) => shown(run, 70 + index));
+          expect(before).toEqual(values.map((length, index) => [70 + index, 1000 + index, new Array(length).fill(index % 251)]));
+          expect(run.giveUpBytes()).toBe(true);
+          const log = logOf(batch);
+          expect(values.map((_, index) => shown(run, 70 + index, log))).toEqual(before);
+          expect(log.asked.length).toBe(values.length);
+          const median = log.asked.map(({ from, until }) => until - from).sort((left, right) => left - right)[values.length >> 1] as number;
+          expect(median).toBeLessThan(PIECE_BYTE_LENGTH_MAX * 4);
+          expect(run.heldByteLength).toBeLessThan(batch.length / 20);
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  it("must be read anew where the log has another batch in its place, or none at hand", () => {
+    const values = new Array(200).fill(100);
+    const run = new RecentRun("id", sliceOf(batchOf(0, values), 0, batchOf(0, values).length, 0, 200), true, true);
+    run.giveUpBytes();
+    expect(run.record(7, logOf(batchOf(0, [...values.slice(1), 99])))).toBe(undefined);
+    expect(run.record(7, undefined)).toBe(undefined);
+  });
+
+  it("keeps its bytes when the log has them compressed, and when a record is reached as quickly without", () => {
+    const [large, small] = [batchOf(0, new Array(200).fill(100)), batchOf(0, [100, 100])];
+    expect(new RecentRun("id", sliceOf(large, 0, large.length, 0, 200), false, true).giveUpBytes()).toBe(false);
+    expect(new RecentRun("id", sliceOf(small, 0, small.length, 0, 2), true, true).giveUpBytes()).toBe(false);
+  });
+
+  it("answers for the small ones behind it, gaps and ends included, and for no more than it kept", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ gap: fc.nat(2), count: fc.integer({ min: 1, max: 5 }) }), { minLength: 1, maxLength: 12 }),
+        fc.nat(60),
+        (batches, cut) => {
+          const parts: Bytes[] = [];
+          const there = new Map<number, number>();
+          let end = 100;
+          for (const { gap, count } of batches) {
+            if (parts.length > 0) end += gap;
+            for (let index = 0; index < count; index++) there.set(end + index, index % 251);
+            parts.push(batchOf(end, new Array(count).fill(20)));
+            end += count;
+          }
+          const bytes = new Uint8Array(Buffer.concat(parts));
+          const first = sliceOf(bytes, 0, (parts[0] as Bytes).length, 100, batches[0]?.count ?? 0);
+          const run = new RecentRun("id", first, true, false);
+          expect(run.lastOffset).toBe(end - 1);
+          run.endBefore(101 + cut);
+          run.trim();
+          for (let offset = 100; offset <= run.lastOffset; offset++) {
+            const filled = there.get(offset);
+            const value = run.record(offset, undefined);
+            expect(value === null ? undefined : value?.value()?.[0], `offset ${offset}`).toBe(filled);
+          }
+          const alone = new RecentRun("id", first, true, true);
+          expect(alone.lastOffset).toBe(first.lastOffset);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,51 @@
+/** A piece of a batch at hand: of the very batch that was read and checked, or nothing. */
+import { describe, expect, it } from "vitest";
+import { readInt32 } from "../../src/base/big-endian.ts";
+import { batchByteLengthAt, CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
+import { memory } from "../../src/index.ts";
+import { openEngine, produce } from "../simulation/engine-rig.ts";
+
+const AT = { topic: "orders", partition: 0 };
+
+describe("a piece of a batch", () => {
+  it("is given once this process has checked all of the batch, of that batch alone, with its header before it", async () => {
+    const storage = memory();
+    const first = await openEngine(storage);
+    await first.engine.createTopic({ topic: "orders", partitions: 1, config: { maxMessageBytes: 4096, segmentBytes: 8192 } });
+    for (const name of ["a", "b", "c"])
+      await produce(
+        first,
+        "orders",
+        0,
+        Array.from({ length: 100 }, (_, index) => `${name} ${index}`),
+      );
+    await first.engine.close();
+    const { engine } = await openEngine(storage);
+    const [read] = (
+      await engine.fetch({
+        partitions: [{ ...AT, offset: 100, maxBytes: 1 }],
+        minBytes: 1,
+        maxWaitMs: 0,
+        maxBytes: 1,
+        isolation: "readCommitted",
+      })
+    ).partitions;
+    const batch = read?.batches ?? new Uint8Array(0);
+    const byteLength = batchByteLengthAt(batch, 0);
+    expect(batch.length).toBe(byteLength);
+    const wanted = { ...AT, baseOffset: 100, byteLength, checksum: readInt32(batch, CRC_AT), from: 70, until: 170 };
+    const found = engine.atHand?.part?.(wanted);
+    expect(found).toEqual(new Uint8Array([...batch.subarray(0, HEADER_BYTE_LENGTH), ...batch.subarray(70, 170)]));
+    for (const other of [
+      { checksum: wanted.checksum ^ 1 },
+      { byteLength: byteLength - 1 },
+      { baseOffset: 101 },
+      { baseOffset: 300 },
+      { baseOffset: 0 },
+      { topic: "others" },
+    ])
+      expect(engine.atHand?.part?.({ ...wanted, ...other }), JSON.stringify(other)).toBe(null);
+    await engine.close();
+    expect(engine.atHand).toBe(undefined);
+  });
+});
