@@ -128,7 +128,9 @@ export class RecentRun {
   /** Makes the batch that reaches the offset the one looked at. False: that has no records. */
   #moveTo(bytes: Bytes, offset: number): boolean {
     let at = this.#at;
-    while (lastOffsetAt(bytes, at) < offset) at += batchByteLengthAt(bytes, at);
+    while (at < this.#end && lastOffsetAt(bytes, at) < offset) at += batchByteLengthAt(bytes, at);
+    // A gap at its end: what comes behind it was cut off.
+    if (at >= this.#end) return false;
     if (isControl(readInt16(bytes, at + ATTRIBUTES_AT))) return false;
     if (at !== this.#slice.at) this.#lookAt(bytes, at);
     return true;
