@@ -136,9 +136,9 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       return { ...log, writtenAs, withoutProducers: producers.size === 0, txnIndex, endProblem: null, unreadableFrom: null };
     }
     const recovered = await recover({ context, spec, segments, facts, epochs, snapshots, names: files.names, readOnly });
-    if (recovered.endProblem === null && !readOnly && (segments.at(-1) as Segment).nextOffset < logStartOffset)
-      behind.push(...segments.splice(0));
-    if (behind.length > 0) segments.push(await restartAt(source, logStartOffset));
+    if (recovered.endProblem === null && (segments.at(-1) as Segment).nextOffset < logStartOffset) behind.push(...segments.splice(0));
+    if (behind.length > 0)
+      segments.push(await (readOnly ? absentSegment(context, spec, logStartOffset) : restartAt(source, logStartOffset)));
     const active = segments.at(-1) as Segment;
     const books = booksOf(
       source,
@@ -157,7 +157,8 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
         durableFacts(log, { segment: active, position: active.byteLength, offset: active.nextOffset }, active.nextOffset),
       );
     }
-    await removeBehind(context, spec, behind);
+    if (readOnly) await giveBack(behind);
+    else await removeBehind(context, spec, behind);
     return log;
   } catch (error) {
     await closeAll([...segments, ...behind], state);
@@ -186,11 +187,15 @@ function booksOf(
 
 /** Gives back what was opened, whatever state it is in. */
 async function closeAll(segments: readonly Segment[], state: PartitionState): Promise<void> {
+  await giveBack(segments);
+  await state.close().catch(() => {});
+}
+
+async function giveBack(segments: readonly Segment[]): Promise<void> {
   for (const segment of segments) {
     while (segment.isHeld) segment.release();
     await segment.closeIdle().catch(() => {});
   }
-  await state.close().catch(() => {});
 }
 
 function identityOf(spec: PartitionSpec, readOnly: boolean): Parameters<typeof PartitionState.load>[2] {
@@ -254,9 +259,16 @@ async function rebuildMissing(context: LogContext, spec: PartitionSpec, segments
 
 /** There is no segment: an empty one at the log start is legal, and appendable. */
 async function firstSegment(context: LogContext, spec: PartitionSpec, baseOffset: number, readOnly: boolean): Promise<Segment> {
-  if (!readOnly) return await Segment.create(context, spec.directory, baseOffset, spec.config());
+  return readOnly
+    ? await absentSegment(context, spec, baseOffset)
+    : await Segment.create(context, spec.directory, baseOffset, spec.config());
+}
+
+/** In its place, for whoever may make none. */
+async function absentSegment(context: LogContext, spec: PartitionSpec, baseOffset: number): Promise<Segment> {
   const absent = new Segment(context, spec.directory, baseOffset, true);
   absent.isAbsent = true;
+  await absent.acquire();
   return absent;
 }
 

@@ -5,13 +5,16 @@
  * durable. Whoever opened the directory to write put an empty segment there, as is legal. Whoever opened it with `readOnly` may put nothing
  * there, looked for the segment all the same, and was told that what the groups committed is not known. Nobody had: the prover of
  * crashes opened what it found to write, always.
+ *
+ * The next thing it found: on an "os" topic deleteRecords is durable and the records are not. The power takes them, and the log ends before
+ * its start. A writer goes on at the start; whoever read alone was told of a log that begins at 1 and ends at 0.
  */
 import { expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.ts";
 import { crashStorage } from "../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 import { commit, openEngine, produce } from "../simulation/engine-rig.ts";
-import { created, opened, readAll, send } from "./log-rig.ts";
+import { created, opened, type RigOptions, readAll, send } from "./log-rig.ts";
 
 it("a partition without a segment is empty to whoever reads alone, who makes none", async () => {
   const storage = memory();
@@ -29,6 +32,21 @@ it("a partition without a segment is empty to whoever reads alone, who makes non
   await send(written, "first");
   expect((await readAll(written)).map(({ value }) => value)).toEqual(["first"]);
   await written.close(true);
+});
+
+it("a log that lost all that was left of it is empty where it starts, to whoever reads alone", async () => {
+  const disk = crashStorage();
+  const options: RigOptions = { config: { durability: "os" } };
+  const { log } = await created(disk, options);
+  await send(log, "first", "second");
+  await log.deleteRecordsBefore(2);
+  const bare = disk.crash(new SeededRandom(1), { survival: "nothing" });
+  const before = bare.fingerprint();
+  const { log: read } = await opened(bare, { ...options, readOnly: true });
+  expect(read.watermarks).toMatchObject({ logStartOffset: 2, highWatermark: 2, logEndOffset: 2 });
+  expect(await readAll(read)).toEqual([]);
+  await read.close(false);
+  expect(bare.fingerprint()).toBe(before);
 });
 
 it("what groups committed is known to whoever reads alone, wherever the power went in a first commit", async () => {

@@ -95,8 +95,11 @@ export class World {
     return this.commits[key];
   }
 
-  /** Holds an engine just opened against everything; then what is there is the truth. Throws a `BrokenPromise`. */
-  async check(life: Life): Promise<void> {
+  /**
+   * Holds an engine just opened against everything; then what is there is the truth. Throws a `BrokenPromise`. `readsAlone`: it was opened
+   * with `readOnly`, and what recovery does to commits was not done.
+   */
+  async check(life: Life, readsAlone = false): Promise<void> {
     for (const topic of new Set([...Object.keys(this.topics), ...this.unsettled.map((change) => change.topic)]))
       this.#checkTopic(life, topic);
     for (const name of life.engine.topicNames()) {
@@ -107,7 +110,7 @@ export class World {
       for (const [partition, facts] of topic.partitions.entries())
         await this.#checkPartition(life, name, partition, facts, topic.config.durability === "os");
     }
-    await this.#checkCommits(life);
+    if (!readsAlone) await this.#checkCommits(life);
     this.unsettled = [];
     this.powerLost = false;
   }

@@ -73,7 +73,7 @@ export const topicsSubject: Subject<World> = {
   losePower: (world) => world.losePower(),
   async glance(disk, world) {
     const life = await openEngine(disk, 1, { readOnly: true });
-    await world.check(life);
+    await world.check(life, true);
     await life.engine.close();
   },
   async survive(disk, world, stages, random) {
