@@ -87,7 +87,7 @@ export function rig(driver: StorageDriver, options: RigOptions = {}): Rig {
     frozen: options.frozen ?? false,
     checkpoint: options.checkpoint ?? { recoveryPoint: null, logStartOffset: null },
     cleanShutdown: options.cleanShutdown ?? false,
-    leftByUs: options.leftByUs ?? false,
+    leftByUs: options.leftByUs ?? options.cleanShutdown ?? false,
   };
   return { context, spec, config, clock, events };
 }
