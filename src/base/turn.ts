@@ -56,6 +56,11 @@ export class Turn {
     if (!this.#over && --this.#left > 0) return false;
     const nowMs = this.#clock.monotonic();
     if (!this.#over) return this.#look(nowMs);
+    this.#begin(nowMs);
+    return false;
+  }
+
+  #begin(nowMs: number): void {
     this.#over = false;
     this.#beganMs = nowMs;
     this.#lookedMs = nowMs;
@@ -66,7 +71,6 @@ export class Turn {
         resolve();
       });
     });
-    return false;
   }
 
   #look(nowMs: number): boolean {
@@ -80,6 +84,12 @@ export class Turn {
 
   /** Resolves in the next turn. */
   next(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** Resolves in the next turn, whether this one was looked at before or not. */
+  ending(): Promise<void> {
+    if (this.#over) this.#begin(this.#clock.monotonic());
     return this.#ended;
   }
 }

@@ -7,6 +7,7 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { GroupError, OdradekError } from "../base/errors.ts";
+import { turnOf } from "../base/turn.ts";
 import {
   assignorByName,
   decodeAssignment,
@@ -27,7 +28,6 @@ import type { Subscription } from "./subscription.ts";
 const HEARTBEAT_WAIT_MS = 1000;
 /** Between tries after an error that may pass. */
 const RETRY_MS = 100;
-
 /** What a rebalance does to the consumer. Listeners that throw are reported there, and stop nothing. */
 export interface RebalanceTarget {
   assigned(): readonly TopicPartition[];
@@ -101,8 +101,8 @@ export class Membership implements GroupGate, CommitRole {
     this.#run ??= this.#live();
     await this.#requested.wait();
     if (this.#failure !== null) throw this.#failure;
-    // A join waits for the other members for as long as they please. What is asked after it is answered after it was
-    // taken in or refused; twice, so that a refusal has had the time to come back. What is answered does not matter.
+    // A join waits for the others as long as they please. What is asked after it is answered after it was taken in or refused; twice,
+    // so that a refusal has had the time to come back. What is answered does not matter.
     const describe = (): Promise<unknown> => this.#broker.describeGroup(this.#options.groupId).catch(() => null);
     await Promise.race([this.#synced.wait(), describe().then(describe)]);
     if (this.#failure !== null) throw this.#failure;
@@ -287,7 +287,7 @@ export class Membership implements GroupGate, CommitRole {
           { ...this.#identity(), maxWaitMs: HEARTBEAT_WAIT_MS },
           this.#beat.signal,
         );
-        if (rebalanceInProgress) this.#mustJoin = true;
+        if (rebalanceInProgress) await this.#awaitOthers();
       } catch (error) {
         if (!this.#beat.signal.aborted) throw error;
       } finally {
@@ -296,6 +296,13 @@ export class Membership implements GroupGate, CommitRole {
       if (!this.#mustJoin && !this.#isClosed && (await this.#topicsChanged())) this.#mustJoin = true;
     }
     this.#throwIfClosed();
+  }
+
+  /** Whoever else comes in this turn is part of the same rebalance: of a hundred who subscribe one after another, not each begins one. */
+  async #awaitOthers(): Promise<void> {
+    this.#mustJoin = true;
+    this.#block(true);
+    await turnOf(this.#clock).ending();
   }
 
   async #topicsChanged(): Promise<boolean> {

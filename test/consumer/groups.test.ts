@@ -62,6 +62,15 @@ describe("a group", () => {
     await untilAssigned([first], [4]);
   });
 
+  // Each that came began a rebalance of its own, in which all before it took part: a thousand took minutes.
+  it("is rebalanced a few times, not once for each, when many subscribe one after another", async () => {
+    const { broker, consumer } = await bed(30);
+    const members = Array.from({ length: 30 }, () => consumer({ groupId: "g" }));
+    for (const member of members) await member.subscribe(["orders"]);
+    await untilAssigned(members, new Array(30).fill(1));
+    expect((await broker.describeGroup("g")).generation).toBeLessThan(8);
+  });
+
   it("waits with a rebalance until the record in hand is moved past, and commits it then", async () => {
     const { broker, consumer } = await bed(2);
     broker.appendSingles(partition(0), 3);
