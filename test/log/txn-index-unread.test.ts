@@ -42,4 +42,22 @@ describe("an index of aborted transactions that cannot be read", () => {
     await expectTwin(again.log, await allBatches(again.log));
     await again.log.close(true);
   });
+
+  it("of a sealed segment is asked for by who reads there, told as the disk's error, and asked for again", async () => {
+    const disk = memory();
+    const { log } = await created(disk, OPTIONS);
+    for (let round = 0; round < 6; round++) {
+      await sendAs(log, { producerId: 1n, producerEpoch: 0, recordCount: 1, transactional: true, baseSequence: round });
+      await log.appendMarker({ producerId: 1n, producerEpoch: 0, coordinatorEpoch: 0, commit: false });
+    }
+    await log.close(true);
+    const storage = faultyStorage(disk);
+    const { log: again } = await opened(storage, { ...OPTIONS, cleanShutdown: true });
+    storage.fail({ call: "open", name: /txnindex$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
+    await expect(again.abortedTransactions(0, 3)).rejects.toThrow(/EIO|txnindex/);
+    storage.mend();
+    expect((await again.abortedTransactions(0, 3)).length).toBeGreaterThan(0);
+    await expectTwin(again, await allBatches(again));
+    await again.close(true);
+  });
 });
