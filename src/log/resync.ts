@@ -40,12 +40,24 @@ export async function batchBehind(
   // The one that the scan stopped at had an offset at least, whatever it says now.
   const mayFollow = isWithin && baseOffset > stopped.nextOffset && baseOffset < end.offset;
   const followed = mayFollow ? { position: byLength, baseOffset } : null;
-  if (stopped.reason === "older" || (mayFollow && baseOffset === nextOffset)) return followed;
+  const leadsOn = mayFollow && baseOffset === nextOffset;
+  if (stopped.reason === "older" || (leadsOn && (await isWhole(core, log, byLength, end.position, { ...rules, nextOffset }))))
+    return followed;
   const found = await findNextBatch(core, log, stopped.position + 1, end, { ...rules, nextOffset: stopped.nextOffset + 1 });
   // Where no offset may be missing, two headers that contradict each other leave neither to be believed.
-  if (found < 0) return rules.order === "exact" ? null : followed;
+  if (found < 0) return rules.order === "exact" && !leadsOn ? null : followed;
   log.readAt(header, found);
   return { position: found, baseOffset: readInt64(view, 0) };
+}
+
+/** Whether a batch stands there: a number in the middle of one may be the very offset that is looked for. */
+async function isWhole(core: Core, log: StorageFile, from: number, to: number, expectation: ScanExpectation): Promise<boolean> {
+  let found = false;
+  await scanBatches(core, log, [from, to], expectation, () => {
+    found = true;
+    return "stop";
+  });
+  return found;
 }
 
 /**

@@ -8,6 +8,7 @@
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { CorruptionError } from "../../src/base/errors.ts";
+import { PRODUCER_ID_AT } from "../../src/base/record-batch.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
@@ -209,6 +210,35 @@ describe("a flipped bit in a cleanly closed partition", () => {
     for (const cleanShutdown of [true, false]) {
       const { log } = await opened(storage, { ...ONE_SEGMENT, cleanShutdown, readOnly: true });
       for (const offset of [0, 1, 2, 3]) await expect(log.read(offset, 1), `${offset}`).rejects.toBeInstanceOf(CorruptionError);
+      await log.close(false);
+    }
+  });
+
+  // A length that was another led into the middle of a later batch, to a producer's id that was the very offset looked for: it passed for
+  // a batch, and the two whole ones on the way were refused with the damaged one.
+  it("in a length that leads to another number of the right value costs no batch beside its own", async () => {
+    const storage = memory();
+    const { log: made } = await created(storage, ONE_SEGMENT);
+    const producerId = 2n;
+    for (let offset = 0; offset < 4; offset += 1) {
+      core.writer.begin({ producerId, producerEpoch: 0, baseSequence: offset, transactional: false });
+      core.writer.append(null, new TextEncoder().encode(`value ${offset}`), null, NOW_MS);
+      await made.append(core.writer.finish().slice(), { recordCount: 1, maxTimestamp: NOW_MS });
+      await made.flush();
+    }
+    await made.close(true);
+    const batches = [...batchesIn(LOG, (await imageOf(storage)).get(LOG) as Uint8Array)];
+    const [damaged, later] = [batches[1], batches[3]];
+    if (damaged === undefined || later === undefined) throw new Error("expected four batches");
+    const file = await storage.open(LOG, { create: "no" });
+    const length = new Uint8Array(4);
+    new DataView(length.buffer).setInt32(0, later.position + PRODUCER_ID_AT - damaged.position - 12);
+    file.writeAt(length, damaged.position + 8);
+    await file.close();
+    for (const readOnly of [true, false]) {
+      const { log } = await opened(storage, { ...ONE_SEGMENT, readOnly });
+      await expect(log.read(1, 1)).rejects.toMatchObject({ name: "CorruptionError", nextReadableOffset: 2 });
+      for (const offset of [0, 2, 3]) expect(recordsIn(await log.read(offset, 1))).toMatchObject([{ offset }]);
       await log.close(false);
     }
   });

@@ -119,7 +119,7 @@ export class PartitionFlips {
     const log = await openAs(this.#rig);
     try {
       // A change that is closed unread is the harder case: what the close makes of the flip is read below.
-      if (!this.#way.isChanging || !appends) await this.#read(log, truth, allowed, reading, what);
+      if (!this.#way.isChanging || !appends) await this.#read(log, truth, allowed, reading, what, !this.#way.isChanging);
       if (!this.#way.isChanging) {
         await log.close(false);
         if (this.#storage.wasWritten) throw new Broken("other", `${what}: opened to be read, and something was written`);
@@ -134,6 +134,7 @@ export class PartitionFlips {
         allowed,
         reading,
         `${what}, closed in order${appends ? " after an append" : ""} and opened to be read`,
+        true,
       );
       await reopened.close(false);
     } catch (error) {
@@ -142,7 +143,14 @@ export class PartitionFlips {
     }
   }
 
-  async #read(log: PartitionLog, truth: PartitionTruth, allowed: ReadonlySet<number>, reading: ReadingWay, what: string): Promise<void> {
+  async #read(
+    log: PartitionLog,
+    truth: PartitionTruth,
+    allowed: ReadonlySet<number>,
+    reading: ReadingWay,
+    what: string,
+    isReadOnly: boolean,
+  ): Promise<void> {
     const refused = await unreadable(log, truth, reading, what);
     const outside = refused.filter((index) => !allowed.has(index));
     if (outside.length > 0) {
@@ -153,7 +161,7 @@ export class PartitionFlips {
     this.#turn += 1;
     const times = truth.times.length === 0 ? [] : [truth.times[this.#turn % truth.times.length] as (typeof truth.times)[number]];
     if (refused.length > 0) await assertDerivedOrTold(log, truth, times, refused, what);
-    else await assertDerived(log, truth, times, what);
+    else await assertDerived(log, truth, times, what, isReadOnly);
   }
 
   /** One more batch, or a refusal; answers what there is now. */
