@@ -222,7 +222,7 @@ describe("a flipped bit in a cleanly closed partition", () => {
     const producerId = 2n;
     for (let offset = 0; offset < 4; offset += 1) {
       core.writer.begin({ producerId, producerEpoch: 0, baseSequence: offset, transactional: false });
-      core.writer.append(null, new TextEncoder().encode(`value ${offset}`), null, NOW_MS);
+      core.writer.append(null, new Uint8Array(100).fill(offset), null, NOW_MS);
       await made.append(core.writer.finish().slice(), { recordCount: 1, maxTimestamp: NOW_MS });
       await made.flush();
     }
