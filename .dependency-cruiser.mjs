@@ -1,5 +1,5 @@
 /** The rules of scripts/layers.mjs in dependency-cruiser's words. */
-import { filesOf, layers, lowerThan, nodeFiles, outside, portableEntries, vendored } from "./scripts/layers.mjs";
+import { filesOf, filesOfRooms, layers, logRooms, lowerThan, nodeFiles, outside, portableEntries, vendored } from "./scripts/layers.mjs";
 
 const everyFolder = [...layers.flat(), ...outside];
 
@@ -11,9 +11,23 @@ const lines = everyFolder.map((folder) => ({
   to: { path: "^src/", pathNot: filesOf([folder, ...lowerThan(folder)]) },
 }));
 
+const rooms = logRooms.flatMap((line, index) =>
+  line.map((room) => {
+    const lower = logRooms.slice(index + 1).flat();
+    return {
+      name: `room-${room}`,
+      severity: "error",
+      comment: `log/${room} imports itself and ${lower.join(", ") || "nothing"} of src/log: see scripts/layers.mjs`,
+      from: { path: filesOfRooms([room]) },
+      to: { path: "^src/log/", pathNot: filesOfRooms([room, ...lower]) },
+    };
+  }),
+);
+
 export default {
   forbidden: [
     ...lines,
+    ...rooms,
     {
       name: "node-only-where-allowed",
       severity: "error",

@@ -37,6 +37,23 @@ export const narrowed = {
   quota: ["base", "api"],
 };
 
+/** The rooms of src/log, as the lines above: top line first, and a room imports itself or one of a lower line. */
+export const logRooms = [
+  // The partition's log itself: the files of src/log.
+  ["log"],
+  ["compaction", "survey"],
+  ["upkeep"],
+  ["read"],
+  ["append"],
+  ["opening"],
+  ["producers"],
+  ["seal"],
+  ["segment"],
+  ["batch", "books", "index", "state"],
+  ["context"],
+  ["files"],
+];
+
 /** Folders outside the lines: they see what `narrowed` says, and no file of src sees them. */
 export const outside = ["testing"];
 
@@ -79,6 +96,17 @@ export function folderOf(path) {
 export function filesOf(folders) {
   const patterns = folders.map((name) => (name === "index" ? "(?!cli\\.)[^/]+$" : `${name}[./]`));
   return `^src/(${patterns.join("|")})`;
+}
+
+/** The room of src/log that a path belongs to; null for a file elsewhere. */
+export function roomOf(path) {
+  const inside = /^src\/log\/(?:([^/]+)\/)?[^/]+$/.exec(path);
+  return inside === null ? null : (inside[1] ?? "log");
+}
+
+/** A regular expression for the files of these rooms of src/log. */
+export function filesOfRooms(rooms) {
+  return `^src/log/(${rooms.map((room) => (room === "log" ? "[^/]+$" : `${room}/`)).join("|")})`;
 }
 
 /** What a folder may import beside itself. Throws for a folder that no line names. */

@@ -1,4 +1,5 @@
 /** Which tests are asked about a mutant of which folder: those near it that answer in seconds. Long simulations are left out, so a score is a floor. */
+import { basename } from "node:path";
 
 const never = [
   "test/log/log-leftovers",
@@ -57,7 +58,7 @@ export function testsNear(folder, files, tests) {
   const starts = near[folder];
   if (starts === undefined)
     throw new Error(`no tests are named for src/${folder}; scripts/mutate-tests.mjs names them for ${folders.join(", ")}`);
-  const nouns = files.map((file) => file.slice(`src/${folder}/`.length, -".ts".length));
+  const nouns = files.map((file) => basename(file, ".ts"));
   const tooDear = Object.keys(dear).filter((start) => !dear[start].some((noun) => nouns.includes(noun)));
   return tests.filter(
     (test) => starts.some((start) => test.startsWith(start)) && ![...never, ...tooDear].some((start) => test.startsWith(start)),

@@ -1,7 +1,7 @@
 /**
  * `npm run mutate`: the mutation score of the TypeScript. Stryker plants one fault after the other; the tests near it must see each.
  *
- *   npm run mutate -- --files src/log/seal.ts,src/log/settling.ts
+ *   npm run mutate -- --files src/log/seal/seal.ts,src/log/append/settling.ts
  *   npm run mutate -- --sample 300 --seed 7        whole files in the seed's order, folders in turn, until there are 300 mutants
  *   npm run mutate -- --folder log --minutes 20    begins no other batch of files after that
  *   npm run mutate -- --files … --tests test/log/books/seal.test.ts    by these tests alone, while a test is being written

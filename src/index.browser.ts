@@ -1,6 +1,6 @@
 /**
  * Odradek in a browser, and wherever nothing else is known: storage is given, the core comes inline. What opens a log is loaded as it is
- * called; once there is a log, nothing is loaded any more (docs/decisions/0010-first-bundle.md).
+ * called; once there is a log, nothing is loaded any more (docs/decisions/0012-first-bundle.md).
  */
 import type { OpenOptions } from "./api/odradek.ts";
 import { systemClock } from "./base/clock.ts";

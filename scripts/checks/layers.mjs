@@ -13,7 +13,7 @@ const cruiser = join(projectRoot, "node_modules/dependency-cruiser/bin/dependenc
  * @returns {Promise<{ problems: string[], saw: string }>}
  */
 export async function check(root, flags = []) {
-  const { folderOf, lowerThan, outside } = await import(pathToFileURL(join(root, "scripts/layers.mjs")).href);
+  const { folderOf, lowerThan, logRooms, outside, roomOf } = await import(pathToFileURL(join(root, "scripts/layers.mjs")).href);
   const { code, output } = await run(
     process.execPath,
     [cruiser, "src", "--config", ".dependency-cruiser.mjs", "--output-type", "json", "--no-progress", ...flags],
@@ -34,7 +34,10 @@ export async function check(root, flags = []) {
   const files = filesUnder(root, "src", [".ts"]);
   const cruised = new Set(result.modules.map(({ source }) => source).filter((source) => source.startsWith("src/")));
   for (const file of files) if (!cruised.has(file)) problems.push(`${file}: not cruised, so none of its imports was judged`);
+  const rooms = new Set(logRooms.flat());
   for (const file of files) {
+    const room = roomOf(file);
+    if (room !== null && !rooms.has(room)) problems.push(`${file}: no line of scripts/layers.mjs names the room "${room}" of src/log`);
     const folder = folderOf(file);
     try {
       if (!outside.includes(folder)) lowerThan(folder);

@@ -1,9 +1,9 @@
 /** Hands out the readable batches of a `.log`, one after another, each in memory of its own. */
 
-import { readBytes } from "../log/file-bytes.ts";
-import { parseSegmentFileName } from "../log/file-names.ts";
-import type { LogContext } from "../log/log-context.ts";
-import { type SegmentSurvey, surveySegment } from "../log/segment-survey.ts";
+import type { LogContext } from "../log/context/log-context.ts";
+import { readBytes } from "../log/files/file-bytes.ts";
+import { parseSegmentFileName } from "../log/files/file-names.ts";
+import { type SegmentSurvey, surveySegment } from "../log/survey/segment-survey.ts";
 
 export async function eachBatch(
   context: Pick<LogContext, "storage" | "core">,

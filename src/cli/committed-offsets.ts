@@ -7,10 +7,10 @@ import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
 import { OFFSETS_TOPIC } from "../group/group-partition.ts";
 import { decodeOffsetValue } from "../group/schemas/offset-commit-value.ts";
 import { decodeKey } from "../group/schemas/record-key.ts";
-import { type Defect, REMEDY_REPAIR } from "../log/defect.ts";
-import { partitionDirectoryName } from "../log/file-names.ts";
-import type { LogContext } from "../log/log-context.ts";
-import type { PartitionSurvey } from "../log/partition-survey.ts";
+import type { LogContext } from "../log/context/log-context.ts";
+import { type Defect, REMEDY_REPAIR } from "../log/files/defect.ts";
+import { partitionDirectoryName } from "../log/files/file-names.ts";
+import type { PartitionSurvey } from "../log/survey/partition-survey.ts";
 import { eachBatch } from "./batch-walk.ts";
 
 interface Committed {

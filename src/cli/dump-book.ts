@@ -8,15 +8,15 @@ import {
   timeEntryRelativeOffset,
   timeEntryTimestamp,
 } from "../core/index-entries.ts";
-import { decodeCheckpoint } from "../log/checkpoint-text.ts";
-import { readBytes } from "../log/file-bytes.ts";
-import { parseSegmentFileName } from "../log/file-names.ts";
-import { LEADER_EPOCH_FILE } from "../log/leader-epochs.ts";
-import { META_PROPERTIES_FILE, parseProperties } from "../log/meta-properties.ts";
-import { PARTITION_METADATA_FILE } from "../log/partition-metadata.ts";
-import { STATE_FILE } from "../log/partition-state.ts";
-import { decodeSeal } from "../log/seal.ts";
-import { blockAreaAt, decodeBlocks, decodeSlot, SLOT_BYTE_LENGTH, SLOT_COUNT, slotAt } from "../log/state-slot.ts";
+import { decodeCheckpoint } from "../log/books/checkpoint-text.ts";
+import { LEADER_EPOCH_FILE } from "../log/books/leader-epochs.ts";
+import { META_PROPERTIES_FILE, parseProperties } from "../log/books/meta-properties.ts";
+import { PARTITION_METADATA_FILE } from "../log/books/partition-metadata.ts";
+import { readBytes } from "../log/files/file-bytes.ts";
+import { parseSegmentFileName } from "../log/files/file-names.ts";
+import { decodeSeal } from "../log/seal/seal.ts";
+import { STATE_FILE } from "../log/state/partition-state.ts";
+import { blockAreaAt, decodeBlocks, decodeSlot, SLOT_BYTE_LENGTH, SLOT_COUNT, slotAt } from "../log/state/state-slot.ts";
 import { CATALOG_FILE, decodeCatalog } from "../topic/catalog-file.ts";
 import type { Dumped, DumpSource } from "./dump-source.ts";
 

@@ -1,7 +1,7 @@
 /** What stands in a `.log`: its batches and their records, also behind damage. */
-import { hasBytesBeyond, type ScannedBatch, scanBatches } from "../log/batch-scan.ts";
-import { readBytes } from "../log/file-bytes.ts";
-import { findNextBatch } from "../log/segment-survey.ts";
+import { hasBytesBeyond, type ScannedBatch, scanBatches } from "../log/batch/batch-scan.ts";
+import { readBytes } from "../log/files/file-bytes.ts";
+import { findNextBatch } from "../log/survey/segment-survey.ts";
 import { dumpBatch } from "./dump-batch.ts";
 import type { Dumped, DumpSource } from "./dump-source.ts";
 

@@ -1,9 +1,9 @@
 /** Mends a whole data directory by what a verification found: the partitions by their surveys, the books at the top by setting them aside. */
-import { removeCleanShutdown } from "../log/clean-shutdown.ts";
-import type { Defect } from "../log/defect.ts";
-import type { LogContext } from "../log/log-context.ts";
-import { isRepairable, planRepair, type RepairStep } from "../log/repair.ts";
-import { setAside } from "../log/set-aside.ts";
+import { removeCleanShutdown } from "../log/books/clean-shutdown.ts";
+import type { LogContext } from "../log/context/log-context.ts";
+import type { Defect } from "../log/files/defect.ts";
+import { setAside } from "../log/files/set-aside.ts";
+import { isRepairable, planRepair, type RepairStep } from "../log/survey/repair.ts";
 import { resolveConfig } from "../topic/topic-config.ts";
 import { type Verification, verifyDirectory } from "./verification.ts";
 

@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parsePartitionDirectoryName, parseSegmentFileName } from "../log/file-names.ts";
+import { parsePartitionDirectoryName, parseSegmentFileName } from "../log/files/file-names.ts";
 import { directoryOf } from "./directory.ts";
 import type { CommandOptions, Io } from "./io.ts";
 

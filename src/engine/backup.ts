@@ -2,11 +2,11 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver, StorageFile } from "../api/storage-driver.ts";
 import { UsageError } from "../base/errors.ts";
-import { writeOffsetCheckpoint } from "../log/checkpoint-file.ts";
-import { writeBytes } from "../log/file-bytes.ts";
-import { type LogSnapshot, writeSnapshotState } from "../log/log-snapshot.ts";
+import { writeOffsetCheckpoint } from "../log/books/checkpoint-file.ts";
+import { writeBytes } from "../log/files/file-bytes.ts";
+import { isNotFound } from "../log/files/replace-file.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { isNotFound } from "../log/replace-file.ts";
+import { type LogSnapshot, writeSnapshotState } from "../log/upkeep/log-snapshot.ts";
 import { fenced } from "../storage/fenced.ts";
 import type { House } from "./house.ts";
 

@@ -20,9 +20,9 @@ import {
 import type { Compression } from "../compression/compression.ts";
 import type { Core } from "../core/core.ts";
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
-import type { AppendVerdict } from "../log/append-queue.ts";
+import type { AppendVerdict } from "../log/append/append-queue.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { hasProducer } from "../log/producer-table.ts";
+import { hasProducer } from "../log/producers/producer-table.ts";
 import type { OpenTopic } from "./open-topic.ts";
 
 export interface Admitted {

@@ -5,10 +5,10 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { CorruptionError } from "../base/errors.ts";
-import { readOffsetCheckpoint, writeOffsetCheckpoint } from "../log/checkpoint-file.ts";
-import { parsePartitionDirectoryName, partitionDirectoryName } from "../log/file-names.ts";
+import { readOffsetCheckpoint, writeOffsetCheckpoint } from "../log/books/checkpoint-file.ts";
+import { parsePartitionDirectoryName, partitionDirectoryName } from "../log/files/file-names.ts";
+import { setAside } from "../log/files/set-aside.ts";
 import type { PartitionLog, PartitionSpec } from "../log/partition-log.ts";
-import { setAside } from "../log/set-aside.ts";
 import type { Events } from "./events.ts";
 
 const RECOVERY_POINT = "recovery-point-offset-checkpoint";

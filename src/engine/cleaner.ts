@@ -1,5 +1,5 @@
 /** Kafka's log cleaner: which compacted partition is rewritten next, one after another, in the background and on demand. */
-import { isDue } from "../log/compaction-need.ts";
+import { isDue } from "../log/compaction/compaction-need.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import type { House } from "./house.ts";
 import { Throttle } from "./throttle.ts";

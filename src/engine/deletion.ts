@@ -1,5 +1,5 @@
 /** The rest of a deletion that the catalogue has committed: directories, then committed offsets, then the name is free. */
-import { parsePartitionDirectoryName } from "../log/file-names.ts";
+import { parsePartitionDirectoryName } from "../log/files/file-names.ts";
 import type { House } from "./house.ts";
 import { removeDirectoryWhole } from "./leftover.ts";
 

@@ -30,7 +30,7 @@ import type { TopicConfig, TopicDescription } from "../api/topic.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { Compression } from "../compression/compression.ts";
 import type { Core } from "../core/core.ts";
-import { asLeftByUs, writeCleanShutdown } from "../log/clean-shutdown.ts";
+import { asLeftByUs, writeCleanShutdown } from "../log/books/clean-shutdown.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { type BackupReport, copyTo } from "./backup.ts";
 import { BatchAdmission } from "./batch-admission.ts";

@@ -13,9 +13,9 @@ import type {
 import type { Bytes, TopicPartition, Watermarks } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { faultFromError } from "../base/errors.ts";
+import { transactionsEnd } from "../log/batch/stable-batches.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
-import { transactionsEnd } from "../log/stable-batches.ts";
-import type { AbortedTransaction } from "../log/transaction-index.ts";
+import type { AbortedTransaction } from "../log/producers/transaction-index.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 
 const NO_BYTES: Bytes = new Uint8Array(0);

@@ -2,9 +2,9 @@
 import type { TopicPartition } from "../api/bytes.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { StorageError } from "../base/errors.ts";
-import { isLeftByUs } from "../log/clean-shutdown.ts";
-import { partitionDirectoryName } from "../log/file-names.ts";
-import type { LogContext } from "../log/log-context.ts";
+import { isLeftByUs } from "../log/books/clean-shutdown.ts";
+import type { LogContext } from "../log/context/log-context.ts";
+import { partitionDirectoryName } from "../log/files/file-names.ts";
 import type { PartitionSpec } from "../log/partition-log.ts";
 import type { Catalog } from "../topic/catalog.ts";
 import { resolveConfig } from "../topic/topic-config.ts";

@@ -1,8 +1,8 @@
 /** Partition directories that a crash left behind: made for a topic that was never committed, or outlived one that was deleted. */
 import type { StorageDriver } from "../api/storage-driver.ts";
 import { UsageError } from "../base/errors.ts";
-import { parseSegmentFileName } from "../log/file-names.ts";
-import { STATE_FILE } from "../log/partition-state.ts";
+import { parseSegmentFileName } from "../log/files/file-names.ts";
+import { STATE_FILE } from "../log/state/partition-state.ts";
 
 /** Whether a directory holds a record batch, in any segment, or has held one: a log that begins later. One without is nobody's loss. */
 export async function holdsRecords(storage: StorageDriver, directory: string): Promise<boolean> {

@@ -1,10 +1,10 @@
 /** Opening what a data directory holds: the topics of the catalogue, and those that another writer left. */
 import type { TopicPartition } from "../api/bytes.ts";
 import { OdradekError, StorageError } from "../base/errors.ts";
-import { partitionDirectoryName } from "../log/file-names.ts";
+import { readPartitionMetadata } from "../log/books/partition-metadata.ts";
+import { partitionDirectoryName } from "../log/files/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
-import { readPartitionMetadata } from "../log/partition-metadata.ts";
-import { STATE_FILE } from "../log/partition-state.ts";
+import { STATE_FILE } from "../log/state/partition-state.ts";
 import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { scanDirectory } from "../topic/directory-scan.ts";
 import { type House, INTERNAL_PARTITION_COUNT, isInternal, makeTopic, missingDirectory, partitionSpec } from "./house.ts";

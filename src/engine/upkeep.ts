@@ -1,5 +1,5 @@
 /** What is done so that a directory stays in order, and at which hours of its own. */
-import { PRODUCER_ID_EXPIRATION_MS } from "../log/producer-states.ts";
+import { PRODUCER_ID_EXPIRATION_MS } from "../log/producers/producer-states.ts";
 import { CLEANER_BACKOFF_MS, type Cleaner } from "./cleaner.ts";
 import type { GroupService } from "./group-service.ts";
 import type { House } from "./house.ts";

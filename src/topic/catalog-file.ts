@@ -6,8 +6,8 @@ import { OdradekError } from "../base/errors.ts";
 import { isQuotaClient, isQuotaValue, QUOTA_KEYS } from "../base/quota-keys.ts";
 import { reasonOf } from "../base/reason.ts";
 import type { Core } from "../core/core.ts";
-import { isTopicName } from "../log/file-names.ts";
-import { bookCorrupt } from "../log/replace-file.ts";
+import { isTopicName } from "../log/files/file-names.ts";
+import { bookCorrupt } from "../log/files/replace-file.ts";
 import { CONFIG_NAMES, validateConfig } from "./topic-config.ts";
 import { isTopicId } from "./topic-id.ts";
 

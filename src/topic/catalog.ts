@@ -5,8 +5,8 @@ import type { StorageDriver } from "../api/storage-driver.ts";
 import type { TopicConfig } from "../api/topic.ts";
 import { OdradekError, UsageError } from "../base/errors.ts";
 import type { Core } from "../core/core.ts";
-import { isTopicName } from "../log/file-names.ts";
-import { readWholeFile, replaceFile } from "../log/replace-file.ts";
+import { isTopicName } from "../log/files/file-names.ts";
+import { readWholeFile, replaceFile } from "../log/files/replace-file.ts";
 import {
   CATALOG_BYTE_LENGTH_MAX,
   CATALOG_FILE,

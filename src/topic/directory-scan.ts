@@ -1,6 +1,6 @@
 /** What the entries of a data directory are: partitions by topic, things of others to leave alone, and oddities. Pure. */
 import type { StorageEntry } from "../api/storage-driver.ts";
-import { parsePartitionDirectoryName } from "../log/file-names.ts";
+import { parsePartitionDirectoryName } from "../log/files/file-names.ts";
 import { METADATA_TOPIC } from "./topic-name.ts";
 
 export interface ScannedTopic {

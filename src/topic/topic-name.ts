@@ -1,6 +1,6 @@
 /** Which names a topic may be given: Kafka's rule, and what would not survive the move to another file system or broker. */
 import { UsageError } from "../base/errors.ts";
-import { isTopicName, TOPIC_NAME_LENGTH_MAX } from "../log/file-names.ts";
+import { isTopicName, TOPIC_NAME_LENGTH_MAX } from "../log/files/file-names.ts";
 
 /** Kafka's metadata log: its directory is no topic's and is left alone, so a topic of this name would be lost from sight. */
 export const METADATA_TOPIC = "__cluster_metadata";

@@ -17,6 +17,8 @@ const offenders: readonly Offender[] = [
   ["base that sees the core", "src/base/up.ts", `import "../core/core.ts";`, "layer-base"],
   ["api that sees base", "src/api/up.ts", `export type { later } from "../base/clock.ts";`, "layer-api"],
   ["the door that sees the command line", "src/door.ts", `import "./cli.ts";`, "layer-index"],
+  ["a room of the log that looks up", "src/log/files/up.ts", `import "../segment.ts";`, "src/log/segment.ts: room-files"],
+  ["rooms on one line", "src/log/survey/side.ts", `import "../compaction/side.ts";`, "src/log/compaction/side.ts: room-survey"],
   ["node:fs outside its places", "src/log/disk.ts", `import "node:fs";`, "node-only-where-allowed"],
   ["a builtin without its prefix", "src/log/path.ts", `import "path";`, "node-only-where-allowed"],
   ["a package", "src/log/lib.ts", `import "esbuild";`, "no-packages"],
@@ -48,6 +50,7 @@ describe("the layer check", () => {
     beforeAll(async () => {
       const planted = new Sample();
       for (const [, file, text] of offenders) planted.write(file, `${text}\n`);
+      planted.write("src/log/compaction/side.ts", "export {};\n");
       planted.write("src/vendor/cli.js", "export {};\n");
       planted.write("src/log/b.ts", `import { a } from "./a.ts";\nexport const b = (): unknown => a;\n`);
       ({ problems } = await check(planted.root));
@@ -74,6 +77,11 @@ describe("the layer check", () => {
   it("turns red for a folder that no line names", async () => {
     const result = await sample.with("src/helpers/all.ts", "export const x = 1;\n", (root) => check(root));
     expect(complaints(result)).toContain('no line of scripts/layers.mjs names the folder "helpers" of src');
+  });
+
+  it("turns red for a room of the log that no line names", async () => {
+    const result = await sample.with("src/log/attic/all.ts", "export const x = 1;\n", (root) => check(root));
+    expect(complaints(result)).toContain('no line of scripts/layers.mjs names the room "attic" of src/log');
   });
 
   it("turns red when a module was not cruised", async () => {

@@ -1,8 +1,8 @@
 /** Aborted transactions over many segments: Kafka's search, what is kept in memory, and what is told when an index lies. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { TransactionEntries } from "../../src/log/transaction-entries.ts";
-import { type AbortedTransaction, decodeTransactionIndex, encodeTransactionIndex } from "../../src/log/transaction-index.ts";
+import { TransactionEntries } from "../../src/log/producers/transaction-entries.ts";
+import { type AbortedTransaction, decodeTransactionIndex, encodeTransactionIndex } from "../../src/log/producers/transaction-index.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { expectTwin } from "./expect-twin.ts";
 import { created, opened, type RigOptions } from "./log-rig.ts";

@@ -1,8 +1,8 @@
 /** When a partition wants to be compacted, and which segments are rewritten into one: over facts alone. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type CompactionFacts, compactionNeed, isDue } from "../../src/log/compaction-need.ts";
-import { groupSegments } from "../../src/log/segment-groups.ts";
+import { type CompactionFacts, compactionNeed, isDue } from "../../src/log/compaction/compaction-need.ts";
+import { groupSegments } from "../../src/log/compaction/segment-groups.ts";
 
 const NOW_MS = 1_000_000;
 const NO_LAGS = { minCompactionLagMs: 0, maxCompactionLagMs: Number.POSITIVE_INFINITY };

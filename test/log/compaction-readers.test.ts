@@ -1,7 +1,7 @@
 /** Readers in the middle of what is rewritten: every one goes on, sees offsets rise, and misses nothing that stays. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../src/log/batch-header.ts";
+import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../src/log/batch/batch-header.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import { crashStorage } from "../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";

@@ -1,8 +1,8 @@
 /** What tests of compaction need: keyed batches, everything that is there, and passes without a throttle. */
 import { readBatchHeader } from "../../src/base/record-batch.ts";
 import { RecordCursor } from "../../src/base/record-decoder.ts";
-import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../src/log/batch-header.ts";
-import type { CompactionOptions, CompactionResult } from "../../src/log/compaction.ts";
+import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../src/log/batch/batch-header.ts";
+import type { CompactionOptions, CompactionResult } from "../../src/log/compaction/compaction.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import { core, NOW_MS, type RigOptions } from "./log-rig.ts";
 

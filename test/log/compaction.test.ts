@@ -177,7 +177,7 @@ describe("compaction of a partition", () => {
         .at(-1) as string;
       const state = rig(storage, KEYED);
       // The state as a roll leaves it: durable up to the new segment, which holds nothing yet.
-      const { PartitionState } = await import("../../src/log/partition-state.ts");
+      const { PartitionState } = await import("../../src/log/state/partition-state.ts");
       const book = await PartitionState.load(state.context, "orders-0", { topic: "orders", partition: 0, topicId: state.spec.topicId });
       const base = Number(active.slice(0, 20));
       const facts = book.facts();

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
-import { viewOf } from "../../src/log/batch-header.ts";
+import { viewOf } from "../../src/log/batch/batch-header.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { opened, type RigOptions, send } from "./log-rig.ts";
 

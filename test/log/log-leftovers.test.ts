@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { CorruptionError } from "../../src/base/errors.ts";
-import { batchByteLengthAt, viewOf } from "../../src/log/batch-header.ts";
-import { parseSegmentFileName } from "../../src/log/file-names.ts";
+import { batchByteLengthAt, viewOf } from "../../src/log/batch/batch-header.ts";
+import { parseSegmentFileName } from "../../src/log/files/file-names.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { DyingStorage } from "../simulation/log-crash-rig.ts";

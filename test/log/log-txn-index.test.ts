@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
-import { surveyPartition } from "../../src/log/partition-survey.ts";
+import { surveyPartition } from "../../src/log/survey/partition-survey.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { batchOf, opened, type RigOptions, rig } from "./log-rig.ts";
 

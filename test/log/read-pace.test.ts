@@ -1,7 +1,7 @@
 /** What a pass reads ahead: what comes slowly. */
 import { describe, expect, it } from "vitest";
 import { PartitionLog } from "../../src/log/partition-log.ts";
-import { READ_STEP_BYTE_LENGTH, ReadPace } from "../../src/log/read-pace.ts";
+import { READ_STEP_BYTE_LENGTH, ReadPace } from "../../src/log/segment/read-pace.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { compactAll, KEYED, put, readKeyed, rollOver } from "./compaction-rig.ts";

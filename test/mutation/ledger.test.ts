@@ -29,8 +29,8 @@ describe("a mutation score", () => {
       "test/group/coordinator.test.ts",
     ];
     expect(folders).toContain("log");
-    expect(testsNear("log", ["src/log/seal.ts"], tests)).toEqual(["test/log/books/seal.test.ts"]);
-    expect(testsNear("log", ["src/log/repair.ts"], tests)).toEqual(["test/log/books/seal.test.ts", "test/log/repair.test.ts"]);
+    expect(testsNear("log", ["src/log/seal/seal.ts"], tests)).toEqual(["test/log/books/seal.test.ts"]);
+    expect(testsNear("log", ["src/log/survey/repair.ts"], tests)).toEqual(["test/log/books/seal.test.ts", "test/log/repair.test.ts"]);
     expect(() => testsNear("storage", [], tests)).toThrow(/src\/storage/);
   });
 });

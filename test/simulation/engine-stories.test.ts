@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { OdradekError } from "../../src/base/errors.ts";
-import { CLEAN_SHUTDOWN_FILE } from "../../src/log/clean-shutdown.ts";
+import { CLEAN_SHUTDOWN_FILE } from "../../src/log/books/clean-shutdown.ts";
 import { type CrashStorage, crashStorage } from "../../src/testing/crash-storage.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/base/errors.ts";
-import { isTopicName, parsePartitionDirectoryName, partitionDirectoryName } from "../../src/log/file-names.ts";
+import { isTopicName, parsePartitionDirectoryName, partitionDirectoryName } from "../../src/log/files/file-names.ts";
 import { checkNewTopicName } from "../../src/topic/topic-name.ts";
 
 function refusal(name: unknown, existing: readonly string[] = []): string | null {

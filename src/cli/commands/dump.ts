@@ -6,7 +6,7 @@ import { nearestName } from "../../base/nearest-name.ts";
 import { createCompression } from "../../compression/create-compression.ts";
 import { nodeCodecs } from "../../compression/node-codecs.ts";
 import { loadCore } from "../../core/load-core.ts";
-import { parsePartitionDirectoryName, parseSegmentFileName } from "../../log/file-names.ts";
+import { parsePartitionDirectoryName, parseSegmentFileName } from "../../log/files/file-names.ts";
 import { fenced } from "../../storage/fenced.ts";
 import { nodeStorage } from "../../storage/node.ts";
 import { scanDirectory } from "../../topic/directory-scan.ts";

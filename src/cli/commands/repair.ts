@@ -1,7 +1,7 @@
 /** `repair`: what verify finds, mended. A dry run unless told: first it says what it would do. */
 import { reasonOf } from "../../base/reason.ts";
-import type { Defect } from "../../log/defect.ts";
-import type { RepairStep } from "../../log/repair.ts";
+import type { Defect } from "../../log/files/defect.ts";
+import type { RepairStep } from "../../log/survey/repair.ts";
 import { nodeHolder, nodeStorage } from "../../storage/node.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../cli-error.ts";
 import { existingDirectory, withLog } from "../directory.ts";

@@ -1,5 +1,5 @@
 /** `verify`: a sentence for every defect of a data directory, and nothing changed. */
-import type { Defect } from "../../log/defect.ts";
+import type { Defect } from "../../log/files/defect.ts";
 import { CommandLineError, EXIT_FAILURE, EXIT_OK } from "../cli-error.ts";
 import { existingDirectory } from "../directory.ts";
 import type { Run } from "../io.ts";

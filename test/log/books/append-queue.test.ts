@@ -1,6 +1,6 @@
 /** Batches that wait their turn: in order, copied, bounded, and given back to whoever no longer wants them. */
 import { describe, expect, it } from "vitest";
-import { AppendQueue } from "../../../src/log/append-queue.ts";
+import { AppendQueue } from "../../../src/log/append/append-queue.ts";
 
 const VERDICT = { recordCount: 1, maxTimestamp: 7, hasNullKey: true };
 const MIB = 1024 * 1024;

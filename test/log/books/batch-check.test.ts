@@ -2,9 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { writeInt32, writeInt64 } from "../../../src/base/big-endian.ts";
 import { BASE_OFFSET_AT, LAST_OFFSET_DELTA_AT, stampChecksum } from "../../../src/base/record-batch.ts";
-import { checkBatches } from "../../../src/log/batch-check.ts";
-import { isOlderMessage } from "../../../src/log/older-message.ts";
-import { setAside } from "../../../src/log/set-aside.ts";
+import { checkBatches } from "../../../src/log/batch/batch-check.ts";
+import { isOlderMessage } from "../../../src/log/batch/older-message.ts";
+import { setAside } from "../../../src/log/files/set-aside.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { faultyStorage } from "../../../src/testing/faulty-storage.ts";
 import { batchOf, core, NOW_MS } from "../log-rig.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CorruptionError } from "../../../src/base/errors.ts";
-import { readOffsetCheckpoint, writeOffsetCheckpoint } from "../../../src/log/checkpoint-file.ts";
-import { readPartitionMetadata, writePartitionMetadata } from "../../../src/log/partition-metadata.ts";
+import { readOffsetCheckpoint, writeOffsetCheckpoint } from "../../../src/log/books/checkpoint-file.ts";
+import { readPartitionMetadata, writePartitionMetadata } from "../../../src/log/books/partition-metadata.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { bytesOf, get, golden, put, text } from "./support.ts";
 

@@ -6,7 +6,7 @@ import {
   parseSegmentFileName,
   partitionDirectoryName,
   segmentFileName,
-} from "../../../src/log/file-names.ts";
+} from "../../../src/log/files/file-names.ts";
 import { goldenFiles } from "./support.ts";
 
 const kinds = fc.constantFrom("log", "index", "timeindex", "txnindex", "snapshot", "seal") as fc.Arbitrary<

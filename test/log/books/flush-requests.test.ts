@@ -1,7 +1,7 @@
 /** When a flush is asked for that nobody waits for: at once, at its hour, or not at all. */
 import { describe, expect, it } from "vitest";
-import { flushIsDue, RECOVERY_POINT_INTERVAL_BYTES } from "../../../src/log/flush-policy.ts";
-import { FlushRequests } from "../../../src/log/flush-requests.ts";
+import { flushIsDue, RECOVERY_POINT_INTERVAL_BYTES } from "../../../src/log/append/flush-policy.ts";
+import { FlushRequests } from "../../../src/log/append/flush-requests.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
 const NEVER = { durability: "os" as const, flushMessages: Number.POSITIVE_INFINITY, flushMs: Number.POSITIVE_INFINITY };

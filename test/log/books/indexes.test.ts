@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { OffsetIndex } from "../../../src/log/offset-index.ts";
-import { TimeIndex } from "../../../src/log/time-index.ts";
+import { OffsetIndex } from "../../../src/log/index/offset-index.ts";
+import { TimeIndex } from "../../../src/log/index/time-index.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { faultyStorage } from "../../../src/testing/index.ts";
 import { core, flipped, get, golden, put } from "./support.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LeaderEpochs } from "../../../src/log/leader-epochs.ts";
+import { LeaderEpochs } from "../../../src/log/books/leader-epochs.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { atEveryCrash, bytesOf, get, golden, put, text } from "./support.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PartitionState, type PartitionStateFacts } from "../../../src/log/partition-state.ts";
+import { PartitionState, type PartitionStateFacts } from "../../../src/log/state/partition-state.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { crashStorage, SeededRandom } from "../../../src/testing/index.ts";
 import { atEveryCrash, contextOn, flipped, get, put } from "./support.ts";

@@ -1,7 +1,7 @@
 /** Where batches were seen to begin: the last sixteen, each under both its names. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PositionHints } from "../../../src/log/position-hints.ts";
+import { PositionHints } from "../../../src/log/segment/position-hints.ts";
 
 describe("position hints", () => {
   it("give back the last sixteen offsets, in the order in which they first came, and nothing after they are cleared", () => {

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { ProducerStateError } from "../../../src/base/errors.ts";
-import { checkBatch, checkMarker, type ProducerClaim } from "../../../src/log/producer-check.ts";
-import { ProducerEntry, REMEMBERED_BATCHES_MAX } from "../../../src/log/producer-entry.ts";
+import { checkBatch, checkMarker, type ProducerClaim } from "../../../src/log/producers/producer-check.ts";
+import { ProducerEntry, REMEMBERED_BATCHES_MAX } from "../../../src/log/producers/producer-entry.ts";
 
 const WHERE = "orders-0";
 const claim = (producerEpoch: number, firstSequence: number, lastSequence = firstSequence, transactional = false): ProducerClaim => ({

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CorruptionError } from "../../../src/base/errors.ts";
-import { ProducerEntry, sequenceAfter, sequenceBefore } from "../../../src/log/producer-entry.ts";
-import { decodeProducerSnapshot, encodeProducerSnapshot } from "../../../src/log/producer-snapshot.ts";
+import { ProducerEntry, sequenceAfter, sequenceBefore } from "../../../src/log/producers/producer-entry.ts";
+import { decodeProducerSnapshot, encodeProducerSnapshot } from "../../../src/log/producers/producer-snapshot.ts";
 import { core } from "../log-rig.ts";
 import { flipped } from "./support.ts";
 

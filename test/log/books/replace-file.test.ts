@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readWholeFile, replaceFile } from "../../../src/log/replace-file.ts";
+import { readWholeFile, replaceFile } from "../../../src/log/files/replace-file.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { crashStorage, faultyStorage } from "../../../src/testing/index.ts";
 import { atEveryCrash, bytesOf, get, put, text } from "./support.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type RetentionSegment, segmentsToDelete } from "../../../src/log/retention.ts";
+import { type RetentionSegment, segmentsToDelete } from "../../../src/log/upkeep/retention.ts";
 
 const NOW = 1_700_000_000_000;
 const DAY = 86_400_000;

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type RollFacts, rollReason, SEGMENT_BYTE_LENGTH_MAX } from "../../../src/log/roll-policy.ts";
+import { type RollFacts, rollReason, SEGMENT_BYTE_LENGTH_MAX } from "../../../src/log/append/roll-policy.ts";
 
 const NOW = 1_700_000_000_000;
 const CONFIG = {

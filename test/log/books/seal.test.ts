@@ -10,7 +10,7 @@ import {
   findBadBlock,
   SEAL_BLOCK_BYTE_LENGTH,
   type Seal,
-} from "../../../src/log/seal.ts";
+} from "../../../src/log/seal/seal.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { SeededRandom } from "../../../src/testing/index.ts";
 import { core, flipped, golden, put } from "./support.ts";

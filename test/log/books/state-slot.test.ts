@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PartitionState } from "../../../src/log/partition-state.ts";
-import { decodeSlot, encodeSlot, type PartitionStateFacts } from "../../../src/log/state-slot.ts";
+import { PartitionState } from "../../../src/log/state/partition-state.ts";
+import { decodeSlot, encodeSlot, type PartitionStateFacts } from "../../../src/log/state/state-slot.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { contextOn, core, put } from "./support.ts";
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { StorageDriver } from "../../../src/api/storage-driver.ts";
 import type { Core } from "../../../src/core/core.ts";
 import { loadCore } from "../../../src/core/load-core.ts";
-import type { LogContext } from "../../../src/log/log-context.ts";
+import type { LogContext } from "../../../src/log/context/log-context.ts";
 import { type CrashStorage, crashStorage, ManualClock, SeededRandom } from "../../../src/testing/index.ts";
 import { compressionOf } from "../../compression/support.ts";
 

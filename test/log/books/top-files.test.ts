@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { asLeftByUs, isLeftByUs, readCleanShutdown, removeCleanShutdown, writeCleanShutdown } from "../../../src/log/clean-shutdown.ts";
-import { parseProperties, readMetaProperties } from "../../../src/log/meta-properties.ts";
+import {
+  asLeftByUs,
+  isLeftByUs,
+  readCleanShutdown,
+  removeCleanShutdown,
+  writeCleanShutdown,
+} from "../../../src/log/books/clean-shutdown.ts";
+import { parseProperties, readMetaProperties } from "../../../src/log/books/meta-properties.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { crashStorage } from "../../../src/testing/index.ts";
 import { bytesOf, get, golden, put, text } from "./support.ts";

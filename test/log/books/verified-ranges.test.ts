@@ -1,7 +1,7 @@
 /** What of a file was checked already: held against a set of bytes. Claiming too much here is a flipped bit that nobody looks at. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { INTERVAL_COUNT_MAX, VerifiedRanges } from "../../../src/log/verified-ranges.ts";
+import { INTERVAL_COUNT_MAX, VerifiedRanges } from "../../../src/log/segment/verified-ranges.ts";
 
 const SPAN = 60;
 const step = fc.oneof(

@@ -2,7 +2,7 @@
 import type { TopicConfig } from "../../../src/api/topic.ts";
 import { CODECS } from "../../../src/base/record-batch.ts";
 import type { CodecName } from "../../../src/compression/compression.ts";
-import { batchByteLengthAt, lastOffsetAt, readInt64, viewOf } from "../../../src/log/batch-header.ts";
+import { batchByteLengthAt, lastOffsetAt, readInt64, viewOf } from "../../../src/log/batch/batch-header.ts";
 import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";

@@ -1,6 +1,6 @@
 /** Bits flipped in one partition that the log itself wrote, one at a time, and everything of it read after each. */
 import { OdradekError } from "../../../src/base/errors.ts";
-import { SEAL_BLOCK_BYTE_LENGTH } from "../../../src/log/block-checksums.ts";
+import { SEAL_BLOCK_BYTE_LENGTH } from "../../../src/log/files/block-checksums.ts";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { type Rig, type RigOptions, rig, send } from "../../log/log-rig.ts";

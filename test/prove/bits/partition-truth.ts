@@ -3,7 +3,7 @@ import { readBigInt64, readInt16 } from "../../../src/base/big-endian.ts";
 import { CorruptionError } from "../../../src/base/errors.ts";
 import { ATTRIBUTES_AT, isControl, isTransactional, PRODUCER_ID_AT } from "../../../src/base/record-batch.ts";
 import type { PartitionLog } from "../../../src/log/partition-log.ts";
-import { ProducerTable } from "../../../src/log/producer-table.ts";
+import { ProducerTable } from "../../../src/log/producers/producer-table.ts";
 import type { Breach } from "../prover.ts";
 import type { DiskImage } from "./disk-image.ts";
 import { batchEnd } from "./made-partition.ts";

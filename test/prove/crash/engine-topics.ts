@@ -1,6 +1,6 @@
 /** Whole engines with topics, groups and their offsets: short programs in rotation and longer ones by chance, crashed at their calls. */
 import type { OdradekEvent } from "../../../src/api/odradek.ts";
-import { CLEAN_SHUTDOWN_FILE } from "../../../src/log/clean-shutdown.ts";
+import { CLEAN_SHUTDOWN_FILE } from "../../../src/log/books/clean-shutdown.ts";
 import { crashStorage } from "../../../src/testing/crash-storage.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { openEngine } from "../../simulation/engine-rig.ts";

@@ -1,6 +1,6 @@
 /** What was promised of a whole engine's topics with keys, as plain data, and how an engine is held against it. */
 import type { TopicConfig } from "../../../src/api/topic.ts";
-import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../../src/log/batch-header.ts";
+import { batchByteLengthAt, lastOffsetAt, viewOf } from "../../../src/log/batch/batch-header.ts";
 import { type KeyedPut, type KeyedRecord, keyedIn } from "../../log/compaction-rig.ts";
 import { lawsBroken } from "../../log/compaction-twin.ts";
 import type { Life } from "../../simulation/engine-rig.ts";

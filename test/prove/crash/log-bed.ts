@@ -3,7 +3,7 @@ import type { StorageDriver } from "../../../src/api/storage-driver.ts";
 import type { TopicConfig } from "../../../src/api/topic.ts";
 import { createCompression } from "../../../src/compression/create-compression.ts";
 import { nodeCodecs } from "../../../src/compression/node-codecs.ts";
-import type { LogContext } from "../../../src/log/log-context.ts";
+import type { LogContext } from "../../../src/log/context/log-context.ts";
 import type { PartitionSpec } from "../../../src/log/partition-log.ts";
 import { fenced } from "../../../src/storage/fenced.ts";
 import { Gate } from "../../../src/storage/gate.ts";

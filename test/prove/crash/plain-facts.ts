@@ -2,7 +2,7 @@
 
 import { CorruptionError } from "../../../src/base/errors.ts";
 import { RecordCursor } from "../../../src/base/record-decoder.ts";
-import { batchByteLengthAt, viewOf } from "../../../src/log/batch-header.ts";
+import { batchByteLengthAt, viewOf } from "../../../src/log/batch/batch-header.ts";
 import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import { core } from "../../log/log-rig.ts";
 

@@ -1,7 +1,7 @@
 /** A day in the life of one partition's log whose storage or core fails: what it does, whatever is refused, and how it is judged in the evening. */
 import { UsageError } from "../../../src/base/errors.ts";
 import type { Core } from "../../../src/core/core.ts";
-import type { LogContext } from "../../../src/log/log-context.ts";
+import type { LogContext } from "../../../src/log/context/log-context.ts";
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import type { CrashStorage } from "../../../src/testing/crash-storage.ts";
 import { type FaultyStorage, faultyStorage } from "../../../src/testing/faulty-storage.ts";

@@ -5,17 +5,19 @@ import { writeInt32 } from "../../../src/base/big-endian.ts";
 import { systemClock, systemRandom } from "../../../src/base/clock.ts";
 import type { Compression } from "../../../src/compression/compression.ts";
 import type { Core } from "../../../src/core/core.ts";
-import { readOffsetCheckpoint } from "../../../src/log/checkpoint-file.ts";
-import { encodeCheckpoint } from "../../../src/log/checkpoint-text.ts";
-import { LeaderEpochs } from "../../../src/log/leader-epochs.ts";
-import type { LogContext } from "../../../src/log/log-context.ts";
-import { parseProperties, readMetaProperties } from "../../../src/log/meta-properties.ts";
-import { OffsetIndex } from "../../../src/log/offset-index.ts";
-import { readPartitionMetadata } from "../../../src/log/partition-metadata.ts";
-import { PartitionState } from "../../../src/log/partition-state.ts";
-import { ProducerEntry } from "../../../src/log/producer-entry.ts";
-import { decodeProducerSnapshot, encodeProducerSnapshot } from "../../../src/log/producer-snapshot.ts";
-import { decodeSeal, encodeSeal } from "../../../src/log/seal.ts";
+import { readOffsetCheckpoint } from "../../../src/log/books/checkpoint-file.ts";
+import { encodeCheckpoint } from "../../../src/log/books/checkpoint-text.ts";
+import { LeaderEpochs } from "../../../src/log/books/leader-epochs.ts";
+import { parseProperties, readMetaProperties } from "../../../src/log/books/meta-properties.ts";
+import { readPartitionMetadata } from "../../../src/log/books/partition-metadata.ts";
+import type { LogContext } from "../../../src/log/context/log-context.ts";
+import { OffsetIndex } from "../../../src/log/index/offset-index.ts";
+import { TimeIndex } from "../../../src/log/index/time-index.ts";
+import { ProducerEntry } from "../../../src/log/producers/producer-entry.ts";
+import { decodeProducerSnapshot, encodeProducerSnapshot } from "../../../src/log/producers/producer-snapshot.ts";
+import { encodeTransactionIndex, readTransactionIndex } from "../../../src/log/producers/transaction-index.ts";
+import { decodeSeal, encodeSeal } from "../../../src/log/seal/seal.ts";
+import { PartitionState } from "../../../src/log/state/partition-state.ts";
 import {
   blockAreaAt,
   decodeSlot,
@@ -25,9 +27,7 @@ import {
   SLOT_BYTE_LENGTH,
   SLOT_COUNT,
   slotAt,
-} from "../../../src/log/state-slot.ts";
-import { TimeIndex } from "../../../src/log/time-index.ts";
-import { encodeTransactionIndex, readTransactionIndex } from "../../../src/log/transaction-index.ts";
+} from "../../../src/log/state/state-slot.ts";
 import { decodeCatalog, encodeCatalog } from "../../../src/topic/catalog-file.ts";
 import { type SlowEntry, slowEntryBytes, slowFind, slowOffsetFollows } from "../../core/twin/index-entries.ts";
 import { BytesStorage } from "./bytes-storage.ts";

@@ -3,7 +3,7 @@
  * an opening has judged, what a cut has taken away, and what was removed for good is not to be found otherwise by the next one.
  */
 import { describe, expect, it } from "vitest";
-import { readWholeFile } from "../../../src/log/replace-file.ts";
+import { readWholeFile } from "../../../src/log/files/replace-file.ts";
 import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { compactAll, KEYED, put, rollOver } from "../../log/compaction-rig.ts";

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { mendDirectory } from "../../../src/cli/mending.ts";
 import { contextOn } from "../../../src/cli/verification.ts";
-import { readWholeFile } from "../../../src/log/replace-file.ts";
+import { readWholeFile } from "../../../src/log/files/replace-file.ts";
 import { type CrashStorage, crashStorage } from "../../../src/testing/crash-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { compactAll, put, readKeyed, rollOver } from "../../log/compaction-rig.ts";

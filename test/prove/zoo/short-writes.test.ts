@@ -1,6 +1,6 @@
 /** A system that takes fewer bytes than it was given, and says so: as a full disk, a limit of the process or a signal makes it. */
 import { expect, it } from "vitest";
-import { readBytes, writeBytes } from "../../../src/log/file-bytes.ts";
+import { readBytes, writeBytes } from "../../../src/log/files/file-bytes.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { faultyStorage } from "../../../src/testing/faulty-storage.ts";
 import { SeededRandom } from "../../../src/testing/seeded-random.ts";

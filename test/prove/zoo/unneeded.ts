@@ -12,37 +12,37 @@ export interface UnneededFlush {
 
 export const unneeded: readonly UnneededFlush[] = [
   {
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "    if (this.#failure === null) await this.flush().catch(() => {});\n",
     why: "A rolled segment is flushed before its seal, for which a drain waits as well, and a close in order flushes the active one itself; those who wait for a flush have asked for it.",
   },
   {
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "      else await this.flush();\n",
     why: "What waits in the queue waits for room, and has asked for the flush that makes it.",
   },
   {
-    file: "src/log/open-log.ts",
+    file: "src/log/opening/open-log.ts",
     find: "    await context.storage.syncDirectory(spec.directory);\n    return fresh;\n",
     why: "The new segment is empty, and its name is made durable before its first batch is acknowledged; without it the next opening makes it again.",
   },
   {
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n  for (const segment of segments.slice(start)) segment.directoryUnflushed",
     why: "When the producers are settled, which always follows, the directory is flushed once more before the log is served.",
   },
   {
-    file: "src/log/clean-end.ts",
+    file: "src/log/opening/clean-end.ts",
     find: "  if (active.directoryUnflushed) await context.storage.syncDirectory(spec.directory);\n",
     why: "A segment whose name is not durable at a close is empty: a batch in it was flushed together with its name. The next opening makes it again.",
   },
   {
-    file: "src/log/cleaned-segment.ts",
+    file: "src/log/compaction/cleaned-segment.ts",
     find: "    this.#flush = this.#log.sync();\n",
     why: "It spreads the flush of much over the pass, so that the one at the end, on which the promise stands, is short.",
   },
   {
-    file: "src/log/segment-rewrite.ts",
+    file: "src/log/survey/segment-rewrite.ts",
     find: "  await storage.replace(temporary, name);\n  await storage.syncDirectory(directory);\n",
     why: "The indexes are made anew behind it, and that flushes the directory; until then the damaged log may come back, and is mended again.",
   },
@@ -62,7 +62,7 @@ export const unneeded: readonly UnneededFlush[] = [
     why: "A marker that stands there was flushed by the end that wrote it; where that flush failed the log was opened anew since, which flushes what it keeps.",
   },
   {
-    file: "src/log/partition-files.ts",
+    file: "src/log/files/partition-files.ts",
     find: "  if (swaps.length > 0) await storage.syncDirectory(directory);\n  await removeAll(deleted);\n",
     why: "Whoever finds the swap again ends it again, to the same files; and a recovery flushes the directory before anything is served.",
   },

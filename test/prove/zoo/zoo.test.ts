@@ -61,7 +61,7 @@ describe("what is planted", () => {
   const harmless: ZooEntry = {
     name: "harmless",
     tale: "A plant that changes nothing: whatever finds it would find anything.",
-    file: "src/log/roll-policy.ts",
+    file: "src/log/append/roll-policy.ts",
     find: "  if (segment.byteLength === 0) return null;\n",
     replace: "  if (segment.byteLength <= 0) return null;\n",
     caughtBy: { test: "test/log/books/retention.test.ts" },
@@ -93,7 +93,7 @@ describe("what is planted", () => {
     expect(stale.failures[0]?.what).toContain("stale entry harmless: expected its text once");
     const broken = await meeting({
       ...harmless,
-      file: "src/log/retention.ts",
+      file: "src/log/upkeep/retention.ts",
       find: "export function segmentsToDelete(",
       replace: "export function (",
     });

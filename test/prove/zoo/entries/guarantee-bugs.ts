@@ -5,7 +5,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "duplicates-are-appended",
     tale: "What idempotent producers are for: a batch is sent again since its answer was lost, and stands in the log twice.",
-    file: "src/log/producer-check.ts",
+    file: "src/log/producers/producer-check.ts",
     find: "    if (duplicate !== null) return duplicate;\n",
     replace: "    if (duplicate !== null) return null;\n",
     caughtBy: { test: "test/log/producer-batches.test.ts" },
@@ -14,7 +14,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "gaps-in-sequences-are-taken",
     tale: "KAFKA-14359's family: a batch is lost on the way, the next one is taken, and the order is gone without an error.",
-    file: "src/log/producer-check.ts",
+    file: "src/log/producers/producer-check.ts",
     find: "  if (isNumbered && firstSequence !== expected) {\n",
     replace: "  if (isNumbered && firstSequence < 0) {\n",
     caughtBy: { test: "test/log/producer-batches.test.ts" },
@@ -23,7 +23,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "zombie-producer-is-taken",
     tale: "KAFKA-9144, KAFKA-10017: a producer that was fenced by an epoch goes on writing.",
-    file: "src/log/producer-check.ts",
+    file: "src/log/producers/producer-check.ts",
     find: "  if (producerEpoch < entry.producerEpoch) throw staleEpoch(entry, producerEpoch, where);\n  if (isNumbered",
     replace: "  if (isNumbered",
     caughtBy: { test: "test/log/producer-batches.test.ts" },
@@ -32,7 +32,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "sequence-does-not-wrap",
     tale: "KAFKA-7692, KAFKA-7693: after 2,147,483,647 comes 0, and the broker waits for 2,147,483,648.",
-    file: "src/log/producer-entry.ts",
+    file: "src/log/producers/producer-entry.ts",
     find: "  return sequence < 0 ? sequence + count : (sequence + count) & SEQUENCE_MAX;\n",
     replace: "  return sequence + count;\n",
     caughtBy: { test: "test/log/producer-batches.test.ts" },
@@ -50,7 +50,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "producers-forgotten-at-opening",
     tale: "KAFKA-5490's family: producers' states are not rebuilt from the log, and a duplicate behind a restart is appended.",
-    file: "src/log/producer-recovery.ts",
+    file: "src/log/producers/producer-recovery.ts",
     find: "    const aborted = this.#replay.take(batch);\n    if (aborted !== null) this.#current.add(aborted);\n",
     replace: "",
     caughtBy: { test: "test/log/producer-crash.test.ts" },
@@ -68,7 +68,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "marker-is-stable-before-it-is-durable",
     tale: "The end of a transaction moves the last stable offset when its marker is written; the power goes, and what was read is open again.",
-    file: "src/log/open-transactions.ts",
+    file: "src/log/producers/open-transactions.ts",
     find: "    if (lastOffset >= this.#highWatermark) this.#ended.push({ firstOffset, lastOffset });\n    else this.#recompute();\n",
     replace: "    this.#recompute();\n",
     caughtBy: { test: "test/log/producer-states.test.ts" },
@@ -86,7 +86,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "aborted-transactions-are-not-told",
     tale: "The same from the other side: the index of aborted transactions is not asked.",
-    file: "src/log/aborted-transactions.ts",
+    file: "src/log/producers/aborted-transactions.ts",
     find: "    if (this.#entries.size === 0 && this.#unread.size === 0) return NONE;\n",
     replace: "    if (this.#entries.size >= 0) return NONE;\n",
     caughtBy: { test: "test/log/aborted-transactions.test.ts" },
@@ -95,7 +95,7 @@ export const guaranteeBugs: readonly ZooEntry[] = [
   {
     name: "older-coordinator's-marker-is-taken",
     tale: "KAFKA-9777, KIP-890: a marker that comes late ends the transaction after the one it was for.",
-    file: "src/log/producer-check.ts",
+    file: "src/log/producers/producer-check.ts",
     find: "  if (coordinatorEpoch < entry.coordinatorEpoch) {\n",
     replace: "  if (coordinatorEpoch < -1) {\n",
     caughtBy: { test: "test/log/producer-states.test.ts" },

@@ -5,7 +5,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "ack-before-segment-flush",
     tale: "NATS JetStream acknowledges before it flushes, every two minutes by default: power lost on all nodes took 14.1 % of what was acknowledged (Jepsen 2025-12, nats-server#7564).",
-    file: "src/log/segment-sync.ts",
+    file: "src/log/opening/segment-sync.ts",
     find: "  return segment.files?.log.sync();\n",
     replace: "  return Promise.resolve();\n",
     caughtBy: { prover: "crash" },
@@ -14,7 +14,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "new-segment-without-directory-flush",
     tale: "KAFKA-3968: a new segment's file was flushed and its directory was not, so a loss of power took the name and with it what was acknowledged. Open for five years.",
-    file: "src/log/segment-sync.ts",
+    file: "src/log/opening/segment-sync.ts",
     find: "  if (newlyMade.length > 0) syncs.push(context.storage.syncDirectory(spec.directory));\n",
     replace: "",
     caughtBy: { prover: "crash" },
@@ -23,7 +23,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "flusher-flushes-nothing",
     tale: "PostgreSQL until 7.x with fsync=off, Redis with appendfsync no: the group commit tells all who wait that it is durable, and has flushed nothing.",
-    file: "src/log/flusher.ts",
+    file: "src/log/append/flusher.ts",
     find: "        await this.#host.sync(mark);\n",
     replace: "",
     caughtBy: { prover: "crash" },
@@ -41,7 +41,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "undone-write-not-flushed",
     tale: "etcd#2819, raft-wal#32: after a full disk half a record stayed behind the end. The cut is in the cache alone, and the next record is acknowledged on top.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "    const cut = log.sync().catch((syncError: unknown) => this.fail(syncError));\n",
     replace: "    const cut = Promise.resolve();\n",
     caughtBy: { test: "test/log/log-faults.test.ts" },
@@ -50,7 +50,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "new-durability-before-old-bytes-are-flushed",
     tale: "Settings changed from weak to strong while bytes of the weak time wait: what they leave after a loss of power is then judged as damage (C9), or lost as if acknowledged.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "  async #beginDurability(): Promise<void> {\n    await this.flush();\n",
     replace: "  async #beginDurability(): Promise<void> {\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "became stricter" },
@@ -77,7 +77,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "creation-without-first-directory-flush",
     tale: "raft-wal's ALICE runs, first initialisation: files whose names reach the disk in another order than they were made in.",
-    file: "src/log/open-log.ts",
+    file: "src/log/opening/open-log.ts",
     find: "    await storage.syncDirectory(directory);\n    return await createFiles",
     replace: "    return await createFiles",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
@@ -86,7 +86,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "partition-directory-name-not-flushed",
     tale: "The other half of KAFKA-3968 (fixed in 2021 after a revert): the new partition's own name in the log directory.",
-    file: "src/log/open-log.ts",
+    file: "src/log/opening/open-log.ts",
     find: '  await storage.syncDirectory("");\n  active.directoryUnflushed = false;\n',
     replace: "  active.directoryUnflushed = false;\n",
     caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },
@@ -95,7 +95,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "state-not-flushed",
     tale: "KAFKA-15046 took an fsync from a checkpoint to be faster, KAFKA-16541 found the file corrupt after a crash of the system.",
-    file: "src/log/partition-state.ts",
+    file: "src/log/state/partition-state.ts",
     find: "        await file.sync();\n        if (this.#directoryUnflushed)",
     replace: "        if (this.#directoryUnflushed)",
     caughtBy: { prover: "crash" },
@@ -104,7 +104,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "state-name-not-flushed",
     tale: "A new book, flushed, in a directory that is not: KAFKA-3968 for checkpoints.",
-    file: "src/log/partition-state.ts",
+    file: "src/log/state/partition-state.ts",
     find: "        if (this.#directoryUnflushed) await this.#storage.syncDirectory(this.#directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "another writer" },
@@ -113,7 +113,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "read-state-not-flushed",
     tale: "Recovered is not durable: what an opening reads from the cache after a kill may be gone after the loss of power that follows, and it has acted on it.",
-    file: "src/log/partition-state.ts",
+    file: "src/log/state/partition-state.ts",
     find: "await Promise.all([file?.sync(), storage.syncDirectory(directory)]);",
     replace: "await Promise.all([storage.syncDirectory(directory)]);",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "called damage" },
@@ -122,7 +122,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "set-aside-not-flushed",
     tale: "A file that cannot be believed is moved aside and another made in its place; the move is not durable, and the old one comes back.",
-    file: "src/log/set-aside.ts",
+    file: "src/log/files/set-aside.ts",
     find: "  await storage.syncDirectory(directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "set aside" },
@@ -131,7 +131,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "replaced-file-not-flushed",
     tale: "npm's write-file-atomic without its fsync, ext4's zero-length files of 2009: the name is durable before the contents are.",
-    file: "src/log/replace-file.ts",
+    file: "src/log/files/replace-file.ts",
     find: "      await file.sync();\n",
     replace: "",
     caughtBy: { test: "test/log/books/replace-file.test.ts" },
@@ -140,7 +140,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "replaced-name-not-flushed",
     tale: "npm's write-file-atomic 7997ea34 never flushes the directory: the rename it has answered for is undone by a loss of power.",
-    file: "src/log/replace-file.ts",
+    file: "src/log/files/replace-file.ts",
     find: "  await storage.syncDirectory(directory);\n",
     replace: "",
     caughtBy: { test: "test/log/books/replace-file.test.ts" },
@@ -149,7 +149,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "clean-marker-removal-not-flushed",
     tale: "KAFKA-10471: the marker of a clean shutdown outlived the start that should have consumed it, and a crash then passed for an orderly end.",
-    file: "src/log/clean-shutdown.ts",
+    file: "src/log/books/clean-shutdown.ts",
     find: '  await storage.syncDirectory("");\n',
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "orderly end" },
@@ -158,7 +158,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "recovered-tail-not-flushed",
     tale: "ATC'20, 'Can Applications Recover from fsync Failures?': the tail that a recovery reads is in the cache alone, is served, and is gone after the next crash.",
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "      await files.log.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "after a kill" },
@@ -167,7 +167,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "tail-before-an-uncertain-end-not-flushed",
     tale: "The same where the end is not certain: what stands before the damage was served out of the cache, and its offsets were given out again after the next loss of power.",
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "      await log.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "the segment they are in" },
@@ -176,7 +176,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "name-before-an-uncertain-end-not-flushed",
     tale: "And where a whole segment of it had a name that nobody had flushed.",
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "  if (rewriteFrom.size > 0) await context.storage.syncDirectory(spec.directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "whose name nobody flushed" },
@@ -185,7 +185,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "recovered-offset-index-not-flushed",
     tale: "An offset index made again by recovery, behind the recovery point and not durable: after the next loss of power it is made once more, however long that takes.",
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "      await files.offsetIndex?.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "recovery sealed" },
@@ -194,7 +194,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "recovered-time-index-not-flushed",
     tale: "The same for the time index: lost, it is made again from the whole segment.",
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "      await files.timeIndex?.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "recovery sealed" },
@@ -203,7 +203,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "recovered-snapshots-not-flushed",
     tale: "Producer snapshots that recovery throws away stand there again after the next crash (KAFKA-14454's family: a snapshot of a log that is no more).",
-    file: "src/log/producer-recovery.ts",
+    file: "src/log/producers/producer-recovery.ts",
     find: "      await context.storage.syncDirectory(spec.directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "threw away" },
@@ -212,7 +212,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "cut-preallocation-not-flushed",
     tale: "etcd#6515, zeros parsed as entries: a preallocated segment is cut at its roll, the cut is not durable, the recovery point passes it.",
-    file: "src/log/settling.ts",
+    file: "src/log/append/settling.ts",
     find: "if (old.files !== null && old.cutUnwritten(old.files)) await old.files.log.sync();",
     replace: "if (old.files !== null) old.cutUnwritten(old.files);",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
@@ -221,7 +221,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "rolled-offset-index-not-flushed",
     tale: "bitnami-docker-kafka#33: an index of zeros beside a whole log. Ours is sealed, so it is made again; that costs a whole segment's reading.",
-    file: "src/log/settling.ts",
+    file: "src/log/append/settling.ts",
     find: "[files?.offsetIndex?.sync(), files?.timeIndex?.sync()]",
     replace: "[files?.timeIndex?.sync()]",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
@@ -230,7 +230,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "rolled-time-index-not-flushed",
     tale: "The time index all zero after a crash (Kafka on ZFS, blog.malizia.tech): retention then took fresh data.",
-    file: "src/log/settling.ts",
+    file: "src/log/append/settling.ts",
     find: "[files?.offsetIndex?.sync(), files?.timeIndex?.sync()]",
     replace: "[files?.offsetIndex?.sync()]",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
@@ -239,7 +239,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "index-flush-does-nothing",
     tale: "An index's flush that hands its entries to the system and goes no further.",
-    file: "src/log/index-file.ts",
+    file: "src/log/index/index-file.ts",
     find: "    return this.#file.sync();\n",
     replace: "    return Promise.resolve();\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
@@ -248,7 +248,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "offset-index-flush-does-nothing",
     tale: "The same, of the indexes of offsets alone.",
-    file: "src/log/offset-index.ts",
+    file: "src/log/index/offset-index.ts",
     find: "    return this.#index.sync();\n",
     replace: "    return Promise.resolve();\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
@@ -257,7 +257,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "time-index-flush-does-nothing",
     tale: "The same, of the indexes of timestamps alone.",
-    file: "src/log/time-index.ts",
+    file: "src/log/index/time-index.ts",
     find: "    return this.#index.sync();\n",
     replace: "    return Promise.resolve();\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "rolled segments" },
@@ -266,7 +266,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "clean-end-log-not-flushed",
     tale: "KAFKA-13315's neighbour: the marker says that the shutdown was clean, and what was cut from the last segment is not durable.",
-    file: "src/log/clean-end.ts",
+    file: "src/log/opening/clean-end.ts",
     find: "  await files.log.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "closed in order" },
@@ -275,7 +275,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "clean-end-offset-index-not-flushed",
     tale: "A clean end that vouches for an index which only the cache has.",
-    file: "src/log/clean-end.ts",
+    file: "src/log/opening/clean-end.ts",
     find: "  await files.offsetIndex?.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "closed in order" },
@@ -284,7 +284,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "clean-end-time-index-not-flushed",
     tale: "The same for the time index: lost, it is made again from the whole segment.",
-    file: "src/log/clean-end.ts",
+    file: "src/log/opening/clean-end.ts",
     find: "  await files.timeIndex?.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "closed in order" },
@@ -293,7 +293,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "transaction-index-not-flushed",
     tale: "Aborted records shown after a crash: the recovery point has passed an index of aborted transactions that was never flushed.",
-    file: "src/log/transaction-index-file.ts",
+    file: "src/log/producers/transaction-index-file.ts",
     find: "    await file.sync();\n",
     replace: "",
     caughtBy: { prover: "crash" },
@@ -302,7 +302,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "remade-transaction-index-name-not-flushed",
     tale: "An index of aborted transactions that was made again, and answered from, under a name that is not durable.",
-    file: "src/log/transaction-index-file.ts",
+    file: "src/log/producers/transaction-index-file.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n  return entries;\n",
     replace: "  return entries;\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "aborted transactions" },
@@ -311,7 +311,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "read-directory-not-flushed",
     tale: "Recovered is not durable, for names: a book that is read after a kill, judged by, and gone after the loss of power that follows, since nobody had flushed its name.",
-    file: "src/log/partition-state.ts",
+    file: "src/log/state/partition-state.ts",
     find: "await Promise.all([file?.sync(), storage.syncDirectory(directory)]);",
     replace: "await Promise.all([file?.sync()]);",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "leaves as damage" },
@@ -320,7 +320,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "cut-of-later-segments-not-flushed",
     tale: "Recovery removes segments behind a torn batch and cuts; power is lost again, the cut is on the disk and the segments are back, behind a hole that a compacted topic may have.",
-    file: "src/log/recovery.ts",
+    file: "src/log/opening/recovery.ts",
     find: "    await storage.syncDirectory(spec.directory);\n    if (active === segment)",
     replace: "    if (active === segment)",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "no segment behind a cut" },
@@ -329,7 +329,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "removal-not-flushed",
     tale: "NATS #7387: what was deleted for good, and confirmed, lies on the disk again after a loss of power, for whoever looks there.",
-    file: "src/log/segment-removal.ts",
+    file: "src/log/upkeep/segment-removal.ts",
     find: "  await context.storage.syncDirectory(spec.directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "that were deleted" },
@@ -338,7 +338,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "new-transaction-index-name-not-flushed",
     tale: "KAFKA-3968 for transaction indexes: flushed, and its name lost, where no snapshot of producers is put in place behind it.",
-    file: "src/log/aborted-transactions.ts",
+    file: "src/log/producers/aborted-transactions.ts",
     find: "    if (isNew) await this.#context.storage.syncDirectory(this.#directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "nobody remembers" },

@@ -14,7 +14,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "clean-marker-is-the-truth",
     tale: "Kafka skips recovery where the marker stands, whatever the logs look like; a marker restored with half a backup then hides a loss.",
-    file: "src/log/open-log.ts",
+    file: "src/log/opening/open-log.ts",
     find: "    if (!facts.cleanlyClosed || facts.durableSegmentBase !== active.baseOffset || facts.durableEndPosition !== active.byteLength)\n      return false;\n",
     replace: "",
     caughtBy: { test: "test/face/harm.test.ts" },
@@ -23,7 +23,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "recovery-cuts-in-the-middle",
     tale: "KAFKA-7283, and LogSegment.recover to this day: a bad batch behind the recovery point ends the log, whatever was acknowledged, and every good record behind it is gone without an error.",
-    file: "src/log/durable-end.ts",
+    file: "src/log/opening/durable-end.ts",
     find: "  if (facts === null || facts.durableEndOffset < recoveryPoint)\n",
     replace: "  if (facts === null || recoveryPoint >= 0)\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "called damage" },
@@ -32,7 +32,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "epoch-stays-at-reopening",
     tale: "A zombie tail: the batches that a recovery cut come back whole behind shorter new ones, and nothing tells them apart but an epoch that rose (reliability.md 13).",
-    file: "src/log/recovery.ts",
+    file: "src/log/opening/recovery.ts",
     find: "nextEpoch: latestEpoch + 1 }",
     replace: "nextEpoch: latestEpoch < 0 ? 0 : null }",
     caughtBy: { test: "test/log/log-recovery.test.ts" },
@@ -41,7 +41,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "resurrected-segment-is-served",
     tale: "NATS #7387, lost tombstones: segments that retention had removed come back with a loss of power, and their records with them.",
-    file: "src/log/open-log.ts",
+    file: "src/log/opening/open-log.ts",
     find: "      if (next !== undefined && next <= logStartOffset) {\n",
     replace: "      if (next !== undefined && next < 0) {\n",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "has come back" },
@@ -60,7 +60,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "state-without-checksum",
     tale: "Checkpoints believed as they stand (KAFKA-1758): a slot that a crash has torn says whatever its bytes say.",
-    file: "src/log/state-slot.ts",
+    file: "src/log/state/state-slot.ts",
     find: "  if (computed !== stored) return `computed",
     replace: "  if (computed + stored < 0) return `computed",
     caughtBy: { prover: "bits", seed: 1 },
@@ -69,7 +69,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "snapshot-without-checksum",
     tale: "KAFKA-5167's neighbour: a producers' snapshot is loaded without a look at its checksum.",
-    file: "src/log/producer-snapshot.ts",
+    file: "src/log/producers/producer-snapshot.ts",
     find: "  if (computed !== stored) wrong(",
     replace: "  if (computed + stored < 0) wrong(",
     caughtBy: { prover: "bits", seed: 1 },
@@ -78,7 +78,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "read-without-checksum",
     tale: "Reads that trust the disk (CORDS, FAST'17: Redis and others return corrupt data as good).",
-    file: "src/log/batch-check.ts",
+    file: "src/log/batch/batch-check.ts",
     find: "    if (stored !== computed) return bad(",
     replace: "    if (stored + computed < 0) return bad(",
     caughtBy: { prover: "bits", seed: 1 },
@@ -87,7 +87,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "read-without-epoch",
     tale: "The same for the leader epoch, of which 3.3 % of all bits go unseen under a CRC and contiguity alone.",
-    file: "src/log/batch-check.ts",
+    file: "src/log/batch/batch-check.ts",
     find: "    if (epoch !== null && epoch !== found) return bad(",
     replace: "    if (epoch !== null && found === Number.NaN) return bad(",
     caughtBy: { prover: "bits", seed: 1 },
@@ -96,7 +96,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "recovery-without-epoch",
     tale: "The same for the epoch: old batches behind new ones, CRC-valid, after a cut that was not durable.",
-    file: "src/log/batch-scan.ts",
+    file: "src/log/batch/batch-scan.ts",
     find: "epoch === null ? batch.leaderEpoch < epochBefore : batch.leaderEpoch !== epoch",
     replace: "false",
     caughtBy: { test: "test/log/log-bit-flips.test.ts" },
@@ -105,7 +105,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "index-with-zeros-at-its-end",
     tale: "bitnami-docker-kafka#34, 'non-zero size but last offset is 0': an index that a broker left preallocated, zeros and all.",
-    file: "src/log/index-file.ts",
+    file: "src/log/index/index-file.ts",
     find: "        if (!follows(piece.subarray(0, end * entryByteLength), index)) {\n",
     replace: "        if (index < 0) {\n",
     caughtBy: { test: "test/log/books/indexes.test.ts" },
@@ -114,7 +114,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "readers-past-the-durable-end",
     tale: "A reader sees a record, the power goes, the offset is given to another (C4): what Kafka's high watermark is for, on one machine.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: '    if (config.durability === "os") this.#show(',
     replace: "    this.#show(",
     caughtBy: { prover: "crash" },
@@ -187,7 +187,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "seal-not-looked-at",
     tale: "In a compacted segment offsets may be missing: without a look at the sums of its bytes, a flipped base offset inside a gap is legal (CORDS, FAST'17: checksums that are there and that nobody verifies).",
-    file: "src/log/log-reader.ts",
+    file: "src/log/read/log-reader.ts",
     find: '      if (segment.checksums === "unread") await this.#loadSeal(segment, files);\n',
     replace: '      if (segment.checksums === "unread") segment.checksums = null;\n',
     caughtBy: { prover: "bits", seed: 1 },
@@ -196,7 +196,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "index-is-the-authority",
     tale: "KAFKA-10413's family, bitnami-docker-kafka#33: an index that leads astray is followed, and records between are passed over.",
-    file: "src/log/segment-reader.ts",
+    file: "src/log/segment/segment-reader.ts",
     find: "  const leadsAstray = scratchTo - scratchFrom < HEADER_BYTE_LENGTH || readInt64(scratchView, 0) > offset;\n",
     replace: "  const leadsAstray = scratchTo - scratchFrom < HEADER_BYTE_LENGTH;\n",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "an entry of an offset index" },
@@ -205,7 +205,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "missing-segment-is-the-end",
     tale: "NATS #7549, #7556: a block in the middle is gone after a restart, the stream ends before it, and the blocks behind it are removed.",
-    file: "src/log/recovery.ts",
+    file: "src/log/opening/recovery.ts",
     find: "  if (end.nextOffset < durable.offset) {\n",
     replace: "  if (end.nextOffset < 0) {\n",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "missing in the middle of what is recovered" },
@@ -214,7 +214,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "missing-segment-is-a-gap",
     tale: "Kafka's own reading: a segment that is not there is stepped over as if its offsets had been cleaned away, and nobody is told.",
-    file: "src/log/log-reader.ts",
+    file: "src/log/read/log-reader.ts",
     find: "    if (next === null || segment.sealedEnd === null) return;\n",
     replace: "    if (next === null || next.baseOffset > offset || segment.sealedEnd === null) return;\n",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "sealed segment that is missing" },
@@ -223,7 +223,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "torn-tail-is-damage",
     tale: "etcd#6191, #11488: a server that refuses to start since its last write was torn by a crash, as any write may be that nobody had flushed.",
-    file: "src/log/recovery.ts",
+    file: "src/log/opening/recovery.ts",
     find: '  if (facts !== null && (facts.writtenAs === "os" || config.durability === "os")) return null;\n',
     replace: "",
     caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "a hole in what" },
@@ -250,7 +250,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "read-without-order",
     tale: "Kafka's CRC does not cover the base offset: a flipped one moves a record to another offset, and nobody sees it (reliability.md 42).",
-    file: "src/log/batch-check.ts",
+    file: "src/log/batch/batch-check.ts",
     find: "contiguous ? baseOffset !== nextOffset : baseOffset < nextOffset",
     replace: "contiguous && baseOffset < 0",
     caughtBy: { prover: "bits", seed: 1 },
@@ -259,7 +259,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "recovery-without-order",
     tale: "raft-wal's and Kafka's recovery: valid batches in the wrong place are counted in (reliability.md 44, misdirected writes).",
-    file: "src/log/batch-scan.ts",
+    file: "src/log/batch/batch-scan.ts",
     find: 'expectation.order === "exact" ? batch.baseOffset !== nextOffset : batch.baseOffset < nextOffset',
     replace: "false",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "ends what a recovery takes in" },

@@ -5,7 +5,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "cleaned-log-not-flushed",
     tale: "KAFKA-2118's family: a compacted segment takes the place of its sources before its bytes are durable.",
-    file: "src/log/cleaned-segment.ts",
+    file: "src/log/compaction/cleaned-segment.ts",
     find: "      this.#log.sync(),\n",
     replace: "",
     caughtBy: { prover: "crash" },
@@ -14,7 +14,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "cleaned-offset-index-not-flushed",
     tale: "The index of a compacted segment, sealed and not durable.",
-    file: "src/log/cleaned-segment.ts",
+    file: "src/log/compaction/cleaned-segment.ts",
     find: "      this.#offsetIndex.sync(),\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "compacted segments" },
@@ -23,7 +23,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "cleaned-time-index-not-flushed",
     tale: "The same for its time index, by which retention would go.",
-    file: "src/log/cleaned-segment.ts",
+    file: "src/log/compaction/cleaned-segment.ts",
     find: "      this.#timeIndex.sync(),\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "compacted segments" },
@@ -32,7 +32,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "cleaned-seal-not-flushed",
     tale: "The seal and the transaction index of a compacted segment: without them nobody knows of its gaps, or of what was aborted.",
-    file: "src/log/cleaned-segment.ts",
+    file: "src/log/compaction/cleaned-segment.ts",
     find: "      await file.sync();\n",
     replace: "",
     caughtBy: { test: "test/log/compaction-crash.test.ts" },
@@ -41,7 +41,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "swap-names-not-flushed-at-all",
     tale: "KAFKA-12520, 3afe2ed8e39: a swap between whose steps nothing was durable; segments were deleted that had no successor.",
-    file: "src/log/segment-swap.ts",
+    file: "src/log/compaction/segment-swap.ts",
     find: "      await this.#log.context.storage.syncDirectory(this.#log.spec.directory);\n",
     replace: "      await Promise.resolve();\n",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being compacted" },
@@ -50,7 +50,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "cleaned-names-not-flushed",
     tale: "A .cleaned file gets its .swap name before all of them have durable names: an index may stand there without its log.",
-    file: "src/log/segment-swap.ts",
+    file: "src/log/compaction/segment-swap.ts",
     find: "    await this.#syncDirectory();\n    this.hasRenamed = true;\n",
     replace: "    this.hasRenamed = true;\n",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being compacted" },
@@ -59,7 +59,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "swap-names-not-flushed",
     tale: "Sources are removed before the .swap names that replace them are durable: both are gone after a loss of power.",
-    file: "src/log/segment-swap.ts",
+    file: "src/log/compaction/segment-swap.ts",
     find: "    await this.#syncDirectory();\n    const segment = makeSegment(this.#log, this.#cleaned);\n",
     replace: "    const segment = makeSegment(this.#log, this.#cleaned);\n",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being compacted" },
@@ -68,7 +68,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "source-removal-not-flushed",
     tale: "KAFKA-12520: final names are given while the removal of the old segments is not durable, and old and new stand side by side.",
-    file: "src/log/segment-swap.ts",
+    file: "src/log/compaction/segment-swap.ts",
     find: "        await this.#syncDirectory();\n        this.#areSourcesGone = true;\n",
     replace: "        this.#areSourcesGone = true;\n",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being compacted" },
@@ -77,7 +77,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "found-swap-names-not-flushed",
     tale: "Recovered is not durable, for swaps: an opening after a kill finds the new names in the cache alone, removes what they replace, and the power goes.",
-    file: "src/log/partition-files.ts",
+    file: "src/log/files/partition-files.ts",
     find: "  if (swaps.length > 0) await storage.syncDirectory(directory);\n  // While a",
     replace: "  // While a",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "tidies up" },
@@ -86,7 +86,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repair-keeps-nothing",
     tale: "A repair that rewrites a log before the copy it took of the damaged bytes has a durable name: after a loss of power both are gone.",
-    file: "src/log/segment-rewrite.ts",
+    file: "src/log/survey/segment-rewrite.ts",
     find: "    await storage.syncDirectory(directory);\n    const into",
     replace: "    const into",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being mended" },
@@ -95,7 +95,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repaired-log-not-flushed",
     tale: "The mended log is put in the place of the damaged one before its bytes are durable.",
-    file: "src/log/segment-rewrite.ts",
+    file: "src/log/survey/segment-rewrite.ts",
     find: "      await into.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "mended" },
@@ -104,7 +104,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repair-copy-not-flushed",
     tale: "The copy of the damaged bytes has a durable name and no durable bytes.",
-    file: "src/log/segment-rewrite.ts",
+    file: "src/log/survey/segment-rewrite.ts",
     find: "    await aside.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "mended" },
@@ -113,7 +113,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repair-snapshot-removal-not-flushed",
     tale: "A producers' snapshot that a repair removed stands there again after a loss of power, and is believed.",
-    file: "src/log/repair.ts",
+    file: "src/log/survey/repair.ts",
     find: "      await storage.remove(file);\n      await storage.syncDirectory(at.directory);\n",
     replace: "      await storage.remove(file);\n",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "a repair removed" },
@@ -122,7 +122,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repaired-offset-index-not-flushed",
     tale: "An index that a repair has made anew, and that only the cache has.",
-    file: "src/log/repair.ts",
+    file: "src/log/survey/repair.ts",
     find: "        await files.offsetIndex?.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "mended" },
@@ -131,7 +131,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repaired-time-index-not-flushed",
     tale: "The same for the time index: lost, it is made again from the whole segment.",
-    file: "src/log/repair.ts",
+    file: "src/log/survey/repair.ts",
     find: "        await files.timeIndex?.sync();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "mended" },
@@ -140,7 +140,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "repaired-index-names-not-flushed",
     tale: "The names of the indexes and the seal that a repair made anew.",
-    file: "src/log/repair.ts",
+    file: "src/log/survey/repair.ts",
     find: "      await storage.syncDirectory(directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-disk.test.ts", name: "no seal can be made" },
@@ -149,7 +149,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "tidied-removals-not-flushed",
     tale: "KAFKA-12520, and a crash during the recovery of a swap: an opening that ends one removes files and goes on before that is durable, and an old segment stands beside what took its place.",
-    file: "src/log/partition-files.ts",
+    file: "src/log/files/partition-files.ts",
     find: "    if (names.length > 0) await storage.syncDirectory(directory);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "tidies up" },
@@ -158,7 +158,7 @@ export const rewritingFlushes: readonly ZooEntry[] = [
   {
     name: "final-names-not-flushed",
     tale: "A swap that says it is done while its last names are not durable: a broker that takes the directory over finds .swap files behind a clean shutdown (KAFKA-12520's family).",
-    file: "src/log/segment-swap.ts",
+    file: "src/log/compaction/segment-swap.ts",
     find: "      segment.isInSwap = false;\n      await this.#syncDirectory();\n",
     replace: "      segment.isInSwap = false;\n",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "under its names" },

@@ -5,7 +5,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "flush-retried-on-the-same-pages",
     tale: "PostgreSQL's fsyncgate (2018): the second fsync succeeds, since the failed one has marked the pages clean, and the bytes are nowhere.",
-    file: "src/log/flusher.ts",
+    file: "src/log/append/flusher.ts",
     find: "        await this.#host.sync(mark);\n",
     replace: "        await this.#host.sync(mark).catch(() => this.#host.sync(mark));\n",
     caughtBy: { prover: "errors" },
@@ -23,7 +23,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "ack-before-fsync",
     tale: "MongoDB before 2.6, Redis everysec, NATS: the answer goes out when the bytes are written, not when they are durable.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "    await this.#flusher.flushed(offset);\n    return durability;\n",
     replace: "    return durability;\n",
     caughtBy: { prover: "crash" },
@@ -32,7 +32,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "short-write-is-success",
     tale: "node#31908, npm's write-file-atomic 7997ea34: bytesWritten is less than was asked for, and nobody looks.",
-    file: "src/log/file-bytes.ts",
+    file: "src/log/files/file-bytes.ts",
     find: "    count += step;\n  }\n}\n",
     replace: "    count = bytes.byteLength;\n  }\n}\n",
     caughtBy: { test: "test/prove/zoo/short-writes.test.ts" },
@@ -50,7 +50,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "half-a-batch-stays",
     tale: "etcd#2819: the disk is full, half a record is written, and what follows stands behind the half.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "      log.truncate(active.byteLength);\n",
     replace: "",
     caughtBy: { prover: "errors", seed: 33 },
@@ -59,7 +59,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "write-at-the-end-of-the-file",
     tale: "raft-wal#32: after a write that failed the next one goes where the file ends, not where the log does.",
-    file: "src/log/segment.ts",
+    file: "src/log/segment/segment.ts",
     find: "    writeBytes(log, bytes, this.byteLength);\n",
     replace: "    writeBytes(log, bytes, log.byteLength());\n",
     caughtBy: { prover: "errors", seed: 3 },
@@ -68,7 +68,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "failure-is-forgotten",
     tale: "OSDI'14: 92 % of catastrophic failures are errors that were signalled and handled wrongly. Here the partition takes appends again.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: '    this.#failure = new StorageError("PARTITION_FAILED", message, { cause: error });\n    this.#flusher.fail(this.#failure);\n',
     replace: '    this.#flusher.fail(new StorageError("PARTITION_FAILED", message, { cause: error }));\n',
     caughtBy: { prover: "errors" },
@@ -77,7 +77,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "recovery-point-before-the-flush",
     tale: "KAFKA-10101, KAFKA-3330: a recovery point ahead of what is durable; what lies below it is never looked at again.",
-    file: "src/log/settling.ts",
+    file: "src/log/append/settling.ts",
     find: "      await flushed(next.baseOffset);\n",
     replace: "",
     caughtBy: { test: "test/simulation/log-crash.test.ts" },
@@ -86,7 +86,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "state-tears-both-slots",
     tale: "A book in two places of which both may be in the middle of a write: the slot that was made durable is the next to be written over.",
-    file: "src/log/partition-state.ts",
+    file: "src/log/state/partition-state.ts",
     find: "      this.#openSlot = (this.#openSlot + 1) % SLOT_COUNT;\n",
     replace: "",
     caughtBy: { test: "test/log/books/partition-state.test.ts" },
@@ -95,7 +95,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "relative-offset-overflow",
     tale: "KAFKA-6264, KAFKA-4451, KAFKA-5413: an offset more than 2^31 behind its segment's base, and the index entry that holds the distance wraps.",
-    file: "src/log/roll-policy.ts",
+    file: "src/log/append/roll-policy.ts",
     find: '  if (lastOffset - segment.baseOffset > RELATIVE_OFFSET_MAX) return "offset";\n',
     replace: "",
     caughtBy: { test: "test/log/books/roll-policy.test.ts" },
@@ -104,7 +104,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "retention-by-a-clock-in-the-future",
     tale: "Redpanda's storage_ignore_timestamps_in_future_sec: one record of the year 2554, and retention by time ends for ever, or begins at once.",
-    file: "src/log/retention.ts",
+    file: "src/log/upkeep/retention.ts",
     find: " && maxTimestamp <= nowMs + FUTURE_MS_MAX",
     replace: "",
     caughtBy: { test: "test/log/books/retention.test.ts" },
@@ -113,7 +113,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "retention-of-what-has-no-time",
     tale: "Kafka on ZFS (blog.malizia.tech): a time index of zeros, every segment is from 1970, and all of them are deleted.",
-    file: "src/log/retention.ts",
+    file: "src/log/upkeep/retention.ts",
     find: "    return maxTimestamp >= 0 && ",
     replace: "    return ",
     caughtBy: { test: "test/log/books/retention.test.ts" },
@@ -122,7 +122,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "retention-by-the-time-index",
     tale: "The same: the last entry of a time index is believed, whatever the batch that it names says.",
-    file: "src/log/segment-removal.ts",
+    file: "src/log/upkeep/segment-removal.ts",
     find: "    return (await reader.maxTimestampAt(segment, files, last.offset)) === last.timestamp ? last.timestamp : -1;\n",
     replace: "    return last.timestamp;\n",
     caughtBy: { test: "test/prove/zoo/zeroed-time-index.test.ts" },
@@ -131,7 +131,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "retention-past-the-high-watermark",
     tale: "KAFKA-5431's neighbour: segments are deleted of which readers have not been shown everything.",
-    file: "src/log/retention.ts",
+    file: "src/log/upkeep/retention.ts",
     find: "upTo > marks.highWatermark || ",
     replace: "",
     caughtBy: { test: "test/log/books/retention.test.ts" },
@@ -140,7 +140,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "retention-before-its-log-start-is-durable",
     tale: "Files go before the new log start is durable: what a loss of power brings back of them begins in the middle.",
-    file: "src/log/segment-removal.ts",
+    file: "src/log/upkeep/segment-removal.ts",
     find: "      await writer.settling.save();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "that retention removes" },
@@ -149,7 +149,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "readers-of-a-closed-file",
     tale: "node#2006, node#34716: a file is closed under a reader, its number goes to another file, and the read answers from that one.",
-    file: "src/log/segment.ts",
+    file: "src/log/segment/segment.ts",
     find: "    if (files === null || this.#holderCount > 0) return;\n",
     replace: "    if (files === null) return;\n",
     caughtBy: { test: "test/log/compaction-readers.test.ts" },
@@ -176,7 +176,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "compaction-drops-the-last-batch",
     tale: "KAFKA-17076 (2024): the last batch of a compacted log is empty, is dropped, and the log's end goes back.",
-    file: "src/log/compaction-round.ts",
+    file: "src/log/compaction/compaction-round.ts",
     find: "    const retainEmpty = isLast || ",
     replace: "    const retainEmpty = ",
     caughtBy: { test: "test/log/compaction.test.ts" },
@@ -185,7 +185,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "compaction-forgets-sequences",
     tale: "KAFKA-6834's neighbour: a producer's last batch is cleaned away, and with it the sequence that tells a duplicate.",
-    file: "src/log/compaction-round.ts",
+    file: "src/log/compaction/compaction-round.ts",
     find: "(hasProducer && this.#isProducersLast(view, at))",
     replace: "(hasProducer && this.#lastEntries.size < 0)",
     caughtBy: { test: "test/log/compaction.test.ts" },
@@ -194,7 +194,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "compaction-of-open-transactions",
     tale: "KAFKA-9777's other side: records of a transaction that is still open are cleaned as if it had ended.",
-    file: "src/log/compaction-need.ts",
+    file: "src/log/compaction/compaction-need.ts",
     find: "Math.min(lastStableOffset, settledOffset, active.baseOffset)",
     replace: "Math.min(settledOffset, active.baseOffset)",
     caughtBy: { test: "test/log/compaction-need.test.ts" },
@@ -203,7 +203,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "compaction-checkpoint-ahead",
     tale: "KAFKA-3330, KAFKA-10101: the cleaner's checkpoint lies behind the log's end, and what was written since is taken for clean.",
-    file: "src/log/compaction-need.ts",
+    file: "src/log/compaction/compaction-need.ts",
     find: "  return firstDirtyOffset > Math.min(logEndOffset, settledOffset) ? logStartOffset : firstDirtyOffset;\n",
     replace: "  return firstDirtyOffset;\n",
     caughtBy: { test: "test/log/compaction-need.test.ts" },
@@ -212,7 +212,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "finished-swap-counts-as-unfinished",
     tale: "KAFKA-12520: an opening takes a whole swap for one that was cut short, removes it, and the originals are gone already.",
-    file: "src/log/partition-files.ts",
+    file: "src/log/files/partition-files.ts",
     find: '  const unfinishedSwaps = named("swap").filter((file) => file.baseOffset >= cleanedFrom);\n',
     replace: '  const unfinishedSwaps = named("swap");\n',
     caughtBy: { prover: "crash" },
@@ -239,7 +239,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "recovered-tail-not-written-again",
     tale: "ATC'20, 'Can Applications Recover from fsync Failures?': pages that a failed flush has marked clean are never written by a later one. What a recovery takes in must be written anew.",
-    file: "src/log/rewriting.ts",
+    file: "src/log/opening/rewriting.ts",
     find: "    log.writeAt(bytes, position);\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "is written again" },
@@ -248,7 +248,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "unflushed-without-bound",
     tale: "C7, and Redis with appendfsync no: what may be lost, and what must be read after a crash, has no bound; a torn tail can then not be told from damage.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "unflushedBytes + batch.length > context.maxUnflushedBytes &&",
     replace: "unflushedBytes < 0 &&",
     caughtBy: { test: "test/prove/zoo/unflushed.test.ts", name: "than the bound" },
@@ -257,7 +257,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "offsets-beyond-2-53-are-given",
     tale: "The other side of 2^53: a log that goes on writing where its numbers no longer tell two offsets apart.",
-    file: "src/log/log-writer.ts",
+    file: "src/log/append/log-writer.ts",
     find: "    if (lastOffset > Number.MAX_SAFE_INTEGER - 1)\n",
     replace: "    if (lastOffset < 0)\n",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "the last offset that a number holds" },
@@ -266,7 +266,7 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "earlier-segments-not-covered",
     tale: "An acknowledgement in a new segment says that the earlier ones are durable: here the flush of the new one is all that it waited for (C1).",
-    file: "src/log/segment-sync.ts",
+    file: "src/log/opening/segment-sync.ts",
     find: "  const covered = segments.from(first).filter((segment) => segment.baseOffset <= last.baseOffset);\n",
     replace: "  const covered = segments.from(first).filter((segment) => segment.baseOffset === last.baseOffset);\n",
     caughtBy: { prover: "crash", seed: 5 },

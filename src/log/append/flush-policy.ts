@@ -1,0 +1,23 @@
+/** When a partition's written bytes are flushed without anyone waiting. Pure: `flushMessages`, `flushMs`, and our own bound. */
+import type { TopicConfig } from "../../api/topic.ts";
+
+/** The recovery point moves at least this often, so that an unclean open reads no more than this (C7). */
+export const RECOVERY_POINT_INTERVAL_BYTES: number = 64 * 1024 * 1024;
+
+export interface UnflushedFacts {
+  readonly byteLength: number;
+  readonly recordCount: number;
+  /** Since the oldest unflushed append. */
+  readonly ageMs: number;
+}
+
+/** Whether a flush begins now. On a "sync" topic every append joins the next one. */
+export function flushIsDue(unflushed: UnflushedFacts, config: Pick<TopicConfig, "durability" | "flushMessages" | "flushMs">): boolean {
+  if (unflushed.byteLength === 0) return false;
+  if (config.durability === "sync") return true;
+  return (
+    unflushed.recordCount >= config.flushMessages ||
+    unflushed.ageMs >= config.flushMs ||
+    unflushed.byteLength >= RECOVERY_POINT_INTERVAL_BYTES
+  );
+}
