@@ -113,7 +113,8 @@ export class GroupService {
       const message = `group "${request.groupId}": a transaction that is still open has offsets of ${unstable.topic}-${unstable.partition}; ask again when it has ended`;
       throw new GroupError("UNSTABLE_OFFSET_COMMIT", message);
     }
-    return this.#store.fetch(request.groupId, request.partitions);
+    const offsets = this.#store.fetch(request.groupId, request.partitions);
+    return this.#house.context.readOnly ? this.#asIfSettled(offsets, request.partitions !== null) : offsets;
   }
 
   async listGroups(): Promise<readonly string[]> {
@@ -238,12 +239,26 @@ export class GroupService {
     throw new StorageError("KAFKA_STORAGE_ERROR", message, { cause: error });
   }
 
-  async #clamp(concerns: (at: TopicPartition) => boolean): Promise<void> {
-    const setBack = await this.#store.clamp((at) => {
-      if (!concerns(at)) return null;
-      const slot = this.#house.topics.find(at.topic)?.slots[at.partition];
-      return slot?.state === "open" ? slot.log.watermarks.logEndOffset : null;
+  /** What an opening to write would answer: to one that reads alone nothing was set back, and no deletion finished. */
+  #asIfSettled(offsets: readonly CommittedOffset[], isAsked: boolean): readonly CommittedOffset[] {
+    const gone = new Set(this.#house.catalog.deleting());
+    const settled = offsets.map((offset): CommittedOffset => {
+      const { topic, partition, nextOffset } = offset;
+      if (gone.has(topic)) return { topic, partition, nextOffset: null, leaderEpoch: -1, metadata: "" };
+      const logEnd = this.#logEndOf(offset);
+      return nextOffset !== null && logEnd !== null && nextOffset > logEnd ? { ...offset, nextOffset: logEnd, leaderEpoch: -1 } : offset;
     });
+    return isAsked ? settled : settled.filter(({ topic }) => !gone.has(topic));
+  }
+
+  /** null: it is not open, and cannot tell. */
+  #logEndOf({ topic, partition }: TopicPartition): number | null {
+    const slot = this.#house.topics.find(topic)?.slots[partition];
+    return slot?.state === "open" ? slot.log.watermarks.logEndOffset : null;
+  }
+
+  async #clamp(concerns: (at: TopicPartition) => boolean): Promise<void> {
+    const setBack = await this.#store.clamp((at) => (concerns(at) ? this.#logEndOf(at) : null));
     for (const { groupId, topic, partition, nextOffset, from } of setBack) {
       this.#house.events.emit("offset.clamped", { partition: { topic, partition }, groupId, nextOffset, from });
     }

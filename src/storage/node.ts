@@ -220,15 +220,26 @@ class NodeStorage implements StorageDriver {
     const first = await mkdir(this.#path, { recursive: true });
     // Every name that was made must outlive a loss of power, or all that is flushed below it would go with it.
     if (first !== undefined && this.directorySync) {
-      for (let made = this.#path; ; made = dirname(made)) {
-        await flushDirectory(dirname(made));
-        if (made === first || made === dirname(made)) break;
+      const made = namesBetween(first, this.#path);
+      try {
+        for (const path of made) await flushDirectory(dirname(path));
+      } catch (error) {
+        // Whoever finds a directory takes its name for durable: what is not goes again, and the next opening makes it anew.
+        for (const path of made) await rmdir(path).catch(() => {});
+        throw error;
       }
     }
     const root = await this.#findRoot();
     if (root === null) throw errnoError("ENOENT", "mkdir", this.#path);
     return root;
   }
+}
+
+/** From the last of nested directories up to the first. */
+function namesBetween(first: string, last: string): string[] {
+  const names = [last];
+  for (let path = last; path !== first && path !== dirname(path); path = dirname(path)) names.push(dirname(path));
+  return names;
 }
 
 async function flushDirectory(path: string): Promise<void> {

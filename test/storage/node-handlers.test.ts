@@ -239,6 +239,20 @@ describe("files on disk", () => {
     await storage.close?.();
   });
 
+  // The directory was made, the flush of its parent refused, and the next opening found a directory: nobody ever flushed its name.
+  it("leaves no directory whose name could not be made durable", async () => {
+    const path = join(directory, "data", "log");
+    const storage = nodeStorage(path);
+    for (const where of [join(directory, "data"), directory]) {
+      refuse("open", "EIO", new RegExp(`${where}$`));
+      await expect(storage.createDirectory("orders-0")).rejects.toMatchObject({ code: "EIO" });
+      expect(readdirSync(directory)).not.toContain("data");
+    }
+    await storage.createDirectory("orders-0");
+    expect(readdirSync(path)).toEqual(["orders-0"]);
+    await storage.close?.();
+  });
+
   it("reads ahead as advice alone: what is refused there costs nothing, and is asked of the read", async () => {
     const path = join(directory, "f");
     writeFileSync(path, new Uint8Array(10));
