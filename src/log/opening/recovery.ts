@@ -61,6 +61,8 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
     const segment = segments[index] as Segment;
     if (index < segments.length - 1 || segment.files === null) await segment.acquire();
     try {
+      // Compaction never comes so far, whatever the policy is: what is missing here was lost, unless a seal remembers better.
+      segment.contiguous ||= facts !== null && !(spec.isForeign ?? spec.frozen) && !segment.isInSwap;
       await noteGaps(input.context, segment);
       const end = await walk.through(segment, index > start);
       if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
