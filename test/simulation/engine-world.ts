@@ -131,17 +131,30 @@ export class World {
   #checkTopic({ engine }: Life, name: string): void {
     const doubts = this.unsettled.filter((change) => change.topic === name);
     const wasThere = this.topics[name] !== undefined;
-    const created = doubts.findLast((change) => change.kind === "create");
+    const made = (fits: (facts: TopicFacts) => boolean): (Unsettled & { readonly kind: "create" }) | undefined =>
+      doubts.findLast((change) => change.kind === "create" && fits(change.facts)) as (Unsettled & { readonly kind: "create" }) | undefined;
     if (!engine.hasTopic(name)) {
       if (wasThere && !doubts.some((change) => change.kind === "delete")) throw new BrokenPromise(`topic ${name} is gone`);
       this.#apply({ kind: "delete", topic: name });
       return;
     }
+    const found = engine.describeTopic(name);
+    // Made more than once, and never confirmed: any of them may be the one that lasted, and what was seen of another in between is no promise.
+    const created =
+      made((facts) => sameConfig(found.config, facts.config) && found.partitions.length === facts.partitions.length) ?? made(() => true);
     if (!wasThere) {
       if (created === undefined) throw new BrokenPromise(`topic ${name} is there, and was deleted or never asked for`);
+      created.facts.id = null;
       this.#apply(created);
     }
-    const found = engine.describeTopic(name);
+    const deletion = doubts.find((change) => change.kind === "delete");
+    const isRemade = wasThere && created !== undefined && deletion !== undefined && doubts.indexOf(deletion) < doubts.indexOf(created);
+    // Deleted and made again, both of which failed and were done: another topic of the same name.
+    if (isRemade && found.topicId !== this.topics[name]?.id) {
+      created.facts.id = null;
+      this.#apply(deletion);
+      this.#apply(created);
+    }
     for (const change of doubts) {
       if (change.kind === "alter" && sameConfig(found.config, change.config)) this.#apply(change);
       if (change.kind === "partitions" && found.partitions.length === change.count) this.#apply(change);

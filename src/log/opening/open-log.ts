@@ -98,7 +98,10 @@ export async function openLog(context: LogContext, spec: PartitionSpec): Promise
       ? await viewPartitionFiles(storage, directory, endOfSwap)
       : { ...(await listPartitionFiles(storage, directory)), inSwap: NONE, problem: null };
     if (files.problem !== null) report(context, spec, "swap.ignored", { problem: files.problem });
-    const logStartOffset = Math.max(facts?.logStartOffset ?? 0, spec.checkpoint.logStartOffset ?? 0, files.baseOffsets[0] ?? 0);
+    // Kafka's checkpoint is a text without a checksum: it counts where a broker may have closed it after us, and where nothing else tells.
+    const isTheirs = facts === null || (spec.cleanShutdown && spec.leftByUs !== true);
+    const checkpointed = isTheirs ? (spec.checkpoint.logStartOffset ?? 0) : 0;
+    const logStartOffset = Math.max(facts?.logStartOffset ?? 0, checkpointed, files.baseOffsets[0] ?? 0);
     for (const [index, baseOffset] of files.baseOffsets.entries()) {
       const next = files.baseOffsets[index + 1];
       // A deleted segment that came back with a loss of power, or whose removal was cut short.
@@ -335,6 +338,8 @@ async function takeCleanEnd(
     if (batch.maxTimestamp > maxTimestamp) [maxTimestamp, maxTimestampOffset] = [batch.maxTimestamp, batch.lastOffset];
   });
   if (end.position !== active.byteLength) return false;
+  // A base offset has no checksum of Kafka's. Its checkpoint knows better how far the log went.
+  if (end.nextOffset < (spec.checkpoint.recoveryPoint ?? 0)) return false;
   if (lastEpoch >= 0 && (epochs.latest()?.epoch ?? -1) < lastEpoch) return false;
   [active.maxTimestamp, active.maxTimestampOffset] = [maxTimestamp, maxTimestampOffset];
   active.nextOffset = Math.max(end.nextOffset, active.baseOffset);
