@@ -61,8 +61,6 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
     const segment = segments[index] as Segment;
     if (index < segments.length - 1 || segment.files === null) await segment.acquire();
     try {
-      // Our compaction never comes so far, whatever the policy is: what is missing here was lost, unless a seal remembers better.
-      segment.contiguous ||= !segment.isInSwap && wasOursAlone(input);
       await noteGaps(input.context, segment);
       const end = await walk.through(segment, index > start);
       if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
@@ -85,13 +83,6 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
   const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
   return { ...found, ...known, endProblem, unreadableFrom };
-}
-
-/** Nothing tells of a broker since the state was written: no marker of its, no settings that nobody knows, no checkpoint that has got further. */
-function wasOursAlone({ facts, spec }: RecoveryInput): boolean {
-  if (facts === null || (spec.isForeign ?? spec.frozen)) return false;
-  if (spec.cleanShutdown && spec.leftByUs !== true) return false;
-  return (spec.checkpoint.recoveryPoint ?? 0) <= facts.recoveryPoint;
 }
 
 /**

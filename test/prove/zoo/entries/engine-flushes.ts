@@ -177,7 +177,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     name: "made-root-not-flushed",
     tale: "The first start makes the data directory and the folders above it; all that is flushed inside goes with a name that is not durable.",
     file: "src/storage/node.ts",
-    find: "        await flushDirectory(dirname(made));\n",
+    find: "        for (const path of made) await flushDirectory(dirname(path));\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/system-calls.test.ts" },
     budgetMs: 15_000,
