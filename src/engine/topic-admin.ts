@@ -124,9 +124,11 @@ export class TopicAdmin {
       const before = { overrides: topic.overrides, config: topic.config };
       try {
         if (before.config.durability === "os" && config.durability === "sync") await beginSync(topic);
+        if (before.config.cleanupPolicy === "delete" && config.cleanupPolicy !== "delete") await beginCompaction(topic);
         await catalog.changeTopic(name, { overrides });
       } catch (error) {
         topic.configure(before.overrides, before.config);
+        for (const log of topic.openLogs()) log.settingsChanged();
         throw error;
       }
       topic.configure(overrides, config);
@@ -305,6 +307,14 @@ export class TopicAdmin {
 async function beginSync(topic: OpenTopic): Promise<void> {
   topic.configure(topic.overrides, { ...topic.config, durability: "sync" });
   await Promise.allSettled(topic.openLogs().map((log) => log.flush()));
+}
+
+/**
+ * Before the catalogue says so: recovery takes a gap in a compacted topic for compaction's, and would take what a loss of power took out
+ * of the middle for one. A flush that fails fails its partition, which tells of it.
+ */
+async function beginCompaction(topic: OpenTopic): Promise<void> {
+  await Promise.allSettled(topic.openLogs().map((log) => log.prepareForCompaction()));
 }
 
 export function describe(topic: OpenTopic): TopicMetadata {

@@ -127,6 +127,11 @@ export class PartitionLog {
     return this.#writer.flush();
   }
 
+  /** To be called before settings are kept by which the log is compacted: a gap must not be what a loss of power leaves. */
+  prepareForCompaction(): Promise<void> {
+    return this.#writer.prepareForCompaction();
+  }
+
   /** To be called when the topic's settings have changed: what is not flushed yet goes by the new ones. */
   settingsChanged(): void {
     this.#writer.settingsChanged();

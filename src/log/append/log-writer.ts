@@ -38,6 +38,8 @@ export class LogWriter {
   /** A roll has begun and its files may be there: the log goes on in them or not at all, else they would stand in its middle. */
   #rollIsDue = false;
   readonly settling: Settling;
+  /** The topic is about to be compacted, and its settings do not say so yet. */
+  #willBeCompacted = false;
   #failure: OdradekError | null;
 
   /** `notify`: the high watermark has moved, or the log has failed. `visible`: where readers stop, when that is not the end. */
@@ -126,6 +128,7 @@ export class LogWriter {
 
   /** The topic's settings have changed: what is written and not flushed goes by the new ones from now on. */
   settingsChanged(): void {
+    this.#willBeCompacted = false;
     this.#flushRequests.cancel();
     if (this.#failure === null && this.#byteTotal > this.#durable.byteTotal) this.#flushRequests.consider();
   }
@@ -133,6 +136,12 @@ export class LogWriter {
   /** Makes everything written so far durable, whatever the topic's level. */
   async flush(): Promise<void> {
     await this.#flusher.flushed(this.logEndOffset);
+  }
+
+  /** To be called before settings are kept by which the log is compacted. From when it resolves on, only the active segment is ever unflushed. */
+  async prepareForCompaction(): Promise<void> {
+    this.#willBeCompacted = true;
+    await this.flush();
   }
 
   /** Begins a new segment and waits until the old one is sealed. For retention, which may want the active segment gone. */
@@ -348,6 +357,8 @@ export class LogWriter {
     await this.settling.done();
     this.#throwIfFailed();
     const { context, spec, segments } = this.#log;
+    // Where offsets may be missing, nothing would tell the end that a loss of power took of one segment when it left the next.
+    if (this.#willBeCompacted || spec.config().cleanupPolicy !== "delete") await this.flush();
     const old = segments.active;
     this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
