@@ -2,6 +2,9 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+/** Between the signal that ends a program which took too long and giving up on what it may still say. */
+const graceMs = 5_000;
+
 /** The folder of package.json. */
 export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
 
@@ -22,8 +25,15 @@ export function run(program, args, options = {}) {
     const pieces = [];
     child.stdout?.on("data", (piece) => pieces.push(piece));
     child.stderr?.on("data", (piece) => pieces.push(piece));
-    const timer =
-      options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill(options.timeoutSignal ?? "SIGKILL"), options.timeoutMs);
+    const expire = () => {
+      child.kill(options.timeoutSignal ?? "SIGKILL");
+      // What it had started may live on with its ends of the pipes, and would be waited for.
+      setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, graceMs).unref();
+    };
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(expire, options.timeoutMs);
     child.on("error", (error) => {
       clearTimeout(timer);
       reject(error);

@@ -13,6 +13,8 @@ const runtimes = join(projectRoot, "test/runtimes");
 const installMsMax = 300_000;
 /** Two cores is what there is at the least; more at once would only wait for each other. */
 const atOnce = 2;
+/** A check that is not done by then has failed: webpack's page, the slowest, takes 12 s. */
+const checkMsMax = 150_000;
 
 for (const folder of [rig, runtimes]) await install(folder);
 const { bundles, withViteServer } = await import("../test/package/bundlers.mjs");
@@ -33,7 +35,7 @@ try {
   const checks = [...bundleChecks(work), ...serverChecks(work), ...typeChecks(work), ...requireChecks(work), ...offenderChecks()];
   await inPairs(checks.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word))));
 } finally {
-  await pages.stop();
+  await inTime("the browser's end", pages.stop()).catch((error) => process.stdout.write(`${error.message}\n`));
   rmSync(work, { recursive: true, force: true });
 }
 mkdirSync(join(projectRoot, "build/results"), { recursive: true });
@@ -48,7 +50,8 @@ const result = {
 writeFileSync(join(projectRoot, "build/results/package.json"), JSON.stringify(result));
 if (missing !== null) process.stdout.write(`no page ran in a browser: ${missing} brings what is missing\n`);
 process.stdout.write(`package: ${passed} passed, ${failed} failed\n`);
-process.exitCode = failed > 0 || passed === 0 ? 1 : missing !== null ? 3 : 0;
+// Whatever a check that was given up still waits for.
+process.exit(failed > 0 || passed === 0 ? 1 : missing !== null ? 3 : 0);
 
 async function install(folder) {
   if (existsSync(join(folder, "node_modules/.package-lock.json"))) return;
@@ -166,7 +169,7 @@ async function inPairs(checks) {
   const worker = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
       const started = performance.now();
-      const problem = await check.problem().catch((error) => String(error.stack));
+      const problem = await inTime(check.name, check.problem()).catch((error) => String(error.stack));
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       if (problem === null) passed += 1;
       else failed += 1;
@@ -175,4 +178,13 @@ async function inPairs(checks) {
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** As `promise`; rejects when that takes too long. */
+async function inTime(what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not done after ${checkMsMax / 1000} s`)), checkMsMax);
+  });
+  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

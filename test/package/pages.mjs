@@ -7,6 +7,8 @@ import { run } from "../../scripts/run.mjs";
 import { expected } from "./app/story.mjs";
 
 const answerMsMax = 30_000;
+/** Until a page that loads itself anew has come to rest. */
+const restMsMax = 10_000;
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
 const chromiumPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -73,6 +75,8 @@ export class Pages {
     } catch (error) {
       return [error.message, ...complaints].join("\n");
     } finally {
+      // A context that is closed in the middle of a navigation may never say that it is closed.
+      for (const page of context.pages()) await page.waitForLoadState("networkidle", { timeout: restMsMax }).catch(() => {});
       await context.close();
     }
   }
