@@ -2,6 +2,7 @@
 import type { Bytes } from "../../api/bytes.ts";
 import type { StorageDriver, StorageFile } from "../../api/storage-driver.ts";
 import { CorruptionError } from "../../base/errors.ts";
+import { errnoOf } from "../../storage/errno.ts";
 import { readBytes, writeBytes } from "./file-bytes.ts";
 
 /**
@@ -12,9 +13,8 @@ export async function replaceFile(storage: StorageDriver, directory: string, nam
   const target = inDirectory(directory, name);
   const temporary = `${target}.tmp`;
   try {
-    const file = await storage.open(temporary, { create: "if-missing" });
+    const file = await openAnew(storage, temporary);
     try {
-      file.truncate(0); // what a crash left of an earlier try
       writeBytes(file, bytes, 0);
       await file.sync();
     } finally {
@@ -27,6 +27,20 @@ export async function replaceFile(storage: StorageDriver, directory: string, nam
     throw error;
   }
   await storage.syncDirectory(directory);
+}
+
+/**
+ * A new, empty file of that name. What stood under it goes by its name, and is not emptied: of a renaming that a crash cut in half both
+ * names may be left, and what is called `<name>.tmp` is then the very file that must not be touched.
+ */
+export async function openAnew(storage: StorageDriver, name: string): Promise<StorageFile> {
+  try {
+    return await storage.open(name, { create: "new" });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+  await removeIfPresent(storage, name);
+  return await storage.open(name, { create: "new" });
 }
 
 /** The whole file, or null when there is none. A longer one than any of its kind is a `CorruptionError` with `BOOK_CORRUPT`, unread. */

@@ -15,7 +15,7 @@ import {
 } from "../../base/record-batch.ts";
 import type { Core } from "../../core/core.ts";
 import { readBytes, writeBytes } from "../files/file-bytes.ts";
-import { inDirectory } from "../files/replace-file.ts";
+import { inDirectory, openAnew } from "../files/replace-file.ts";
 import type { DamagedRange } from "./segment-survey.ts";
 
 const PIECE_BYTE_LENGTH = 1024 * 1024;
@@ -41,9 +41,8 @@ export async function rewriteSegment(
   try {
     for (const range of ranges) await copyAside(storage, log, directory, asideName(logName, range), range);
     await storage.syncDirectory(directory);
-    const into = await storage.open(temporary, { create: "if-missing" });
+    const into = await openAnew(storage, temporary);
     try {
-      into.truncate(0);
       let end = 0;
       let from = 0;
       const put = (bytes: Uint8Array): void => {

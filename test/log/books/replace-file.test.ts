@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readWholeFile, replaceFile } from "../../../src/log/files/replace-file.ts";
 import { memory } from "../../../src/storage/memory.ts";
-import { crashStorage, faultyStorage } from "../../../src/testing/index.ts";
+import { type CrashStorage, crashStorage, faultyStorage } from "../../../src/testing/index.ts";
 import { atEveryCrash, bytesOf, get, put, text } from "./support.ts";
 
 const OLD = "old ".repeat(400);
@@ -35,6 +35,30 @@ describe("replacing a file", () => {
     await replaceFile(storage, "", "book", bytesOf("short"));
     expect(text(await get(storage, "book"))).toBe("short");
     expect(await get(storage, "book.tmp")).toBeNull();
+  });
+
+  // A file system without a journal may cut a renaming in half: one file under both names. The next replacement emptied what was called
+  // `.tmp`, and with it the catalogue; a death at that moment left an odradek.json of no bytes, and a directory that nothing opened.
+  it("touches no file that a halved renaming left under the temporary name as well", async () => {
+    const storage = crashStorage();
+    await replaceFile(storage, "", "book", bytesOf(OLD));
+    const halved: CrashStorage[] = [];
+    storage.watch((call) => {
+      if (call !== "syncDirectory") return;
+      for (const disk of storage.enumerateCrashes(200))
+        if (disk.peek("book.tmp") !== null && text(disk.peek("book")) === NEW) halved.push(disk);
+    });
+    await replaceFile(storage, "", "book", bytesOf(NEW));
+    expect(halved.length).toBeGreaterThan(0);
+    for (const disk of halved) {
+      const atWrite = faultyStorage(disk, { faults: [{ call: "writeAt", halt: true }] });
+      await expect(replaceFile(atWrite, "", "book", bytesOf("newest"))).rejects.toMatchObject({ code: "ESHUTDOWN" });
+      expect(text(disk.peek("book"))).toBe(NEW);
+      const next = disk.crash(undefined, { kind: "process" });
+      await replaceFile(next, "", "book", bytesOf("newest"));
+      expect(text(await get(next, "book"))).toBe("newest");
+      expect(await get(next, "book.tmp")).toBeNull();
+    }
   });
 
   it("rejects with the storage's own error when a flush fails, and the old contents stand", async () => {
