@@ -39,7 +39,7 @@ export class Following {
       const slot = this.#house.topics.find(topic)?.slots[partition];
       return slot?.state === "open" ? [slot.log] : [];
     });
-    await Promise.allSettled(logs.map((log) => log.follow(true)));
+    await Promise.allSettled(logs.map((log) => log.follower.follow(true)));
     return await fetch();
   }
 
@@ -85,8 +85,8 @@ export class Following {
     for (const [partition, slot] of topic.slots.entries()) {
       try {
         if (slot.state === "open") {
-          const change = await slot.log.changeSeen(isRewritten);
-          if (change !== null) await slot.log.follow(change === "files");
+          const change = await slot.log.follower.changeSeen(isRewritten);
+          if (change !== null) await slot.log.follower.follow(change === "files");
         } else {
           // An internal topic's partitions come with their first record.
           present ??= await this.#present(topic.name);

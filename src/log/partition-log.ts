@@ -13,16 +13,19 @@ import type { LogContext } from "./context/log-context.ts";
 import type { PartitionSpec } from "./context/partition-spec.ts";
 import { leaveInOrder } from "./opening/clean-end.ts";
 import { createLog, openLog } from "./opening/open-log.ts";
-import type { OpenedLog } from "./opening/opened-log.ts";
+import type { LogPosition, OpenedLog } from "./opening/opened-log.ts";
 import type { ProducerStates } from "./producers/producer-states.ts";
 import type { AbortedTransaction } from "./producers/transaction-index.ts";
-import { changeSince, followTail, knownDurable } from "./read/log-following.ts";
+import { LogFollower } from "./read/log-follower.ts";
+import { knownDurable } from "./read/log-following.ts";
 import { LogReader } from "./read/log-reader.ts";
+import { isHeldBack, stableBeyond } from "./read/stable-reads.ts";
 import { offsetForTime } from "./read/time-lookup.ts";
 import type { CheckedBatch } from "./segment/segment-reader.ts";
 import { type LogSnapshot, takeSnapshot } from "./upkeep/log-snapshot.ts";
+import { deleteBefore } from "./upkeep/log-start.ts";
 import { type SealingResult, sealUnsealed } from "./upkeep/seal-backlog.ts";
-import { forgetEpochsBefore, type RetentionResult, removeExpired } from "./upkeep/segment-removal.ts";
+import { type RetentionResult, removeExpired } from "./upkeep/segment-removal.ts";
 
 export type { Appended } from "./append/appended.ts";
 export type { TransactionMarker } from "./batch/marker-batch.ts";
@@ -34,6 +37,8 @@ const NOTHING: Bytes = new Uint8Array(0);
 
 export class PartitionLog {
   readonly spec: PartitionSpec;
+  /** Of a log that is only read: how it keeps up with who writes it. */
+  readonly follower: LogFollower;
   readonly #context: LogContext;
   readonly #listeners: Set<() => void> = new Set();
   #log: OpenedLog;
@@ -42,8 +47,6 @@ export class PartitionLog {
   #compaction: Compaction;
   /** Made when a compaction asks for it. */
   #stopping: AbortController | null = null;
-  /** By base offset, as of the last look of `changeSeen`. */
-  readonly #seenByteLengths: Map<number, number> = new Map();
   #closing: Promise<void> | null = null;
   /** Calls that change which segments there are: one after another. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -55,6 +58,17 @@ export class PartitionLog {
     this.#writer = new LogWriter(log, () => this.#notify(), context.isFollowing === true ? knownDurable(log) : null);
     this.#reader = new LogReader(log, () => this.#writer.visible);
     this.#compaction = this.#newCompaction(log.spec.checkpoint.firstDirtyOffset ?? null);
+    this.follower = new LogFollower({
+      opened: () => {
+        this.#assertOpen();
+        return this.#log;
+      },
+      showUpTo: (end) => this.#writer.showUpTo(end),
+      replaceBy: (next) => {
+        this.#writer.stop(new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was opened anew`));
+        this.#goOnWith(next, knownDurable(next), null);
+      },
+    });
   }
 
   /** The directory, `partition.metadata`, `leader-epoch-checkpoint`, the first segment and the state, all durable when it resolves. */
@@ -185,17 +199,7 @@ export class PartitionLog {
 
   /** Resolves when the last stable offset has passed `offset`; rejects when the log fails or closes before that. */
   stableBeyond(offset: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        const isStable = this.watermarks.lastStableOffset > offset;
-        if (!isStable && this.failure === null) return;
-        stop();
-        if (isStable) resolve();
-        else reject(this.failure);
-      };
-      const stop = this.onProgress(look);
-      look();
-    });
+    return stableBeyond(this, offset);
   }
 
   /** The first record at or behind the log start whose timestamp is at least this; null when there is none. */
@@ -212,21 +216,7 @@ export class PartitionLog {
 
   /** Moves the log start up to `offset`; resolves with the new one when that is durable. Segments below it go with retention. */
   deleteRecordsBefore(offset: number): Promise<number> {
-    return this.#inTurn(async () => {
-      const marks = this.watermarks;
-      if (offset <= marks.logStartOffset && offset >= 0) return marks.logStartOffset;
-      this.#reader.assertInRange(offset > marks.highWatermark ? Number.POSITIVE_INFINITY : offset, marks);
-      const before = this.#log.logStartOffset;
-      this.#log.logStartOffset = offset;
-      try {
-        await this.#writer.settling.save();
-      } catch (error) {
-        this.#log.logStartOffset = before;
-        throw error;
-      }
-      await forgetEpochsBefore(this.#log, offset);
-      return offset;
-    });
+    return this.#inTurn(() => deleteBefore(this.#log, this.#writer, this.#reader, this.watermarks, offset));
   }
 
   applyRetention(): Promise<RetentionResult> {
@@ -277,36 +267,9 @@ export class PartitionLog {
   reopen(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#release();
-      this.#log = await openLog(this.#context, { ...this.spec, cleanShutdown: false });
-      this.#writer = new LogWriter(this.#log, () => this.#notify());
-      this.#reader = new LogReader(this.#log, () => this.#writer.visible);
-      this.#compaction = this.#newCompaction(this.#compaction.firstDirtyOffset);
-      this.#notify();
+      const opened = await openLog(this.#context, { ...this.spec, cleanShutdown: false });
+      this.#goOnWith(opened, null, this.#compaction.firstDirtyOffset);
     });
-  }
-
-  /** Of a log that is only read: see `changeSince`. With `looksAtFiles` each segment is looked at. */
-  changeSeen(looksAtFiles: boolean): Promise<"end" | "files" | null> {
-    this.#assertOpen();
-    return changeSince(this.#log, this.#seenByteLengths, looksAtFiles);
-  }
-
-  /** Of a log that is only read: what is there now takes the place of what was. Readers go on. `anew`: whatever has happened. Rejects, and changes nothing, when files go meanwhile. */
-  async follow(anew: boolean): Promise<void> {
-    this.#assertOpen();
-    if (!anew && (await followTail(this.#log, (end) => this.#writer.showUpTo(end)))) return;
-    // Told of when it was opened first; what is half written now is whole at the next look.
-    const context = { ...this.#context, emit: () => {} };
-    const next = await openLog(context, { ...this.spec, cleanShutdown: false });
-    const before = this.#log;
-    this.#log = next;
-    this.#writer.stop(new UsageError("LOG_CLOSED", `${this.spec.directory}: the log was opened anew`));
-    this.#writer = new LogWriter(next, () => this.#notify(), knownDurable(next));
-    this.#reader = new LogReader(next, () => this.#writer.visible);
-    this.#compaction = this.#newCompaction(null);
-    this.#notify();
-    before.segments.releaseActive();
-    await Promise.allSettled([...before.segments.all().map((segment) => segment.close()), before.state.close()]);
   }
 
   /** What to copy for a backup, as of now: consistent while open, and durable. Retention and compaction must wait until it is copied. */
@@ -381,6 +344,15 @@ export class PartitionLog {
     for (const result of results) if (result.status === "rejected" && !hadFailed) throw result.reason;
   }
 
+  /** A log that was opened anew takes the place of what was. `visible`: where readers stop, when that is not its end. */
+  #goOnWith(log: OpenedLog, visible: LogPosition | null, firstDirtyOffset: number | null): void {
+    this.#log = log;
+    this.#writer = new LogWriter(log, () => this.#notify(), visible);
+    this.#reader = new LogReader(log, () => this.#writer.visible);
+    this.#compaction = this.#newCompaction(firstDirtyOffset);
+    this.#notify();
+  }
+
   #newCompaction(firstDirtyOffset: number | null): Compaction {
     const { producers, abortedTransactions } = this.#log;
     const stopping = (): AbortSignal => {
@@ -434,9 +406,4 @@ export class PartitionLog {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** Behind an open transaction. At the end of the log there may be more to say than that it is the end: bytes that cannot be read. */
-function isHeldBack(offset: number, { lastStableOffset, highWatermark }: Watermarks): boolean {
-  return offset >= lastStableOffset && lastStableOffset < highWatermark;
 }

@@ -9,7 +9,7 @@ import { viewPartitionFiles } from "../../src/log/files/partition-files.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { PositionHints } from "../../src/log/segment/position-hints.ts";
 import { surveyPartition } from "../../src/log/survey/partition-survey.ts";
-import { forgetEpochsBefore } from "../../src/log/upkeep/segment-removal.ts";
+import { forgetEpochsBefore } from "../../src/log/upkeep/log-start.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { compactAll, KEYED, put, readKeyed, rollOver } from "./compaction-rig.ts";

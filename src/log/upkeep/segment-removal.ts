@@ -1,11 +1,11 @@
 /** Does what retention decided: the new log start is durable before the first file goes, and readers in its middle finish first. */
 import type { Watermarks } from "../../api/bytes.ts";
-import { StorageError } from "../../base/errors.ts";
 import type { LogWriter } from "../append/log-writer.ts";
 import { removeSegmentFiles } from "../files/partition-files.ts";
 import type { OpenedLog } from "../opening/opened-log.ts";
 import type { LogReader } from "../read/log-reader.ts";
 import type { Segment } from "../segment/segment.ts";
+import { moveLogStart } from "./log-start.ts";
 import { type RetentionSegment, segmentsToDelete } from "./retention.ts";
 
 export interface RetentionResult {
@@ -33,17 +33,7 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
       : decision.count;
   const first = segments.all()[count];
   if (count === 0 || first === undefined) return { segmentsDeleted: 0, bytesReclaimed: 0 };
-  if (first.baseOffset > log.logStartOffset) {
-    const before = log.logStartOffset;
-    log.logStartOffset = first.baseOffset;
-    try {
-      await writer.settling.save();
-    } catch (error) {
-      log.logStartOffset = before;
-      throw error;
-    }
-    await forgetEpochsBefore(log, first.baseOffset);
-  }
+  if (first.baseOffset > log.logStartOffset) await moveLogStart(log, writer, first.baseOffset);
   let bytesReclaimed = 0;
   const problems: unknown[] = [];
   for (const [index, segment] of segments.removeOldest(count).entries()) {
@@ -69,20 +59,6 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
   if (problems.length > 0) throw problems[0];
   await context.storage.syncDirectory(spec.directory);
   return { segmentsDeleted: count, bytesReclaimed };
-}
-
-/**
- * Epochs below the log start harm nobody, and the room to write their file anew may be just what is missing: on a full disk
- * that is told and left to the next cut, so that what frees room can go on.
- */
-export async function forgetEpochsBefore({ context, epochs, spec }: OpenedLog, offset: number): Promise<void> {
-  try {
-    await epochs.truncateFromStart(offset);
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    const { topic, partition } = spec;
-    context.emit("storage.failed", { partition: { topic, partition }, error });
-  }
 }
 
 /** The largest timestamp a segment is known to hold; -1 when that cannot be told, and then time does not delete it. */

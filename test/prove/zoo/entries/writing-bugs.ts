@@ -140,8 +140,8 @@ export const writingBugs: readonly ZooEntry[] = [
   {
     name: "retention-before-its-log-start-is-durable",
     tale: "Files go before the new log start is durable: what a loss of power brings back of them begins in the middle.",
-    file: "src/log/upkeep/segment-removal.ts",
-    find: "      await writer.settling.save();\n",
+    file: "src/log/upkeep/log-start.ts",
+    find: "    await writer.settling.save();\n",
     replace: "",
     caughtBy: { test: "test/prove/zoo/bare-names.test.ts", name: "that retention removes" },
     budgetMs: 20_000,

@@ -1,0 +1,41 @@
+/** Keeps a log that is only read as another process writes it: looks whether that has got on, takes in what it appended, or opens the log anew. */
+import { openLog } from "../opening/open-log.ts";
+import type { LogPosition, OpenedLog } from "../opening/opened-log.ts";
+import { changeSince, followTail } from "./log-following.ts";
+
+/** What following needs of its partition. */
+export interface FollowedLog {
+  /** As it is shown now. Throws when the partition is closed. */
+  opened(): OpenedLog;
+  /** Readers may read up to there. */
+  showUpTo(end: LogPosition): void;
+  /** From now on the partition shows this one. The old one's handles are given back behind it. */
+  replaceBy(next: OpenedLog): void;
+}
+
+export class LogFollower {
+  readonly #followed: FollowedLog;
+  /** By base offset, as of the last look of `changeSeen`. */
+  readonly #seenByteLengths: Map<number, number> = new Map();
+
+  constructor(followed: FollowedLog) {
+    this.#followed = followed;
+  }
+
+  /** See `changeSince`. With `looksAtFiles` each segment is looked at. */
+  changeSeen(looksAtFiles: boolean): Promise<"end" | "files" | null> {
+    return changeSince(this.#followed.opened(), this.#seenByteLengths, looksAtFiles);
+  }
+
+  /** What is there now takes the place of what was. Readers go on. `anew`: whatever has happened. Rejects, and changes nothing, when files go meanwhile. */
+  async follow(anew: boolean): Promise<void> {
+    const before = this.#followed.opened();
+    if (!anew && (await followTail(before, (end) => this.#followed.showUpTo(end)))) return;
+    // Told of when it was opened first; what is half written now is whole at the next look.
+    const context = { ...before.context, emit: () => {} };
+    const next = await openLog(context, { ...before.spec, cleanShutdown: false });
+    this.#followed.replaceBy(next);
+    before.segments.releaseActive();
+    await Promise.allSettled([...before.segments.all().map((segment) => segment.close()), before.state.close()]);
+  }
+}
