@@ -60,7 +60,7 @@ export const outside = ["testing"];
 /** Files that may import `node:*`. The other runtimes' entries must not reach any of them. */
 export const nodeFiles = [
   "^src/storage/node[^/]*\\.ts$",
-  "^src/attached/node-socket\\.ts$",
+  "^src/attached/node-[^/]*\\.ts$",
   "^src/core/loader-node\\.ts$",
   "^src/compression/node[^/]*\\.ts$",
   "^src/engine/node-diagnostics\\.ts$",

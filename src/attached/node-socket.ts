@@ -13,6 +13,7 @@ import { StorageError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import type { Channel, ChannelListener } from "./channel.ts";
 import { FRAME_BYTE_LENGTH_MAX, FrameCutter } from "./frame.ts";
+import { ExitRemovals } from "./node-exit-removals.ts";
 
 /** Beside the lock's file. Left behind by a process that was killed; the next owner writes it anew. */
 export const ADDRESS_FILE = ".odradek-attach";
@@ -25,6 +26,9 @@ const DIRECTORY_PREFIX = "odradek-attach-";
 const ADDRESS_BYTE_LENGTH_MAX = 103;
 /** At a time; who comes beyond that is hung up on. */
 const CONNECTIONS_MAX = 1024;
+
+/** Folders of sockets that a process which ends without `close` would leave; a killed one leaves its own all the same. */
+const removedAtExit: ExitRemovals = new ExitRemovals();
 
 interface Address {
   /** Of the socket or pipe. */
@@ -68,6 +72,7 @@ async function listenBeside(file: string, accept: (channel: Channel) => void): P
     await stopped(server, folder);
     throw error;
   }
+  if (folder !== null) removedAtExit.add(folder);
   return async () => {
     await rm(file, { force: true });
     await stopped(server, folder);
@@ -127,7 +132,9 @@ function listening(server: Server, address: string): Promise<void> {
 /** Those that came stay; their sessions are closed by whoever serves them. */
 async function stopped(server: Server, folder: string | null): Promise<void> {
   server.close();
-  if (folder !== null) await rm(folder, { recursive: true, force: true });
+  if (folder === null) return;
+  await rm(folder, { recursive: true, force: true });
+  removedAtExit.delete(folder);
 }
 
 async function writeAddress(file: string, address: string, key: string): Promise<void> {
