@@ -61,7 +61,8 @@ function readFrame(view: DataView, start: number, byteLengthMax: number): ZstdFr
   const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] as number;
   const contentByteLength = sizeBytes === 0 ? null : contentSize(view, at, sizeBytes);
   at += sizeBytes;
-  if (isSingleSegment) windowByteLength = contentByteLength ?? 0;
+  // Such a frame always says how long its content is.
+  if (isSingleSegment) windowByteLength = contentByteLength as number;
   if ((contentByteLength ?? 0) > byteLengthMax) {
     throw corrupt(`more than ${byteLengthMax} bytes come out: it claims ${contentByteLength}`);
   }

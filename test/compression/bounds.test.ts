@@ -24,6 +24,12 @@ describe("zstd", () => {
     refused(() => zstdFrames(repeated(frame, 4097), MAX), "more than 4096 frames");
   });
 
+  it("takes no frame of a later format, and none that needs a dictionary", () => {
+    const described = (bits: number): Uint8Array => Uint8Array.from(frame, (byte, at) => (at === 4 ? byte | bits : byte));
+    refused(() => zstdFrames(described(0x08), MAX), "reserved bit");
+    for (const bits of [1, 2, 3]) refused(() => zstdFrames(described(bits), MAX), "needs a dictionary");
+  });
+
   it("reads a size of each length, and believes none that its blocks cannot hold", () => {
     // Descriptor, then a window where there is one: sizes of 4 and of 8 bytes.
     const claims = (descriptor: number, size: readonly number[]): Uint8Array =>

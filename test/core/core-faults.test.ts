@@ -1,11 +1,20 @@
 /** A machine that has no room for the core, or a core that traps: the call that met it is told in our words, and the next one has another instance. */
+import lz4js from "lz4js";
 import { describe, expect, it } from "vitest";
 import { CoreFaultError } from "../../src/base/errors.ts";
 import type { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load-core.ts";
+import { noise } from "../compression/contents.ts";
 import { type CoreCall, FaultyCore } from "../prove/errors/faulty-core.ts";
 
 const BYTES = new TextEncoder().encode("123456789");
+
+async function batchBytes(): Promise<Uint8Array> {
+  const { writer } = await loadCore();
+  writer.begin({ producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false });
+  writer.append(null, BYTES, null, 5);
+  return writer.finish().slice();
+}
 
 async function refusedIn(
   call: CoreCall,
@@ -96,6 +105,68 @@ describe("a core that gives up", () => {
         expect(make).toThrow(CoreFaultError);
         expect(make).not.toThrow();
       });
+    }
+  });
+
+  it("says so whichever question it was asked, and answers the next", async () => {
+    const entries = new Uint8Array(64);
+    const batch = await batchBytes();
+    const questions: readonly ((core: Core) => unknown)[] = [
+      (core) => core.appendOffsetEntry(entries, 0, 1, 100),
+      (core) => core.appendTimeEntry(entries, 0, 1, 1),
+      (core) => core.findRecord(batch, { offset: 0 }),
+      (core) => core.lz4.decompress(core.lz4.compress(BYTES), 100),
+    ];
+    for (const ask of questions) {
+      const faulty = new FaultyCore();
+      await faulty.during(async (core) => {
+        const before = faulty.count("call");
+        const answer = ask(core);
+        const planned = faulty.fail({ call: "call", nth: 2 * faulty.count("call") - before, times: 1, afterEffect: false });
+        expect(() => ask(core)).toThrow(expect.objectContaining({ code: "CORE_FAULT" }));
+        expect(planned.metCount).toBe(1);
+        expect(ask(core)).toEqual(answer);
+      });
+    }
+  });
+
+  it("says that there is no room for an instance where a batch needs one of its own", async () => {
+    const incompressible = noise(3 << 20, 1);
+    const large = new Uint8Array(lz4js.compress(incompressible));
+    const faulty = new FaultyCore();
+    await faulty.during(async (core) => {
+      faulty.fail({ call: "instance", nth: faulty.count("instance") + 1, times: 1, afterEffect: false });
+      expect(() => core.lz4.decompress(large, incompressible.length)).toThrow(expect.objectContaining({ code: "CORE_UNAVAILABLE" }));
+      expect(Buffer.compare(core.lz4.decompress(large, incompressible.length), incompressible)).toBe(0);
+    });
+  });
+
+  it("is never asked again within a pass of compaction that it gave up in", async () => {
+    const faulty = new FaultyCore();
+    await faulty.during(async (core) => {
+      const compactor = core.compactor({ dedupeBufferByteLength: 1 << 20, hashSecret: new Uint8Array(16) });
+      expect(compactor.crc32c(BYTES)).toBe(0xe3069283);
+      faulty.fail({ call: "call", nth: faulty.count("call") + 1, times: 1, afterEffect: false });
+      expect(() => compactor.crc32c(BYTES)).toThrow(CoreFaultError);
+      expect(() => compactor.crc32c(BYTES)).toThrow("having given up before");
+      expect(core.crc32c(BYTES)).toBe(0xe3069283);
+    });
+  });
+});
+
+describe("a runtime without WebAssembly", () => {
+  it("is told in our words, when the core is compiled and when it is made", async () => {
+    const core = await loadCore();
+    const global = globalThis as { WebAssembly?: unknown };
+    const real = global.WebAssembly;
+    global.WebAssembly = undefined;
+    try {
+      await expect(loadCore()).rejects.toMatchObject({ code: "CORE_UNAVAILABLE", message: expect.stringContaining("no WebAssembly") });
+      expect(() => core.compactor({ dedupeBufferByteLength: 1 << 20, hashSecret: new Uint8Array(16) })).toThrow(
+        expect.objectContaining({ code: "CORE_UNAVAILABLE" }),
+      );
+    } finally {
+      global.WebAssembly = real;
     }
   });
 });

@@ -62,6 +62,13 @@ describe.each(BUILDS)("a scan (%s)", (build) => {
     }
   });
 
+  it("tells nothing of a batch that it did not find", async () => {
+    const core = await coreOf(build);
+    const scan = scanned(core, fromHex(vectors.batches[0]?.hex as string));
+    expect([scan.count, scan.position(0)]).toEqual([1, 0]);
+    for (const index of [-1, 1, Number.NaN]) expect(() => scan.baseOffset(index)).toThrow(RangeError);
+  });
+
   it("finds what the rules find, in runs of batches cut, flipped, overwritten and checksummed anew", async () => {
     const core = await coreOf(build);
     const stops = new Map<string, number>();

@@ -1,6 +1,6 @@
 /** What the system's refusals are told as. */
 import { expect, it } from "vitest";
-import { storageError } from "../../src/storage/errno.ts";
+import { storageError, storageReadOnly } from "../../src/storage/errno.ts";
 
 /**
  * The directory above a new data directory was not readable under Node's permission model, and people were told "Use --allow-fs-read to manage
@@ -19,4 +19,11 @@ it("a refusal of Node's permission model names what was asked for", () => {
   });
   expect(storageError(Object.assign(refusal, { resource: "" }), "lock", "").message).toMatch(/restricted\.$/);
   expect(storageError(new Error("no errno"), "open", "a/b").message).toBe("open of a/b was refused: no errno");
+});
+
+it("whatever was thrown is told, and which place was opened to be read alone", () => {
+  for (const thrown of [undefined, null, "gone"])
+    expect(storageError(thrown, "open", "a/b").message).toBe(`open of a/b was refused: ${thrown}`);
+  expect(storageReadOnly("remove", "a/b")).toMatchObject({ code: "READ_ONLY", message: "remove of a/b: it was opened with readOnly" });
+  expect(storageReadOnly("lock", "").message).toBe("lock of the data directory: it was opened with readOnly");
 });

@@ -253,6 +253,15 @@ describe("files on disk", () => {
     await storage.close?.();
   });
 
+  it("tells why a name could not be made durable, even where the directory will not go again", async () => {
+    const storage = nodeStorage(join(directory, "data"));
+    refuse("open", "EIO", new RegExp(`${directory}$`));
+    refuse("rmdir", "EBUSY", /data$/);
+    await expect(storage.createDirectory("orders-0")).rejects.toMatchObject({ code: "EIO" });
+    expect(readdirSync(join(directory, "data"))).toEqual([]);
+    await storage.close?.();
+  });
+
   it("reads ahead as advice alone: what is refused there costs nothing, and is asked of the read", async () => {
     const path = join(directory, "f");
     writeFileSync(path, new Uint8Array(10));

@@ -136,4 +136,15 @@ describe("the quotas in the catalogue", () => {
     expect(catalog.quotas()).toEqual([{ clientId: "a", quota: { producerByteRate: 7 } }]);
     expect((await Catalog.load(storage, core)).quotas()).toEqual(catalog.quotas());
   });
+
+  it("are bounded: one client too many is refused, and leaves what was there", async () => {
+    const catalog = await Catalog.load(memory(), core);
+    await catalog.changeQuotas(() => [{ clientId: "a", quota: { producerByteRate: 7 } }]);
+    const tooMany = Array.from({ length: 100_001 }, (_, index) => ({ clientId: `c${index}`, quota: { producerByteRate: 1 } }));
+    await expect(catalog.changeQuotas(() => tooMany)).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      message: expect.stringContaining("100001"),
+    });
+    expect(catalog.quotas()).toEqual([{ clientId: "a", quota: { producerByteRate: 7 } }]);
+  });
 });
