@@ -1,8 +1,11 @@
 /** The 2 ms rule: how long microtasks have run since the event loop last went round, and the way into its next round. */
 import type { Clock } from "./clock.ts";
 
-/** Longer than this, and timers, sockets and the screen wait for a loop over records. */
-const TURN_MS_MAX = 2;
+/**
+ * Longer than 2 ms, and timers, sockets and the screen wait for a loop over records. What is under way at a look ends after it, a large
+ * batch say: half of the 2 ms is left to that (decision 10).
+ */
+const TURN_MS_MAX = 1;
 
 /** The clock is looked at for every so many questions at most, and only while they pass quickly. */
 const STRIDE_MAX = 8;
