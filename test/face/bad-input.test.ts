@@ -47,6 +47,11 @@ describe("a record that cannot be", () => {
     }
   });
 
+  it.each(["orders-0", null, 5, undefined])("%o is no place of a record", async (at) => {
+    for (const call of [() => log.read(at as never), () => log.deleteRecords(at as never, 0), () => log.reopenPartition(at as never)])
+      await expect((async () => call())(), String(call)).rejects.toMatchObject(usage("INVALID_ARGUMENT"));
+  });
+
   it.each(["0", null, {}, [0], true, 1n])("partition %o is not a number", async (partition) => {
     const producer = log.producer();
     const at = { topic: "orders", partition: partition as never };
