@@ -7,6 +7,8 @@ import type { RecentRun } from "./recent-run.ts";
 const KEPT_BYTES_MAX = 8 << 20;
 /** One that is bigger would drive out too many others. */
 const BATCH_BYTES_MAX = 1 << 20;
+/** A batch of one record has no other to give: a bigger one is read again sooner than a few of them drive out all that is kept. */
+const LONE_RECORD_BYTES_MAX = 64 << 10;
 /** Of all batches whose bytes were given up, and of which it is known where their records begin: of about 500 MiB of log. */
 const OUTLINES_BYTES_MAX = 2 << 20;
 /** What one takes beside its bytes, near enough: many small ones are not free. */
@@ -45,7 +47,7 @@ export class RecentBatches {
   }
 
   keep(run: RecentRun): void {
-    if (run.heldByteLength > BATCH_BYTES_MAX) return;
+    if (run.heldByteLength > (run.holdsOneRecord ? LONE_RECORD_BYTES_MAX : BATCH_BYTES_MAX)) return;
     const { topic, partition } = run;
     const known = this.#runs.get(topic)?.get(partition);
     const same = known?.[indexUpTo(known, run.baseOffset)];

@@ -64,6 +64,10 @@ export class RecentRun {
     return this.#lastOffset;
   }
 
+  get holdsOneRecord(): boolean {
+    return this.#isOneBatch && this.#slice.recordCount === 1;
+  }
+
   get isWhole(): boolean {
     return this.#bytes !== null;
   }

@@ -236,7 +236,7 @@ export class CompactionRound {
       }
     } finally {
       segment.release();
-      for (const idle of log.segments.touched(segment)) await idle.closeIdle();
+      await log.segments.touched(segment);
     }
   }
 

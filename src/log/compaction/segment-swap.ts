@@ -97,7 +97,7 @@ export class SegmentSwap {
       this.#isHeld = false;
       segment.release();
     }
-    for (const idle of this.#log.segments.touched(segment)) await idle.closeIdle();
+    await this.#log.segments.touched(segment);
   }
 
   /** A call that failed may have done its work: the names tell. */

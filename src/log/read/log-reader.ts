@@ -8,7 +8,7 @@ import { batchBehind } from "../batch/resync.ts";
 import { findBadBlock, SEAL_BLOCK_BYTE_LENGTH } from "../files/block-checksums.ts";
 import { checksumsOf } from "../files/file-checksums.ts";
 import type { LogPosition, OpenedLog } from "../opening/opened-log.ts";
-import { readSeal } from "../seal/sealing.ts";
+import { type ReadSeal, readSeal } from "../seal/sealing.ts";
 import { rebuildIndexes } from "../segment/index-rebuild.ts";
 import type { Segment, SegmentFiles } from "../segment/segment.ts";
 import {
@@ -140,15 +140,16 @@ export class LogReader {
 
   /** Runs `body` with the segment's files open and its seal looked at; damage comes out as a `CorruptionError`. */
   async withSegment<Result>(segment: Segment, offset: number, body: (files: SegmentFiles) => Promise<Result>): Promise<Result> {
-    const files = await segment.acquire();
+    const isUnread = segment.checksums === "unread";
+    const [files, seal] = await Promise.all([segment.acquire(), isUnread ? readSeal(this.#log.context, segment) : null]);
     try {
-      if (segment.checksums === "unread") await this.#loadSeal(segment, files);
+      if (seal !== null) await this.#loadSeal(segment, files, seal);
       return await body(files);
     } catch (error) {
       throw error instanceof Damage ? this.#corruption(segment, files, offset, error) : error;
     } finally {
       segment.release();
-      for (const idle of this.#log.segments.touched(segment)) await idle.closeIdle();
+      await this.#log.segments.touched(segment);
     }
   }
 
@@ -265,9 +266,8 @@ export class LogReader {
   }
 
   /** A seal that cannot be believed or is not of this file is passed over: batches are then checked one by one. */
-  async #loadSeal(segment: Segment, files: SegmentFiles): Promise<void> {
+  async #loadSeal(segment: Segment, files: SegmentFiles, seal: ReadSeal): Promise<void> {
     const { context, spec } = this.#log;
-    const seal = await readSeal(context, segment);
     if (segment.checksums !== "unread") return;
     segment.checksums = null;
     const { contiguous } = segment;

@@ -99,15 +99,13 @@ export async function trySeal(
 }
 
 /** The seal as it stands on disk, or why there is none to believe. */
-export function readSeal(context: LogContext, segment: Segment): Promise<Seal | "absent" | { readonly problem: string }> {
+export type ReadSeal = Seal | "absent" | { readonly problem: string };
+
+export function readSeal(context: LogContext, segment: Segment): Promise<ReadSeal> {
   return readSealAt(context, segment.directory, segment.baseOffset);
 }
 
-export async function readSealAt(
-  context: LogContext,
-  directory: string,
-  baseOffset: number,
-): Promise<Seal | "absent" | { readonly problem: string }> {
+export async function readSealAt(context: LogContext, directory: string, baseOffset: number): Promise<ReadSeal> {
   const name = inDirectory(directory, segmentFileName(baseOffset, "seal"));
   try {
     const bytes = await readWholeFile(context.storage, name, SEAL_BYTE_LENGTH_MAX);

@@ -1,13 +1,9 @@
-/** The segments of a partition in order of base offset, the last one active; and how many keep their files open. */
+/** The segments of a partition in order of base offset, the last one active. */
 import { OdradekError } from "../../base/errors.ts";
 import type { Segment } from "./segment.ts";
 
-/** Handles of sealed segments that are kept though nobody reads them; the active one's are always open. */
-const IDLE_SEGMENTS_OPEN_MAX = 2;
-
 export class SegmentList {
   #segments: Segment[];
-  #recentlyUsed: Segment[] = [];
 
   /** At least one; ascending. */
   constructor(segments: readonly Segment[]) {
@@ -81,23 +77,15 @@ export class SegmentList {
         `${segment.logName}: what it was made of are no sealed neighbours of the log any more`,
       );
     this.#segments.splice(index, sources.length, segment);
-    this.#recentlyUsed = this.#recentlyUsed.filter((other) => !sources.includes(other));
   }
 
   /** Takes the oldest ones out; never the active one. */
   removeOldest(count: number): Segment[] {
-    const removed = this.#segments.splice(0, Math.min(count, this.#segments.length - 1));
-    this.#recentlyUsed = this.#recentlyUsed.filter((segment) => !removed.includes(segment));
-    return removed;
+    return this.#segments.splice(0, Math.min(count, this.#segments.length - 1));
   }
 
-  /** Remembers that a sealed segment was read, and answers those whose handles may be closed for it. */
-  touched(segment: Segment): readonly Segment[] {
-    if (segment === this.active || this.#recentlyUsed[this.#recentlyUsed.length - 1] === segment) return NONE;
-    this.#recentlyUsed = this.#recentlyUsed.filter((other) => other !== segment && other.files !== null);
-    this.#recentlyUsed.push(segment);
-    return this.#recentlyUsed.splice(0, Math.max(0, this.#recentlyUsed.length - IDLE_SEGMENTS_OPEN_MAX));
+  /** Keeps a sealed segment's files open for whoever reads it next; the active one's are always open. */
+  async touched(segment: Segment): Promise<void> {
+    if (segment !== this.active && segment.files !== null) await segment.touch();
   }
 }
-
-const NONE: readonly Segment[] = [];

@@ -11,6 +11,7 @@ import { inDirectory } from "../files/replace-file.ts";
 import type { IndexOptions } from "../index/index-file.ts";
 import { OffsetIndex } from "../index/offset-index.ts";
 import { TimeIndex } from "../index/time-index.ts";
+import { idleSegmentsOf } from "./idle-segments.ts";
 import { PositionHints } from "./position-hints.ts";
 import { VerifiedRanges } from "./verified-ranges.ts";
 
@@ -145,6 +146,11 @@ export class Segment {
     return this.#files;
   }
 
+  /** A sealed segment was read: closes what stands open for too long already. */
+  async touch(): Promise<void> {
+    for (const idle of idleSegmentsOf(this.#context).touched(this)) await idle.closeIdle();
+  }
+
   get isHeld(): boolean {
     return this.#holderCount > 0;
   }
@@ -162,6 +168,7 @@ export class Segment {
     const files = this.#files;
     if (files === null || this.#holderCount > 0) return;
     this.#files = null;
+    idleSegmentsOf(this.#context).forget(this);
     const closed = await Promise.allSettled([files.log.close(), files.offsetIndex?.close(), files.timeIndex?.close()]);
     for (const result of closed) if (result.status === "rejected") throw result.reason;
   }
@@ -238,8 +245,10 @@ export class Segment {
       // What a roll that failed halfway left under this name holds nothing: the segment is in no list yet.
       if (this.#isNew && log.byteLength() > 0) log.truncate(0);
       if (this.#isNew && this.#preallocatedByteLength > 0) log.truncate(this.#preallocatedByteLength);
-      const offsetIndex = keep(await this.#openIndex(OffsetIndex, "index"));
-      const timeIndex = keep(await this.#openIndex(TimeIndex, "timeindex"));
+      // Side by side: each is a way to another thread and back, and such ways are what a first read is made of.
+      const indexes = [this.#openIndex(OffsetIndex, "index").then(keep), this.#openIndex(TimeIndex, "timeindex").then(keep)] as const;
+      await Promise.allSettled(indexes);
+      const [offsetIndex, timeIndex] = await Promise.all(indexes);
       this.#isNew = false;
       this.#files = { log, offsetIndex, timeIndex };
       return this.#files;

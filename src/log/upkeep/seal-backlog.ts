@@ -70,7 +70,7 @@ async function seal(log: OpenedLog, segment: Segment, unsealed: Unsealed): Promi
     }
   } finally {
     segment.release();
-    for (const idle of log.segments.touched(segment)) await idle.closeIdle();
+    await log.segments.touched(segment);
   }
   context.emit("seal.made", { partition, file: segment.logName, nextOffset: segment.nextOffset, why: unsealed.reason });
   return true;
