@@ -141,7 +141,6 @@ export class MemberTable {
 
   #noteDeparture(memberId: string, reason: string): void {
     this.#departures.set(memberId, reason);
-    const oldest = this.#departures.keys().next().value;
-    if (this.#departures.size > DEPARTURES_KEPT_MAX && oldest !== undefined) this.#departures.delete(oldest);
+    if (this.#departures.size > DEPARTURES_KEPT_MAX) this.#departures.delete(this.#departures.keys().next().value as string);
   }
 }

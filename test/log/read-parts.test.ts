@@ -29,7 +29,7 @@ async function threeBatches() {
   const storage = faultyStorage(disk);
   const { log } = await created(storage);
   for (const value of ["first", "other", "third"]) await send(log, value);
-  return { storage, log, file: await disk.open(LOG, { create: false }) };
+  return { storage, log, file: await disk.open(LOG, { create: "no" }) };
 }
 
 it("gives the part that is asked for, as it was read", async () => {

@@ -17,8 +17,9 @@ export async function readMetaProperties(storage: StorageDriver): Promise<Readon
 export function parseProperties(text: string): Map<string, string> {
   const properties = new Map<string, string>();
   for (const line of logicalLines(text)) {
-    const match = /^((?:[^\\\s=:]|\\[^])*)(?:\s*[=:]\s*|\s+|$)([^]*)$/.exec(line);
-    if (match !== null) properties.set(unescaped(match[1] as string), unescaped(match[2] as string));
+    // Every line matches: none ends with a backslash that escapes nothing.
+    const [, name, value] = /^((?:[^\\\s=:]|\\[^])*)(?:\s*[=:]\s*|\s+|$)([^]*)$/.exec(line) as RegExpExecArray;
+    properties.set(unescaped(name as string), unescaped(value as string));
   }
   return properties;
 }
@@ -31,7 +32,7 @@ function logicalLines(text: string): string[] {
     if (begun === null && (line === "" || line.startsWith("#") || line.startsWith("!"))) continue;
     const whole: string = (begun ?? "") + line;
     // An odd number of backslashes at the end: the last one continues the line, it escapes nothing.
-    const continues = (/\\*$/.exec(whole)?.[0].length ?? 0) % 2 === 1;
+    const continues = (/\\*$/.exec(whole) as RegExpExecArray)[0].length % 2 === 1;
     begun = continues ? whole.slice(0, -1) : null;
     if (begun === null) lines.push(whole);
   }

@@ -54,6 +54,17 @@ describe("requests for flushes", () => {
     expect(seen.requests).toBe(1);
   });
 
+  it("come at once on a sync topic, and of nothing never", async () => {
+    const { clock, seen, requests } = await bed({ durability: "sync" as "os", flushMs: 100 });
+    seen.byteLength = 0;
+    requests.consider();
+    await clock.advance(1000);
+    expect(seen.requests).toBe(0);
+    seen.byteLength = 1;
+    requests.consider();
+    expect(seen.requests).toBe(1);
+  });
+
   it("come once when flushMs have passed since the oldest append, however many were made", async () => {
     const { clock, seen, requests } = await bed({ flushMs: 100 });
     await clock.advance(30);

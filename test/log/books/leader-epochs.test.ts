@@ -32,6 +32,14 @@ describe("leader epochs", () => {
     expect(text(await get(other, FILE))).toBe(text(golden("data-clean/orders-0/leader-epoch-checkpoint")));
   });
 
+  it("begin with none below 0, and say what they expect instead", async () => {
+    const epochs = await LeaderEpochs.load(await emptyDirectory(), "orders-0");
+    await expect(epochs.assign(-1, 0)).rejects.toThrow("expected an epoch of 0 or more, found epoch -1 at offset 0");
+    await epochs.assign(3, 0);
+    await expect(epochs.assign(3, 5)).rejects.toThrow("expected an epoch above 3, found epoch 3 at offset 5");
+    expect(epochs.entries()).toEqual([{ epoch: 3, startOffset: 0 }]);
+  });
+
   it("answer as a list of what was written offset by offset, after any assignments and truncations, reopened or not", async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant("append" as const), epochs: fc.integer({ min: 1, max: 3 }), records: fc.integer({ min: 0, max: 6 }) }),

@@ -133,6 +133,8 @@ describe("a producer snapshot", () => {
 describe("sequences", () => {
   it("go round at 2^31, both ways", () => {
     expect(sequenceAfter(2 ** 31 - 1, 1)).toBe(0);
+    // What has none counts up from there.
+    expect([sequenceAfter(-1, 1), sequenceAfter(-1, 5)]).toEqual([0, 4]);
     expect(sequenceBefore(0, 1)).toBe(2 ** 31 - 1);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), fc.integer({ min: 0, max: 2 ** 31 - 1 }), (sequence, count) => {

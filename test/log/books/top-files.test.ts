@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   asLeftByUs,
@@ -79,5 +80,19 @@ describe("meta.properties", () => {
       ["l", ""],
       ["__proto__", "x"],
     ]);
+  });
+
+  it("reads any text at all, and finds what was written into it", () => {
+    const anyText = fc.string({
+      unit: fc.constantFrom("\\", "\n", "\r", " ", "=", ":", "#", "!", "a", "\t", "u", "0", "\ud800", "\u2028"),
+    });
+    fc.assert(
+      fc.property(anyText, anyText, (before, after) => {
+        const text = `${before.replace(/\\+$/, "")}\nnode.id=7\n${after}`;
+        expect(parseProperties(after).size).toBeLessThanOrEqual(after.split(/[\r\n]/).length);
+        // The last of two counts, as in Java.
+        expect(parseProperties(`${text.replace(/\\+$/, "")}\nnode.id=8`).get("node.id")).toBe("8");
+      }),
+    );
   });
 });
