@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The program `odradek`. */
+import { reasonOf } from "./base/reason.ts";
 import { main } from "./cli/main.ts";
 
 main(process.argv.slice(2)).then(
@@ -7,7 +8,7 @@ main(process.argv.slice(2)).then(
     process.exitCode = exitCode;
   },
   (error: unknown) => {
-    process.stderr.write(`odradek: UNKNOWN_SERVER_ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`odradek: UNKNOWN_SERVER_ERROR: ${reasonOf(error)}\n`);
     process.exitCode = 1;
   },
 );

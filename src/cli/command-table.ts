@@ -170,7 +170,7 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: "groups describe",
-    meaning: "a group's members, what it has committed, and its lag",
+    meaning: "what a group has committed, its state and its lag",
     takes: "[group...]",
     options: [],
     examples: ["odradek groups describe billing"],

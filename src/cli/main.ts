@@ -1,4 +1,5 @@
 /** Runs the command line: parses it, runs the command, and makes of whatever happens a sentence and an exit code. */
+import { inspect } from "node:util";
 import { CommanderError } from "../vendor/cli.js";
 import { CommandLineError, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, failureOf, PipeClosedError } from "./cli-error.ts";
 import type { Io } from "./io.ts";
@@ -35,7 +36,7 @@ export async function main(words: readonly string[]): Promise<number> {
       (text) => out.bytes(Buffer.from(text)),
       (text) => (complaint += text),
     );
-    if (chosen !== null) exitCode = (await chosen.run(chosen.args, chosen.options, io)) ?? EXIT_OK;
+    exitCode = (await chosen.run(chosen.args, chosen.options, io)) ?? EXIT_OK;
     await out.flush();
   } catch (error) {
     exitCode = await failed(error, out, { isJson, complaint, isStopped: stop.signal.aborted });
@@ -70,6 +71,6 @@ function tell(error: unknown, isJson: boolean): number {
   const { exitCode, code, message, details } = failureOf(error);
   if (isJson) process.stderr.write(`${jsonText({ error: { code, message, ...details } })}\n`);
   else process.stderr.write(`odradek: ${code}: ${message}\n`);
-  if (process.env["ODRADEK_DEBUG"]) process.stderr.write(`${error instanceof Error ? (error.stack ?? "") : String(error)}\n`);
+  if (process.env["ODRADEK_DEBUG"]) process.stderr.write(`${inspect(error)}\n`);
   return exitCode;
 }

@@ -17,8 +17,7 @@ export class Output {
   constructor(stream: Writable) {
     this.#stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      const gone = error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED";
-      this.#failure = gone ? new PipeClosedError("the reader has gone") : error;
+      this.#failure = failureOf(error);
       this.#wake?.();
     });
     stream.on("drain", () => {
@@ -60,7 +59,7 @@ export class Output {
     this.#hand();
     await this.ready();
     await new Promise<void>((resolve, reject) => {
-      this.#stream.write("", (error) => (error ? reject(this.#failure ?? error) : resolve()));
+      this.#stream.write("", (error) => (error ? reject(failureOf(error)) : resolve()));
     });
   }
 
@@ -70,4 +69,10 @@ export class Output {
     this.#gathered = [];
     this.#gatheredByteLength = 0;
   }
+}
+
+/** A write is told of its failure before the stream is: either way a reader that has gone is no failure. */
+function failureOf(error: NodeJS.ErrnoException): Error {
+  const gone = error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED";
+  return gone ? new PipeClosedError("the reader has gone") : error;
 }

@@ -22,12 +22,8 @@ export interface Chosen {
   readonly options: CommandOptions;
 }
 
-/** Parses the words behind the program's name. Answers the command to run; null when help was printed. Throws a `CommandError`. */
-export async function parse(
-  words: readonly string[],
-  write: (text: string) => void,
-  complain: (text: string) => void,
-): Promise<Chosen | null> {
+/** Parses the words behind the program's name. Answers the command to run. Throws a `CommanderError`, also for help that was asked for and printed. */
+export async function parse(words: readonly string[], write: (text: string) => void, complain: (text: string) => void): Promise<Chosen> {
   let chosen: Chosen | null = null;
   const root = new Command("odradek")
     .description("Kafka's log, in a directory: look into it, write to it, check it, mend it.")
@@ -56,7 +52,7 @@ export async function parse(
         groups.get(first) ??
         root
           .command(first)
-          .description(GROUPS[first] ?? "")
+          .description(GROUPS[first] as string)
           .helpCommand(false);
       groups.set(first, parent);
     }
@@ -67,7 +63,8 @@ export async function parse(
     });
   }
   await root.parseAsync(words, { from: "user" });
-  return chosen;
+  // Words that choose no command were thrown for.
+  return chosen as unknown as Chosen;
 }
 
 function describe(command: Command, row: CommandRow): void {

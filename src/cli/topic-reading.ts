@@ -84,11 +84,8 @@ async function readToEnd(consumer: BytesConsumer, io: Io, progress: Progress, pr
   for await (const record of consumer.records({ until: "end" })) {
     positions.set(record.partition, record.offset + 1);
     if (record.offset >= (ends.get(record.partition) ?? Number.POSITIVE_INFINITY)) {
-      consumer.pause([{ topic: record.topic, partition: record.partition }]);
-      if (
-        consumer.assignment().every(({ partition }) => (positions.get(partition) ?? 0) >= (ends.get(partition) ?? Number.POSITIVE_INFINITY))
-      )
-        break;
+      // To its end, not paused: a paused partition never comes to its end, which is what is waited for.
+      consumer.seek({ topic: record.topic, partition: record.partition }, "latest");
       continue;
     }
     if (print(record)) await io.out.ready();

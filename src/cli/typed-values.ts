@@ -2,18 +2,16 @@
 import { CommandLineError } from "./cli-error.ts";
 import type { CommandOptions } from "./io.ts";
 
-export function wholeNumber(typed: string, what: string, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
+export function wholeNumber(typed: string, what: string, least: number): number {
   const value = /^-?[0-9]{1,16}$/.test(typed) ? Number(typed) : Number.NaN;
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    const upTo = most === Number.MAX_SAFE_INTEGER ? "2^53-1" : String(most);
-    throw new CommandLineError(`${what}: expected a whole number from ${least} to ${upTo}, found "${typed}"`);
-  }
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new CommandLineError(`${what}: expected a whole number from ${least} to 2^53-1, found "${typed}"`);
   return value;
 }
 
-export function optionalNumber(options: CommandOptions, name: string, what: string, least: number, most?: number): number | undefined {
+export function optionalNumber(options: CommandOptions, name: string, what: string, least: number): number | undefined {
   const typed = options[name];
-  return typed === undefined ? undefined : wholeNumber(String(typed), what, least, most);
+  return typed === undefined ? undefined : wholeNumber(String(typed), what, least);
 }
 
 export function listOf(options: CommandOptions, name: string): readonly string[] {

@@ -14,7 +14,9 @@ export interface Said {
 }
 
 export interface SessionOptions {
-  readonly input?: string;
+  readonly input?: string | Readable;
+  /** Called with all that was printed so far. */
+  readonly onOutput?: (text: string) => void;
   readonly isTerminal?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -26,6 +28,7 @@ export async function say(directory: string, words: readonly string[], options: 
   const stream = new Writable({
     write(piece: Buffer, _encoding, done) {
       pieces.push(Buffer.from(piece));
+      options.onOutput?.(Buffer.concat(pieces).toString("utf8"));
       done();
     },
   });
@@ -33,7 +36,7 @@ export async function say(directory: string, words: readonly string[], options: 
   const io: Io = {
     out,
     note: (text) => void notes.push(text),
-    input: Readable.from([Buffer.from(options.input ?? "")]),
+    input: options.input instanceof Readable ? options.input : Readable.from([Buffer.from(options.input ?? "")]),
     env: {},
     isTerminal: options.isTerminal ?? false,
     signal: options.signal ?? new AbortController().signal,
@@ -45,7 +48,7 @@ export async function say(directory: string, words: readonly string[], options: 
       (text) => out.bytes(Buffer.from(text)),
       (text) => void notes.push(text),
     );
-    code = (await chosen?.run(chosen.args, chosen.options, io)) ?? 0;
+    code = (await chosen.run(chosen.args, chosen.options, io)) ?? 0;
   } catch (error) {
     const failure = error instanceof CommanderError ? failureOf(new CommandLineError(error.message)) : failureOf(error);
     code = failure.exitCode;

@@ -121,7 +121,7 @@ function lineOf({ type, ...fields }: Dumped): string {
 function wordOf(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "string") return /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
-  if (!(value instanceof Uint8Array)) return jsonText(value) ?? "null";
+  if (!(value instanceof Uint8Array)) return jsonText(value);
   try {
     const text = strictUtf8.decode(value);
     return JSON.stringify(text);

@@ -88,12 +88,8 @@ export const remove: Run = async (args, options, io) =>
   });
 
 function describeText(group: GroupDescription): string[] {
-  const lines = [`${group.groupId}  ${group.state}  generation ${group.generation}  members ${group.members.length}`];
-  for (const { memberId, clientId, assignment } of group.members) {
-    lines.push(
-      `   member ${memberId} (${clientId || "-"}): ${assignment.map((each) => `${each.topic}-${each.partition}`).join(" ") || "nothing"}`,
-    );
-  }
+  // No members: they are in the process that has the log, and not in its files.
+  const lines = [`${group.groupId}  ${group.state}  generation ${group.generation}`];
   const rows = group.offsets.map((each): (string | number)[] => ["  ", each.topic, each.partition, each.nextOffset, each.lag]);
   if (rows.length > 0) lines.push(...columns([["  ", "topic", "partition", "nextOffset", "lag"], ...rows]));
   return lines;
