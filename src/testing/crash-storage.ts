@@ -24,6 +24,8 @@ export interface CrashStorageOptions {
   readonly sectorByteLength?: number;
   /** Awaited within each asynchronous call, before it takes effect: where other work may come between. Nothing unless given. */
   readonly latency?: (call: "sync" | "syncDirectory" | "open" | "close" | "entry") => Promise<void>;
+  /** Whether a sector that a file gave back may be read again in another one, where bytes never came to the disk. All may unless given. */
+  readonly mayReturn?: (sector: Uint8Array) => boolean;
 }
 
 interface OpenFile {
@@ -349,7 +351,7 @@ export class CrashStorage implements StorageDriver {
     for (let sector = firstSector; sector * size < node.byteLength; sector++) {
       const bytes = new Uint8Array(size);
       node.readAt(bytes, sector * size);
-      this.#stale.push(bytes);
+      if (this.#options.mayReturn?.(bytes) !== false) this.#stale.push(bytes);
     }
     if (this.#stale.length > STALE_SECTORS_MAX) this.#stale.splice(0, this.#stale.length - STALE_SECTORS_MAX);
   }

@@ -8,6 +8,7 @@ import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
 import { isAlarm } from "./engine-topics.ts";
 import { HOUR_MS, KEYED_TOPICS, type KeyedTopic, KeyedTopics } from "./keyed-topics.ts";
+import { UNLIKE_BATCHES } from "./unlike-batches.ts";
 
 const KEYS = ["a", "b", "c", "gone"];
 /** Of the cleaner's offset map: so many keys take several passes, or one. */
@@ -91,7 +92,7 @@ export async function compactionCrashes(
   random: SeededRandom,
   newDisk: (options: CrashStorageOptions) => CrashStorage = crashStorage,
 ): Promise<Crashed<KeyedTopics>[]> {
-  const disk = newDisk({ sectorByteLength: random.pick([64, 128, 512]), ...latencyOf(random) });
+  const disk = newDisk({ sectorByteLength: random.pick([64, 128, 512]), ...latencyOf(random), ...UNLIKE_BATCHES });
   const topics = random.pick(PAIRS);
   const named = topics.join(" and ");
   const facts = new KeyedTopics(topics, NOW_MS, random.integer(0, 1_000_000));
@@ -117,7 +118,8 @@ export async function compactionCrashes(
     disk.watch((call, name) => {
       if (random.chance(perCall)) crashes.push(tree.crash(disk, facts, `${named}: ${told.join(", ")}, before ${call} ${name}`));
     });
-    const backup = action === "maintain, put and back up" ? crashStorage({ sectorByteLength: 64, ...latencyOf(random) }) : null;
+    const backup =
+      action === "maintain, put and back up" ? crashStorage({ sectorByteLength: 64, ...latencyOf(random), ...UNLIKE_BATCHES }) : null;
     // What is there when it begins is in the copy; what comes meanwhile may be.
     const promised = facts.clone();
     await act(life, facts, { action, topic, backup }, random);
