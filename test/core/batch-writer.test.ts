@@ -261,5 +261,37 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
     const core = await coreOf(build);
     expect(() => core.writer.finish()).toThrowError(/not begun/);
     expect(() => core.writer.append(null, null, null, 0)).toThrowError(/not begun/);
+    expect(() => core.writer.appendFrom(new DataView(new ArrayBuffer(8)), 0, 1, 1, 0)).toThrowError(/not begun/);
+  });
+
+  it("writes what was staged as it writes the same bytes, however long, and where they stand among others", async () => {
+    const core = await coreOf(build);
+    for (const [keyLength, valueLength] of [
+      [-1, -1],
+      [-1, 3],
+      [0, 0],
+      [5, -1],
+      [5, 70_000],
+      [3_000_000, 2],
+      [-1, 3_000_000],
+      [7, 3_000_000],
+      [3_000_000, -1],
+    ] as const) {
+      const [keyByteLength, valueByteLength] = [Math.max(0, keyLength), Math.max(0, valueLength)];
+      const staged = new Uint8Array(11 + keyByteLength + valueByteLength + 9).map((_, at) => at * 31);
+      const [key, value] = [staged.slice(11, 11 + keyByteLength), staged.slice(11 + keyByteLength, 11 + keyByteLength + valueByteLength)];
+      core.writer.begin(PLAIN);
+      core.writer.append(null, new Uint8Array(2), null, 5);
+      const view = new DataView(staged.buffer);
+      expect(() => core.writer.appendFrom(view, 11, keyLength, valueLength, -2)).toThrowError(
+        expect.objectContaining({ code: "INVALID_TIMESTAMP" }),
+      );
+      core.writer.appendFrom(view, 11, keyLength, valueLength, 6);
+      const fromStage = core.writer.finish().slice();
+      core.writer.begin(PLAIN);
+      core.writer.append(null, new Uint8Array(2), null, 5);
+      core.writer.append(keyLength < 0 ? null : key, valueLength < 0 ? null : value, null, 6);
+      expect(Buffer.compare(fromStage, core.writer.finish()), `${keyLength} and ${valueLength} bytes`).toBe(0);
+    }
   });
 });
