@@ -17,7 +17,7 @@ import { type RecordReading, readRecord } from "./consumer/read-record.ts";
 import type { Core } from "./core/core.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
-import { keptBy } from "./keepers.ts";
+import { keptBy, letGoOf } from "./keepers.ts";
 import type { Platform } from "./platform.ts";
 import { createProducer } from "./producer/producer.ts";
 import { openTable } from "./table/table.ts";
@@ -39,17 +39,19 @@ export class EmbeddedOdradek implements Odradek {
   readonly #keeper: LogKeeper;
   readonly #tools: LogTools;
   readonly #platform: Platform;
+  readonly #home: string | URL | null;
   readonly #letGo: (() => Promise<void>) | undefined;
   readonly #reading: RecordReading;
   readonly #open: Set<Closable> = new Set();
   #readOptions: unknown = undefined;
   #closing: Promise<void> | null = null;
 
-  /** `letGo`: ends what others have under way here, before the log closes. */
-  constructor(keeper: LogKeeper, tools: LogTools, platform: Platform, letGo?: () => Promise<void>) {
+  /** `home`: the data directory, where the log is in one. `letGo`: ends what others have under way here, before the log closes. */
+  constructor(keeper: LogKeeper, tools: LogTools, platform: Platform, home: string | URL | null = null, letGo?: () => Promise<void>) {
     this.#keeper = keeper;
     this.#tools = tools;
     this.#platform = platform;
+    this.#home = home;
     this.#letGo = letGo;
     this.#reading = { broker: keeper, compression: tools.compression };
     keptBy(this, keeper);
@@ -194,7 +196,14 @@ export class EmbeddedOdradek implements Odradek {
 
   async backup(directory: string | URL): Promise<{ readonly files: number; readonly byteLength: number }> {
     this.#refuseClosed("backup");
-    return this.#keeper.backup(this.#platform.storageAt(directory), directory);
+    const target = this.#platform.storageAt(directory);
+    if (this.#home !== null && this.#platform.sharing?.isWithin(directory, this.#home) === true) {
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `backup(): expected a directory outside the data directory, found ${String(directory)} within it`,
+      );
+    }
+    return this.#keeper.backup(target, directory);
   }
 
   async listGroups(): Promise<string[]> {
@@ -255,6 +264,7 @@ export class EmbeddedOdradek implements Odradek {
   async #close(): Promise<void> {
     this.#keeper.liftQuotas();
     const outcomes = await Promise.allSettled([...this.#open].map((each) => each.close()));
+    await letGoOf(this);
     await this.#letGo?.();
     await this.#keeper.close();
     const failed = outcomes.find((outcome) => outcome.status === "rejected");

@@ -20,9 +20,9 @@ export interface Open {
 export type StopServing = () => Promise<void>;
 
 /**
- * Lets the other end of `port` work with `log`, by `attachPort`. The answer ends it, and is to be called before the log is closed; from
+ * Lets the other end of `port` work with `log`, by `attachPort`. The answer ends it, as does the log's `close`; from
  * then on the other end's calls are rejected. Whoever holds the other end may do all that the face can, but for `backup`,
- * which names paths of this machine. Throws a `UsageError` for a log that `open` did not give.
+ * which names paths of this machine. Throws a `UsageError` for a log that `open` did not give, or that was closed.
  */
 export type ServePort = (log: Odradek, port: MessagePortLike) => StopServing;
 

@@ -32,7 +32,8 @@ export function openOn(platform: Platform): Open {
     const storage = options.storage ?? platform.storageAt(path as string | URL);
     const engine = await startEngine(wiringOf(platform), storage, { ...options, wasm: options.wasm ?? platform.wasm });
     const isServed = sharing !== undefined && isInFiles && options.attach !== false && !options.readOnly;
-    return new EmbeddedOdradek(engine, engine, platform, isServed ? sharing.serve(platform, path, engine) : undefined);
+    const home = isInFiles ? path : null;
+    return new EmbeddedOdradek(engine, engine, platform, home, isServed ? sharing.serve(platform, path, engine) : undefined);
   };
 }
 

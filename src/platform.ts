@@ -14,6 +14,8 @@ export interface Sharing {
   attach(platform: Platform, path: string | URL, options: CheckedOpenOptions): Promise<Odradek>;
   /** Lets others attach to this engine, from a moment on; answers how to end that. Never throws: what goes wrong is an event. */
   serve(platform: Platform, path: string | URL, engine: Engine): () => Promise<void>;
+  /** Whether a directory lies below another one, by their names. */
+  isWithin(inner: string | URL, outer: string | URL): boolean;
 }
 
 export interface Platform {

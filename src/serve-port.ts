@@ -4,7 +4,7 @@ import { checkPort, PortChannel } from "./attached/port-channel.ts";
 import { Serving } from "./attached/serving.ts";
 import { UsageError } from "./base/errors.ts";
 import { describeValue } from "./base/options.ts";
-import { keeperOf } from "./keepers.ts";
+import { keeperOf, servedUntilClose } from "./keepers.ts";
 import type { ServePort } from "./open-face.ts";
 import type { Platform } from "./platform.ts";
 
@@ -14,8 +14,12 @@ export function servePortOn({ clock, storageAt }: Pick<Platform, "clock" | "stor
     if (keeper === undefined) {
       throw new UsageError("INVALID_ARGUMENT", `servePort: expected a log that open() gave, found ${describeValue(log)}`);
     }
-    const serving = new Serving({ keeper, clock, pulse: times.pulse, storageAt });
-    serving.accept(new PortChannel(checkPort(port, "servePort")));
+    const channel = new PortChannel(checkPort(port, "servePort"));
+    // A port has one guest: when that goes, the log need not know of it any more.
+    const serving = new Serving({ keeper, clock, pulse: times.pulse, storageAt }, () => forget?.());
+    const forget = servedUntilClose(log, () => serving.close());
+    if (forget === null) throw new UsageError("LOG_CLOSED", "servePort: the log was closed");
+    serving.accept(channel);
     return () => serving.close();
   };
 }

@@ -51,7 +51,7 @@ export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
       const parts = { door, clock: platform.clock, random: platform.random, emit: events.emit, absolute: absolutePath, times };
       const log = await AttachedLog.open(parts, options.signal);
       const compression = createCompression(core, platform.codecs);
-      return new EmbeddedOdradek(log.keeper, { core, compression, events }, platform);
+      return new EmbeddedOdradek(log.keeper, { core, compression, events }, platform, path);
     },
 
     serve(platform, path, engine) {
@@ -61,6 +61,11 @@ export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
         return () => serving.close();
       });
       return async () => (await listening)();
+    },
+
+    isWithin(inner, outer) {
+      const [below, above] = [absolutePath(inner), absolutePath(outer).replace(/[\\/]$/, "")];
+      return below.startsWith(above) && /^[\\/]/.test(below.slice(above.length));
     },
   };
 }

@@ -72,12 +72,19 @@ export class AttachedLog {
   /** Resolves when the log is reached, or is this process's own. */
   static async open(parts: AttachedLogParts, signal?: AbortSignal): Promise<AttachedLog> {
     const log = new AttachedLog(parts);
+    // At once, whatever is under way: an owner that is stopped, or a port that nobody serves, would be waited for.
+    const abort = (): void => void log.close().catch(() => {});
+    signal?.addEventListener("abort", abort, { once: true });
     try {
       await log.#seek(parts.clock.monotonic() + parts.times.openMs, signal);
+      signal?.throwIfAborted();
       return log;
     } catch (error) {
       await log.close();
+      signal?.throwIfAborted();
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -274,6 +281,7 @@ export class AttachedLog {
       clock,
       pulse: times.pulse,
       helloMs,
+      signal: this.#closed.signal,
       onRoom: () => this.#pump(),
       onHandedBack: (call) => this.#handedBack.push(call),
       onLost: (error, unanswered) => this.#lost(error, unanswered),

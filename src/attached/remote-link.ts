@@ -14,6 +14,8 @@ export interface RemoteLinkParts {
   readonly clock: Clock;
   readonly pulse: PulseTimes;
   readonly helloMs: number;
+  /** Ends the greeting, and that alone. */
+  readonly signal?: AbortSignal | undefined;
   /** Something was answered or handed back: there is room for more. */
   readonly onRoom: () => void;
   /** The owner is about to close, and has not begun this call. */
@@ -55,9 +57,12 @@ export class RemoteLink {
   static async greet(channel: Channel, parts: RemoteLinkParts): Promise<{ readonly link: RemoteLink; readonly metrics: unknown }> {
     const link = new RemoteLink(channel, parts);
     let timer: Timer | null = null;
+    const abort = (): void => link.#greeted?.(parts.signal?.reason);
+    parts.signal?.addEventListener("abort", abort, { once: true });
     try {
       const metrics = await new Promise<unknown>((resolve, reject) => {
         link.#greeted = (error, found) => (error === null ? resolve(found) : reject(error));
+        if (parts.signal?.aborted === true) abort();
         timer = parts.clock.after(
           parts.helloMs,
           () => reject(new StorageError("NETWORK_EXCEPTION", `the process that has the log did not answer within ${parts.helloMs} ms`)),
@@ -75,6 +80,7 @@ export class RemoteLink {
       throw error;
     } finally {
       (timer as Timer | null)?.cancel();
+      parts.signal?.removeEventListener("abort", abort);
     }
   }
 

@@ -7,10 +7,13 @@ export type ServingParts = Omit<SessionParts, "onEnd">;
 export class Serving {
   readonly #parts: ServingParts;
   readonly #sessions: Set<Session> = new Set();
+  readonly #onQuiet: () => void;
   #closing: Promise<void> | null = null;
 
-  constructor(parts: ServingParts) {
+  /** `onQuiet`: the last of those that were there has left. */
+  constructor(parts: ServingParts, onQuiet: () => void = () => {}) {
     this.#parts = parts;
+    this.#onQuiet = onQuiet;
   }
 
   get count(): number {
@@ -19,7 +22,12 @@ export class Serving {
 
   accept(channel: Channel): void {
     if (this.#closing !== null) return void channel.close();
-    this.#sessions.add(new Session(channel, { ...this.#parts, onEnd: (session) => this.#sessions.delete(session) }));
+    this.#sessions.add(new Session(channel, { ...this.#parts, onEnd: (session) => this.#left(session) }));
+  }
+
+  #left(session: Session): void {
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#onQuiet();
   }
 
   /** Resolves when nothing of theirs is under way. To be called before the log closes. */

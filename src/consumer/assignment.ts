@@ -59,6 +59,13 @@ export class Assignment {
     throw new UsageError("NOT_ASSIGNED", `${call}: ${partitionKey(partition)} is not assigned to this consumer; ${list}`);
   }
 
+  /** Those named, or all. Throws a `UsageError` as `get` does. */
+  statesOf(partitions: readonly TopicPartition[] | undefined, call: string): Iterable<PartitionState> {
+    if (partitions === undefined) return this.states;
+    if (Array.isArray(partitions)) return partitions.map((partition) => this.get(partition, call));
+    throw new UsageError("INVALID_ARGUMENT", `${call}: expected an array of { topic, partition }, found ${describeValue(partitions)}`);
+  }
+
   /** Adds what is not there yet; answers the new states. */
   add(partitions: readonly TopicPartition[]): PartitionState[] {
     const added: PartitionState[] = [];

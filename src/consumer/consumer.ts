@@ -270,7 +270,7 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
 
   pause(partitions?: readonly TopicPartition[]): void {
     this.#refuseClosed("pause");
-    for (const state of this.#statesOf(partitions, "pause")) {
+    for (const state of this.#assignment.statesOf(partitions, "pause")) {
       state.paused = true;
       // What was fetched of it ahead is let go, so that it takes no room for as long as it is paused.
       state.drop();
@@ -280,7 +280,7 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
 
   resume(partitions?: readonly TopicPartition[]): void {
     this.#refuseClosed("resume");
-    for (const state of this.#statesOf(partitions, "resume")) state.paused = false;
+    for (const state of this.#assignment.statesOf(partitions, "resume")) state.paused = false;
     this.#changed();
   }
 
@@ -375,10 +375,6 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
   #refuseMix(call: "assign" | "subscribe"): void {
     if (this.#mode === "none" || this.#mode === call) return;
     throw new UsageError("INVALID_REQUEST", `${call}: expected a consumer that has not called ${this.#mode}() before; make another one`);
-  }
-
-  #statesOf(partitions: readonly TopicPartition[] | undefined, call: string): Iterable<ReturnType<Assignment["get"]>> {
-    return partitions === undefined ? this.#assignment.states : partitions.map((partition) => this.#assignment.get(partition, call));
   }
 }
 

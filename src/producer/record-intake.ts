@@ -4,6 +4,7 @@ import type { ProducerRecord } from "../api/producer.ts";
 import type { SerdeContext, Serializer } from "../api/serde.ts";
 import { SerdeError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import { isDetached } from "../base/serdes/bytes.ts";
 import { isLending, KEY, lenderOf, type Role, VALUE } from "../base/serdes/lending.ts";
 import { encodeText } from "../base/serdes/utf8-bytes.ts";
 import type { WireHeaders } from "./record-size.ts";
@@ -167,6 +168,12 @@ function takeHeaders(given: unknown, seen: Header[], index: number): WireHeaders
       throw new UsageError(
         "INVALID_ARGUMENT",
         `${placeOf(index)}: headers: ${describeValue(name)}: expected a string, a Uint8Array or null, found ${describeValue(value)}`,
+      );
+    }
+    if (value instanceof Uint8Array && isDetached(value)) {
+      throw new UsageError(
+        "INVALID_ARGUMENT",
+        `${placeOf(index)}: headers: ${describeValue(name)}: expected bytes, found a Uint8Array whose memory was handed over`,
       );
     }
     const bytes = value === null ? null : typeof value === "string" ? headerText(value, index) : new Uint8Array(value);

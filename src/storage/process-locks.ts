@@ -48,12 +48,29 @@ export async function lockInProcess(key: unknown, shown: string, { signal }: Loc
   };
 }
 
-/** The first line of the stack outside this package, and the time. */
+/** Lines of the stack that are this package's own: in its sources, in the files it ships (whose chunks bear a sum), or the runtime's. */
+const INSIDE =
+  /[\\/]src[\\/](storage|engine|base)[\\/]|[\\/]src[\\/](open|odradek)\.|[\\/]odradek[\\/]dist[\\/]|[\\/]dist[\\/]chunk-[A-Z0-9]{8}\.js|node:internal|\(native/;
+/** Between the lock and the program lie more lines than V8 keeps unless it is told. */
+const STACK_LINES = 50;
+
+/** The first line of the stack outside this package. */
 function callSite(): string {
-  const lines = (new Error().stack ?? "").split("\n").filter((line) => /:\d+:\d+\)?$/.test(line));
-  const outside = lines.find(
-    (line) => !/[\\/](src|dist)[\\/](storage|engine|base)[\\/]|[\\/](src|dist)[\\/](open|odradek)\.|node:internal|\(native/.test(line),
-  );
+  const lines = stack()
+    .split("\n")
+    .filter((line) => /:\d+:\d+\)?$/.test(line));
+  const outside = lines.find((line) => !INSIDE.test(line));
   const place = (outside ?? lines.at(-1) ?? "").trim();
   return place === "" ? "at a place that left no stack" : place.startsWith("at ") ? place : `at ${place}`;
+}
+
+function stack(): string {
+  const limit: unknown = Reflect.get(Error, "stackTraceLimit");
+  // Where it cannot be set, there are fewer lines.
+  Reflect.set(Error, "stackTraceLimit", STACK_LINES);
+  try {
+    return new Error().stack ?? "";
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", limit);
+  }
 }

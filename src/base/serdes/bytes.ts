@@ -13,5 +13,18 @@ export const bytes: Serde<Uint8Array, Bytes> = Object.freeze({
 
 function requireBytes(value: Uint8Array): Uint8Array {
   if (!(value instanceof Uint8Array)) throw new TypeError(`bytes takes a Uint8Array, found ${describeValue(value)}`);
+  if (isDetached(value))
+    throw new TypeError("bytes takes a Uint8Array, found one whose memory was handed over (postMessage, structuredClone)");
   return value;
+}
+
+/** What was transferred has length 0, and would pass for bytes that are none. */
+export function isDetached(value: Uint8Array): boolean {
+  if (value.byteLength > 0) return false;
+  try {
+    new Uint8Array(value.buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
