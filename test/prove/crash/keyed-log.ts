@@ -8,7 +8,7 @@ import { lawsBroken } from "../../log/compaction-twin.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
-import { bedOf, DIRECTORY, type LogSettings } from "./log-bed.ts";
+import { bedOf, DIRECTORY, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const HOUR_MS = 3_600_000;
 const SEGMENT_BYTES = 260;
@@ -40,6 +40,7 @@ export const keyedSubject: Subject<KeyedFacts> = {
   kind: "compacted log",
   clone: (facts) => ({ ...facts, history: facts.history.slice(), sent: new Set(facts.sent) }),
   version: (facts) => facts.acknowledgedEnd,
+  glance: (disk, facts) => glanceAt(disk, SETTINGS, new ManualClock(facts.nowMs), (log) => check(log, facts)),
   async survive(disk, facts, stages, random) {
     const clock = new ManualClock(facts.nowMs + random.pick([0, 2 * HOUR_MS]));
     const { context, spec, alarms } = bedOf(disk, SETTINGS, clock);

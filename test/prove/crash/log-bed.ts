@@ -4,7 +4,7 @@ import type { TopicConfig } from "../../../src/api/topic.ts";
 import { createCompression } from "../../../src/compression/create-compression.ts";
 import { nodeCodecs } from "../../../src/compression/node-codecs.ts";
 import type { LogContext } from "../../../src/log/context/log-context.ts";
-import type { PartitionSpec } from "../../../src/log/partition-log.ts";
+import { PartitionLog, type PartitionSpec } from "../../../src/log/partition-log.ts";
 import { fenced } from "../../../src/storage/fenced.ts";
 import { Gate } from "../../../src/storage/gate.ts";
 import type { ManualClock } from "../../../src/testing/manual-clock.ts";
@@ -31,11 +31,27 @@ export interface Bed {
   readonly alarms: string[];
 }
 
+/** Opens the log to read alone, holds it against what was promised, and closes. Rejects with what is wrong. */
+export async function glanceAt(
+  driver: StorageDriver,
+  settings: LogSettings,
+  clock: ManualClock,
+  check: (log: PartitionLog) => Promise<unknown>,
+): Promise<void> {
+  const { context, spec, alarms } = bedOf(driver, settings, clock, { readOnly: true });
+  const log = await PartitionLog.open(context, spec).catch((error: unknown) => {
+    throw new Error(`C9: a crash was taken for damage: ${String(error)}`);
+  });
+  await check(log);
+  await log.close(false);
+  if (alarms.length > 0) throw new Error(`C9: after a crash alone: ${alarms.join("; ")}`);
+}
+
 export function bedOf(
   driver: StorageDriver,
   { config, maxUnflushedBytes, recoveryPointIntervalBytes }: LogSettings,
   clock: ManualClock,
-  more: { readonly cleanShutdown?: boolean; readonly firstDirtyOffset?: number | null } = {},
+  more: { readonly cleanShutdown?: boolean; readonly readOnly?: boolean } = {},
 ): Bed {
   const alarms: string[] = [];
   const whole: TopicConfig = { ...TOPIC_CONFIG, ...config };
@@ -50,7 +66,7 @@ export function bedOf(
     },
     maxUnflushedBytes,
     ...(recoveryPointIntervalBytes === undefined ? {} : { recoveryPointIntervalBytes }),
-    readOnly: false,
+    readOnly: more.readOnly ?? false,
   };
   const spec: PartitionSpec = {
     topic: "orders",
@@ -59,7 +75,7 @@ export function bedOf(
     directory: DIRECTORY,
     config: () => whole,
     frozen: false,
-    checkpoint: { recoveryPoint: null, logStartOffset: null, firstDirtyOffset: more.firstDirtyOffset ?? null },
+    checkpoint: { recoveryPoint: null, logStartOffset: null, firstDirtyOffset: null },
     cleanShutdown: more.cleanShutdown ?? false,
   };
   return { context, spec, alarms };

@@ -7,7 +7,7 @@ import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
-import { bedOf, type LogSettings } from "./log-bed.ts";
+import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 import { PlainFacts } from "./plain-facts.ts";
 
 /** Less than a segment holds. */
@@ -41,6 +41,11 @@ export function plainSubject(kind: string, settings: LogSettings): Subject<Plain
     clone: (facts) => facts.clone(),
     version: (facts) => facts.version(),
     losePower: (facts) => facts.losePower(),
+    async glance(disk, facts) {
+      // What a flush that lied has cost is looked at by whoever may mend it.
+      if (facts.lied || facts.disturbed) return;
+      await glanceAt(disk, settings, new ManualClock(NOW_MS), (log) => facts.check(log));
+    },
     async survive(disk, facts, stages, random) {
       const clock = new ManualClock(NOW_MS);
       const { context, spec, alarms } = bedOf(disk, settings, clock);

@@ -18,7 +18,7 @@ import {
 } from "../../log/producer-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
-import { bedOf, type LogSettings } from "./log-bed.ts";
+import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const SETTINGS: LogSettings = {
   config: { segmentBytes: 700, indexIntervalBytes: 100 },
@@ -41,6 +41,7 @@ export const producerSubject: Subject<ProducerFacts> = {
   kind: "log with producers",
   clone: (facts) => ({ ...facts, acknowledged: facts.acknowledged.slice() }),
   version: (facts) => facts.acknowledgedEnd,
+  glance: (disk, facts) => glanceAt(disk, SETTINGS, new ManualClock(NOW_MS), (log) => check(log, facts)),
   async survive(disk, facts, stages, random) {
     const { context, spec, alarms } = bedOf(disk, SETTINGS, new ManualClock(NOW_MS));
     const log = await PartitionLog.open(context, spec).catch((error: unknown) => {

@@ -8,6 +8,7 @@ import { drawCoreFaults, sayCoreFault } from "./core-draw.ts";
 import { engineDays, faceDays, transactionDays } from "./engine-days.ts";
 import { drawFault, FAULTS_PER_HOUR_MAX, NOWHERE, placesOf, sayFault } from "./fault-draw.ts";
 import { FaultyCore } from "./faulty-core.ts";
+import { hungDays } from "./hung-days.ts";
 import { KEYS } from "./keyed-workload.ts";
 import type { LogDay } from "./log-day.ts";
 import { BIRTH, plainWorkload } from "./plain-workload.ts";
@@ -30,6 +31,8 @@ const TRIALS_PER_ROUND = 6;
 const ENGINE_DAYS_PER_TRIAL = 40;
 const TRANSACTION_DAYS_PER_TRIAL = 30;
 const FACE_DAYS_PER_TRIAL = 12;
+/** Of two rounds one trial is of a disk that hangs. */
+const HUNG_DAYS_PER_TRIAL = 50;
 /** Of all days, those on which the core fails as well. */
 const CORE_SHARE = 0.2;
 
@@ -71,6 +74,7 @@ export const errorsProver: Prover = {
     if (trial.seed % TRIALS_PER_ROUND === 0) return engineDays(trial, ENGINE_DAYS_PER_TRIAL);
     if (trial.seed % TRIALS_PER_ROUND === 1) return transactionDays(trial, TRANSACTION_DAYS_PER_TRIAL);
     if (trial.seed % TRIALS_PER_ROUND === 2) return faceDays(trial, FACE_DAYS_PER_TRIAL);
+    if (trial.seed % (2 * TRIALS_PER_ROUND) === 3) return hungDays(trial, HUNG_DAYS_PER_TRIAL);
     return logDays(trial, DAYS_PER_TRIAL);
   },
 };
