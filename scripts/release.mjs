@@ -8,11 +8,13 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildsProblem, changesProblem, tarballProblem } from "./release-judge.mjs";
 import { billOfMaterials } from "./release-sbom.mjs";
 import { projectRoot, run, runNode } from "./run.mjs";
 
 const release = join(projectRoot, "build/release");
-const wantedInTarball = ["package.json", "README.md", "LICENSE", "SECURITY.md", "CHANGELOG.md", "dist/core.wasm", "dist/index.js"];
+/** What has not ended by then has failed: the whole takes a quarter of a minute at rest, and half a minute more with the package's check. */
+const stepMsMax = 180_000;
 
 rmSync(release, { recursive: true, force: true });
 mkdirSync(release, { recursive: true });
@@ -41,7 +43,7 @@ async function builtElsewhere() {
     for (const name of [...tracked, "src", "assembly", "scripts"]) cpSync(join(projectRoot, name), join(folder, name), { recursive: true });
     for (const name of ["src/core/core-bytes.ts", "src/vendor/msgpackr.js"]) rmSync(join(folder, name), { force: true });
     symlinkSync(join(projectRoot, "node_modules"), join(folder, "node_modules"), "dir");
-    const { code, output } = await runNode("scripts/build.mjs", ["--force"], { cwd: folder });
+    const { code, output } = await runNode("scripts/build.mjs", ["--force"], { cwd: folder, timeoutMs: stepMsMax });
     if (code !== 0) fail(`the second build failed:\n${output}`);
     return contents(folder);
   } finally {
@@ -59,33 +61,33 @@ function contents(root) {
 
 function compare() {
   const first = contents(projectRoot);
-  const differ = [...new Set([...first.keys(), ...again.keys()])].filter((name) => first.get(name) !== again.get(name));
-  if (differ.length > 0) fail(`two builds of the same sources differ in ${differ.join(", ")}: dist/ cannot be made again by somebody else`);
+  mustBeNull(buildsProblem(first, again));
   process.stdout.write(`release: two builds, ${first.size} files each, are the same; the core is ${first.get("core.wasm")}\n`);
 }
 
 async function pack() {
-  const { code, output } = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", release]);
+  const { code, output } = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", release], { timeoutMs: stepMsMax });
   const name = readdirSync(release).find((file) => file.endsWith(".tgz"));
   if (code !== 0 || name === undefined) fail(`npm pack failed:\n${output}`);
   const listed = await run("tar", ["-tzf", join(release, name)]);
-  const inside = listed.output.split("\n").map((line) => line.replace(/^package\//, ""));
-  const missing = wantedInTarball.filter((file) => !inside.includes(file));
-  if (missing.length > 0) fail(`the tarball lacks ${missing.join(", ")}`);
+  mustBeNull(tarballProblem(listed.output));
   const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"));
-  const changes = readFileSync(join(projectRoot, "CHANGELOG.md"), "utf8");
-  if (!changes.includes(`## ${version}`) && !/^## Unreleased$/m.test(changes)) fail(`CHANGELOG.md tells nothing of ${version}`);
+  mustBeNull(changesProblem(readFileSync(join(projectRoot, "CHANGELOG.md"), "utf8"), version));
   return join(release, name);
 }
 
 async function must(what, script, ...args) {
-  const { code, output } = await runNode(script, args);
+  const { code, output } = await runNode(script, args, { timeoutMs: stepMsMax });
   if (code !== 0) fail(`${what} failed:\n${output}`);
   process.stdout.write(output);
 }
 
 function sha256(path) {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+function mustBeNull(problem) {
+  if (problem !== null) fail(problem);
 }
 
 function fail(sentence) {
