@@ -13,6 +13,8 @@ const ROUNDS_MIN = 4;
 const ROUNDS_MAX = 24;
 /** Nothing is asked again after this: the whole ends within forty seconds. */
 const SECOND_TRIES_UNTIL_MS = 28_000;
+/** A guard that never answers is red as well. */
+const ALL_MS_MAX = 240_000;
 
 const args = process.argv.slice(2);
 const at = args.indexOf("--package");
@@ -32,6 +34,10 @@ if (at === -1) {
 }
 const odradek = await import(pathToFileURL(packageFile).href);
 const began = performance.now();
+setTimeout(() => {
+  process.stdout.write(`bench-guard: not done after ${ALL_MS_MAX / 1000} s\n`);
+  process.exit(1);
+}, ALL_MS_MAX).unref();
 const red = [];
 for (const guard of guards.filter(({ name }) => names.length === 0 || names.includes(name))) {
   let ratio = await ratioOf(guard);

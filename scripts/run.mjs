@@ -1,6 +1,7 @@
 /** Runs a program and says how it ended: the one place where the scripts of this folder start processes. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { killWithDescendants } from "./descendants.mjs";
 
 /** Between the signal that ends a program which took too long and giving up on what it may still say. */
 const graceMs = 5_000;
@@ -26,9 +27,12 @@ export function run(program, args, options = {}) {
     child.stdout?.on("data", (piece) => pieces.push(piece));
     child.stderr?.on("data", (piece) => pieces.push(piece));
     const expire = () => {
-      child.kill(options.timeoutSignal ?? "SIGKILL");
-      // What it had started may live on with its ends of the pipes, and would be waited for.
+      const isAsked = options.timeoutSignal !== undefined && options.timeoutSignal !== "SIGKILL";
+      if (isAsked) child.kill(options.timeoutSignal);
+      else killWithDescendants(child.pid);
       setTimeout(() => {
+        if (child.exitCode === null && child.signalCode === null) killWithDescendants(child.pid);
+        // What lost its parent before may live on with its ends of the pipes, and would be waited for.
         child.stdout?.destroy();
         child.stderr?.destroy();
       }, graceMs).unref();

@@ -3,18 +3,18 @@
  * the packed tarball and run as its README says. The light ones run in `npm test`. One line each; what cannot be installed is said in its line,
  * and the exit code is 3, as something is not proven. Ends in `examples: N passed, N failed`.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { outcomeOf } from "./examples/outcome.mjs";
-import { projectRoot, run, runNode } from "./run.mjs";
+import { chromium, chromiumInstall, installChromium, installPackages, installTarball, must, runtimesRig, tell } from "./rigs.mjs";
+import { projectRoot, run } from "./run.mjs";
 
 const rig = join(projectRoot, "test/examples/rig");
-const runtimes = join(projectRoot, "test/runtimes");
+const modules = join(runtimesRig, "node_modules");
 const installMsMax = 300_000;
 const exampleMsMax = 120_000;
-const chromiumPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const npmQuietly = ["--ignore-scripts", "--no-audit", "--no-fund"];
 
 const WORKERD_CONFIG = `using Workerd = import "/workerd/workerd.capnp";
@@ -47,34 +47,25 @@ if (unknown.length > 0) {
 }
 const work = mkdtempSync(join(tmpdir(), "odradek-examples-"));
 let [passed, failed, notProven] = [0, 0, 0];
+let isInstalled = false;
 try {
   await prepare();
   for (const [name, example] of Object.entries(EXAMPLES)) if (wanted.length === 0 || wanted.includes(name)) await prove(name, example);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-mkdirSync(join(projectRoot, "build/results"), { recursive: true });
-const counts = { numPassedTests: passed, numFailedTests: failed, numPendingTests: 0, numTodoTests: 0 };
-writeFileSync(join(projectRoot, "build/results/examples.json"), JSON.stringify({ ...counts, success: failed === 0, testResults: [] }));
-process.stdout.write(`examples: ${passed} passed, ${failed} failed${notProven > 0 ? `; ${notProven} not proven` : ""}\n`);
-process.exitCode = failed > 0 ? 1 : notProven > 0 ? 3 : 0;
+process.exitCode = tell("examples", { passed, failed, notProven });
 
 async function prepare() {
-  await must("the build", runNode("scripts/build.mjs"));
-  await must("npm pack", run("npm", ["pack", "--ignore-scripts", "--pack-destination", work]));
-  writeFileSync(join(work, "package.json"), '{ "private": true, "type": "module" }\n');
-  const tarball = readdirSync(work).find((name) => name.endsWith(".tgz"));
-  await must("the tarball's installation", run("npm", ["install", ...npmQuietly, join(work, tarball)], { cwd: work }));
-  // The runtimes' suite has the same packages and more: what is installed there is not fetched again.
-  if (modules() === null) await said(run("npm", ["ci", ...npmQuietly], { cwd: rig, timeoutMs: installMsMax }));
-  if (chromium() === undefined && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
-    const install = "apt-get update && apt-get install -y --no-install-recommends chromium";
-    await said(run("sh", ["-c", install], { timeoutMs: installMsMax, env: { DEBIAN_FRONTEND: "noninteractive" } }));
-  }
+  await installTarball(work, { type: "module" });
+  // The runtimes' suite has the same packages and more.
+  isInstalled = await installPackages(runtimesRig);
+  await installChromium();
   // Copies: a package is looked for from where a file really lies.
-  for (const name of readdirSync(rig)) if (name.endsWith(".mjs")) cpSync(join(rig, name), join(work, name));
-  const playwright = modules() === null ? null : join(modules(), "playwright-core");
-  if (playwright !== null) symlinkSync(playwright, join(work, "node_modules/playwright-core"), "dir");
+  for (const folder of [runtimesRig, rig]) {
+    for (const name of readdirSync(folder)) if (name.endsWith(".mjs")) cpSync(join(folder, name), join(work, name));
+  }
+  if (isInstalled) symlinkSync(join(modules, "playwright-core"), join(work, "node_modules/playwright-core"), "dir");
 }
 
 async function expressOutbox(folder) {
@@ -84,7 +75,7 @@ async function expressOutbox(folder) {
 
 async function browserTabs(folder) {
   await must("npm ci", run("npm", ["ci", ...npmQuietly], { cwd: folder, timeoutMs: installMsMax }));
-  await must("npm run build", run("npm", ["run", "build"], { cwd: folder }));
+  await must("npm run build", run("npm", ["run", "build"], { cwd: folder, timeoutMs: exampleMsMax }));
   return driven(process.execPath, "browser-tabs.mjs", folder, join(work, "profile"), chromium());
 }
 
@@ -94,7 +85,7 @@ async function durableObject(folder) {
   await bundle(join(folder, "worker.js"), join(folder, "bundled.js"), { platform: "neutral", conditions: ["workerd"], external });
   cpSync(join(work, "node_modules/odradek/dist/core.wasm"), join(folder, "core.wasm"));
   writeFileSync(join(folder, "workerd.capnp"), WORKERD_CONFIG);
-  const workerd = join(modules(), "@cloudflare/workerd-linux-64/bin/workerd");
+  const workerd = join(modules, "@cloudflare/workerd-linux-64/bin/workerd");
   return driven(process.execPath, "durable-object.mjs", workerd, join(folder, "workerd.capnp"), join(work, "objects"));
 }
 
@@ -103,15 +94,14 @@ async function electron(folder) {
   await bundle(join(folder, "renderer.mjs"), join(folder, "renderer.js"), { platform: "browser" });
   const standIn = join(work, "node_modules/electron");
   mkdirSync(standIn);
-  cpSync(join(runtimes, "electron-stand-in.mjs"), join(standIn, "index.mjs"));
+  cpSync(join(runtimesRig, "electron-stand-in.mjs"), join(standIn, "index.mjs"));
   writeFileSync(join(standIn, "package.json"), '{ "name": "electron", "type": "module", "exports": "./index.mjs" }\n');
-  cpSync(join(runtimes, "electron.mjs"), join(work, "electron.mjs"));
-  return driven(join(modules(), "n24/bin/node"), "electron.mjs", folder, join(work, "user-data"), chromium());
+  return driven(join(modules, "n24/bin/node"), "electron.mjs", folder, join(work, "user-data"), chromium());
 }
 
 async function prove(name, { run: runExample, chromium: needsChromium }) {
-  if (name !== "express-outbox" && modules() === null) return unproven(name, "npm ci in test/examples/rig did not succeed");
-  if (needsChromium && chromium() === undefined) return unproven(name, "there is no Chromium; apt-get install chromium");
+  if (name !== "express-outbox" && !isInstalled) return unproven(name, "npm ci in test/runtimes did not succeed");
+  if (needsChromium && chromium() === undefined) return unproven(name, `there is no Chromium; ${chromiumInstall} brings it`);
   const folder = join(work, name);
   cpSync(join(projectRoot, "examples", name), folder, { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   // What cannot even be prepared is one failure, and the others are tried all the same.
@@ -131,26 +121,6 @@ function driven(program, driver, ...args) {
   return run(program, [driver, ...args], { cwd: work, timeoutMs: exampleMsMax, env: { NO_COLOR: "1" } });
 }
 
-/** Where the packages are that the examples run in, or null. */
-function modules() {
-  const folders = [join(rig, "node_modules"), join(runtimes, "node_modules")];
-  return folders.find((folder) => existsSync(join(folder, ".package-lock.json"))) ?? null;
-}
-
-function chromium() {
-  return chromiumPaths.find((path) => existsSync(path));
-}
-
 function bundle(entry, outfile, options) {
   return build({ entryPoints: [entry], bundle: true, format: "esm", outfile, logLevel: "error", ...options });
-}
-
-async function must(what, running) {
-  const { code, output } = await running;
-  if (code !== 0) throw new Error(`test:examples: ${what} failed:\n${output}`);
-}
-
-async function said(running) {
-  const { code, output } = await running;
-  if (code !== 0) process.stdout.write(`${output}\n`);
 }

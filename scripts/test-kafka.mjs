@@ -13,12 +13,16 @@ const library = join(home, "lib");
 const classes = join(home, "classes");
 const javaVersionMin = 17;
 const mavenMsMax = 240_000;
+const buildMsMax = 180_000;
+const javaMsMax = 60_000;
+/** At rest it takes four minutes; whatever hangs is ended with its brokers. */
+const suitesMsMax = 900_000;
 
 await needJava();
 await needJars();
 await compile();
 
-const build = await runNode("scripts/build.mjs", [], { inherit: true });
+const build = await runNode("scripts/build.mjs", [], { inherit: true, timeoutMs: buildMsMax });
 if (build.code !== 0) process.exit(1);
 mkdirSync(join(projectRoot, "build/results"), { recursive: true });
 const { code } = await runNode(
@@ -31,14 +35,14 @@ const { code } = await runNode(
     `--outputFile.json=${join(projectRoot, "build/results/kafka.json")}`,
     ...process.argv.slice(2),
   ],
-  { inherit: true, env: { ODRADEK_KAFKA_CLASSPATH: [classes, join(library, "*")].join(delimiter) } },
+  { inherit: true, timeoutMs: suitesMsMax, env: { ODRADEK_KAFKA_CLASSPATH: [classes, join(library, "*")].join(delimiter) } },
 );
 // 3 means "not proven" here, and a suite that ran is never that.
 process.exit(code === 0 ? 0 : 1);
 
 async function needJava() {
   for (const program of ["java", "javac"]) {
-    const { code, output } = await run(program, ["-version"]).catch(() => ({ code: 127, output: "" }));
+    const { code, output } = await run(program, ["-version"], { timeoutMs: javaMsMax }).catch(() => ({ code: 127, output: "" }));
     if (code !== 0) notProven(`${program} is not installed`);
     const version = Number(/(?:version "|javac )(\d+)/.exec(output)?.[1] ?? 0);
     if (version < javaVersionMin) notProven(`${program} is of version ${version}; Apache Kafka 4 needs ${javaVersionMin}`);
@@ -72,17 +76,8 @@ async function compile() {
   const sources = readdirSync(join(rig, "java"))
     .filter((name) => name.endsWith(".java"))
     .map((name) => join(rig, "java", name));
-  const { code, output } = await run("javac", [
-    "--release",
-    "17",
-    "-encoding",
-    "UTF-8",
-    "-cp",
-    join(library, "*"),
-    "-d",
-    classes,
-    ...sources,
-  ]);
+  const args = ["--release", "17", "-encoding", "UTF-8", "-cp", join(library, "*"), "-d", classes, ...sources];
+  const { code, output } = await run("javac", args, { timeoutMs: javaMsMax });
   if (code === 0) return;
   process.stderr.write(`${output}\ntest:kafka: the Java programs do not compile\n`);
   process.exit(1);

@@ -3,20 +3,20 @@
  * it, with no configuration, and both run; four compilers read its types; Node loads it by require(). Then each of these checks is given
  * an offender, and must turn red. Without Chromium pages are evaluated in node instead: the exit code is 3, as something is not proven.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { projectRoot, run, runNode } from "./run.mjs";
+import { installChromium, installPackages, installTarball, runtimesRig, tell } from "./rigs.mjs";
+import { projectRoot } from "./run.mjs";
 
 const rig = join(projectRoot, "test/package");
-const runtimes = join(projectRoot, "test/runtimes");
-const installMsMax = 300_000;
 /** Two cores is what there is at the least; more at once would only wait for each other. */
 const atOnce = 2;
 /** A check that is not done by then has failed: webpack's page, the slowest, takes 12 s. */
 const checkMsMax = 150_000;
 
-for (const folder of [rig, runtimes]) await install(folder);
+for (const folder of [rig, runtimesRig]) if (!(await installPackages(folder))) throw new Error(`test-package: ${folder} does not install`);
+await installChromium();
 const { bundles, withViteServer } = await import("../test/package/bundlers.mjs");
 const { Pages, evaluate } = await import("../test/package/pages.mjs");
 const { programProblem, nodes } = await import("../test/package/programs.mjs");
@@ -30,7 +30,8 @@ let missing = null;
 let passed = 0;
 let failed = 0;
 try {
-  await prepare();
+  await installTarball(work);
+  placePrograms(work);
   missing = await pages.start();
   const checks = [...bundleChecks(work), ...serverChecks(work), ...typeChecks(work), ...requireChecks(work), ...offenderChecks()];
   await inPairs(checks.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word))));
@@ -38,42 +39,9 @@ try {
   await inTime("the browser's end", pages.stop()).catch((error) => process.stdout.write(`${error.message}\n`));
   rmSync(work, { recursive: true, force: true });
 }
-mkdirSync(join(projectRoot, "build/results"), { recursive: true });
-const result = {
-  numPassedTests: passed,
-  numFailedTests: failed,
-  numPendingTests: 0,
-  numTodoTests: 0,
-  success: failed === 0,
-  testResults: [],
-};
-writeFileSync(join(projectRoot, "build/results/package.json"), JSON.stringify(result));
 if (missing !== null) process.stdout.write(`no page ran in a browser: ${missing} brings what is missing\n`);
-process.stdout.write(`package: ${passed} passed, ${failed} failed\n`);
 // Whatever a check that was given up still waits for.
-process.exit(failed > 0 || passed === 0 ? 1 : missing !== null ? 3 : 0);
-
-async function install(folder) {
-  if (existsSync(join(folder, "node_modules/.package-lock.json"))) return;
-  const { code, output } = await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: folder,
-    timeoutMs: installMsMax,
-  });
-  if (code !== 0) throw new Error(`test-package: ${folder} does not install:\n${output}`);
-}
-
-/** The tarball as npm would publish it, installed in a folder of its own, and the programs beside it. */
-async function prepare() {
-  const built = await runNode("scripts/build.mjs");
-  if (built.code !== 0) throw new Error(`test-package: the build failed:\n${built.output}`);
-  const packed = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", work]);
-  const tarball = readdirSync(work).find((name) => name.endsWith(".tgz"));
-  if (packed.code !== 0 || tarball === undefined) throw new Error(`test-package: npm pack failed:\n${packed.output}`);
-  writeFileSync(join(work, "package.json"), '{ "private": true }\n');
-  const installed = await run("npm", ["install", "--no-audit", "--no-fund", join(work, tarball)], { cwd: work });
-  if (installed.code !== 0) throw new Error(`test-package: the tarball does not install:\n${installed.output}`);
-  placePrograms(work);
-}
+process.exit(tell("package", { passed, failed, notProven: missing === null ? 0 : 1 }));
 
 function placePrograms(folder) {
   cpSync(join(rig, "app"), folder, { recursive: true });

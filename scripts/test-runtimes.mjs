@@ -3,36 +3,28 @@
  * (test/runtimes), one line each. What cannot be installed is said in its line; then the exit code is 3, as something is not proven. `--measure` also
  * measures each beside its own raw limit, and `--record` keeps that in bench/results/runtimes.json. The last line: `runtimes: N passed, N failed`.
  */
-import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { build } from "esbuild";
 import { writeRecording } from "./bench/recording.mjs";
-import { projectRoot, run, runNode } from "./run.mjs";
+import {
+  chromiumInstall,
+  installChromium,
+  installPackages,
+  installTarball,
+  chromium as pathOfChromium,
+  runtimesRig as rig,
+  tell,
+} from "./rigs.mjs";
+import { projectRoot, run } from "./run.mjs";
 
-const rig = join(projectRoot, "test/runtimes");
 const modules = join(rig, "node_modules");
 const home = join(projectRoot, "build/runtimes");
-const installMsMax = 300_000;
-const installTries = 2;
 const suiteMsMax = 120_000;
 /** Whoever has not had its turn by then has failed. */
 const allMsMax = 600_000;
-const chromiumPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const chromiumInstall = "apt-get install -y --no-install-recommends chromium";
 
 /** The core as an edge function's bundler hands it over: compiled, under a name that the suite's runner put there. */
 const givenModule = {
@@ -90,50 +82,15 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-mkdirSync(join(projectRoot, "build/results"), { recursive: true });
-const result = {
-  numPassedTests: passed,
-  numFailedTests: failed,
-  numPendingTests: 0,
-  numTodoTests: 0,
-  success: failed === 0,
-  testResults: [],
-};
-writeFileSync(join(projectRoot, "build/results/runtimes.json"), JSON.stringify(result));
 if (isRecorded) await writeRecording("runtimes", sorted(results), (performance.now() - beganMs) / 1000);
 if (notProven > 0) process.stdout.write(`${notProven} runtimes were not proven: the lines above say which, and what installs them\n`);
-process.stdout.write(`runtimes: ${passed} passed, ${failed} failed\n`);
-process.exitCode = failed > 0 ? 1 : notProven > 0 ? 3 : 0;
-
-/** As the lock file says, from the registry; each package for itself, so that one that is not there keeps no other away. */
-async function installRuntimes() {
-  const stamp = join(modules, ".odradek-installed");
-  const lock = createHash("sha256")
-    .update(readFileSync(join(rig, "package-lock.json")))
-    .digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
-  const options = { cwd: rig, timeoutMs: installMsMax };
-  for (let tries = 0; tries < installTries; tries += 1) {
-    const { code, output } = await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], options);
-    if (code === 0) {
-      writeFileSync(stamp, lock);
-      return;
-    }
-    process.stdout.write(`the runtimes could not be installed by npm:\n${output}\n`);
-  }
-}
+process.exitCode = tell("runtimes", { passed, failed, notProven });
 
 /** The tarball as npm would publish it, installed in a folder of its own, and the bundles for isolates made from it. */
 async function prepare() {
-  await installRuntimes();
+  await installPackages(rig);
   await installChromium();
-  await mustRun("scripts/build.mjs");
-  const packed = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", work]);
-  const tarball = readdirSync(work).find((name) => name.endsWith(".tgz"));
-  if (packed.code !== 0 || tarball === undefined) throw new Error(`test-runtimes: npm pack failed:\n${packed.output}`);
-  writeFileSync(join(work, "package.json"), '{ "private": true, "type": "module" }\n');
-  const installed = await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", join(work, tarball)], { cwd: work });
-  if (installed.code !== 0) throw new Error(`test-runtimes: the tarball does not install:\n${installed.output}`);
+  await installTarball(work, { type: "module" });
   mkdirSync(join(work, "data"));
   // Copies: a runtime looks for `odradek` from where a file really lies.
   for (const name of readdirSync(rig).filter((file) => file.endsWith(".mjs"))) copyFileSync(join(rig, name), join(work, name));
@@ -166,14 +123,6 @@ async function prepareElectron() {
   writeFileSync(join(standIn, "package.json"), '{ "name": "electron", "type": "module", "exports": "./index.mjs" }\n');
 }
 
-/** The system's package, where there is none and we may: npm has no browser. */
-async function installChromium() {
-  if (chromiumPaths.some((path) => existsSync(path)) || process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return;
-  const options = { timeoutMs: installMsMax, env: { DEBIAN_FRONTEND: "noninteractive" } };
-  const { code, output } = await run("sh", ["-c", `apt-get update && ${chromiumInstall}`], options);
-  if (code !== 0) process.stdout.write(`${output}\n`);
-}
-
 function runtimes() {
   const core = join(work, "node_modules/odradek/dist/core.wasm");
   const script = (name, path, flags, ...suite) => ({ name, program: path, args: [...flags, ...suite] });
@@ -187,7 +136,7 @@ function runtimes() {
   const reads = ["--permission", `--allow-fs-read=${work}/`];
   const permissions = [...reads, `--allow-fs-write=${data}/`];
   const lock = ["--allow-fs-read=/usr/bin/flock", "--allow-fs-read=/proc/self/fdinfo/", "--allow-child-process"];
-  const chromium = chromiumPaths.find((path) => existsSync(path)) ?? "";
+  const chromium = pathOfChromium() ?? "";
   const attaching = (name, program, rules) => ({
     name,
     program: process.execPath,
@@ -262,28 +211,29 @@ function runtimes() {
       name: "Chromium, a worker under a strict policy",
       program: process.execPath,
       needs: "playwright-core",
-      needsFile: chromiumPaths,
+      needsChromium: true,
       args: ["chromium.mjs", home, chromium, ...measure],
     },
     {
       name: "Electron's likeness, examples/electron with Node 24 as main and Chromium as renderer",
       program: n(24),
       needs: "playwright-core",
-      needsFile: chromiumPaths,
+      needsChromium: true,
       args: ["electron.mjs", join(work, "electron"), join(work, "user-data"), chromium],
     },
   ];
 }
 
-async function prove({ name, program, args, needs, needsFile, needsAll }) {
+async function prove({ name, program, args, needs, needsFile, needsAll, needsChromium = false }) {
   const isThere = (path) => existsSync(path);
   const lacks =
     !existsSync(program) ||
+    (needsChromium && pathOfChromium() === undefined) ||
     (needs !== undefined && !existsSync(join(modules, needs))) ||
     (needsFile !== undefined && !(needsAll ? needsFile.every(isThere) : needsFile.some(isThere)));
   if (lacks) {
     notProven += 1;
-    const installs = needsFile === chromiumPaths && existsSync(modules) ? chromiumInstall : "npm ci in test/runtimes";
+    const installs = needsChromium && existsSync(modules) ? chromiumInstall : "npm ci in test/runtimes";
     process.stdout.write(`${name}: not proven: it is not installed here; ${installs} installs it\n`);
     return;
   }
@@ -345,9 +295,4 @@ function bundle(entry, outfile, options) {
     logLevel: "error",
     ...options,
   });
-}
-
-async function mustRun(script) {
-  const { code, output } = await runNode(script);
-  if (code !== 0) throw new Error(`test-runtimes: ${script} failed:\n${output}`);
 }

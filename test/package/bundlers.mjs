@@ -7,6 +7,8 @@ import { run } from "../../scripts/run.mjs";
 const rig = new URL(".", import.meta.url).pathname;
 const modules = join(rig, "node_modules");
 const buildMsMax = 120_000;
+/** Less than what a check is given: a server whose check was given up goes too. */
+const serverMsMax = 140_000;
 
 /** A call in `work`, where the program and the installed package lie; throws what it said when it failed. */
 async function call(work, script, ...args) {
@@ -141,7 +143,10 @@ export const bundles = [
 export async function withViteServer(work, use) {
   const server = spawn(process.execPath, [vite, "--host", "127.0.0.1", "--port", "0"], {
     cwd: work,
-    env: { ...process.env, NO_COLOR: "1" },
+    // Told that it runs in CI, it does not end with its standard input, and so not with us when we are killed.
+    env: { ...process.env, NO_COLOR: "1", CI: "" },
+    timeout: serverMsMax,
+    killSignal: "SIGKILL",
   });
   try {
     let said = "";
@@ -157,6 +162,6 @@ export async function withViteServer(work, use) {
     });
     return await use(url);
   } finally {
-    server.kill();
+    server.kill("SIGKILL");
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { extname, join, normalize } from "node:path";
+import { chromiumInstall, chromium as pathOfChromium } from "../../scripts/rigs.mjs";
 import { run } from "../../scripts/run.mjs";
 import { expected } from "./app/story.mjs";
 
@@ -11,7 +12,6 @@ const answerMsMax = 30_000;
 const restMsMax = 10_000;
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const types = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript" };
-const chromiumPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 /** The driver that the suites of the runtimes bring. */
 const driver = new URL("../runtimes/package.json", import.meta.url);
 
@@ -20,8 +20,8 @@ export class Pages {
 
   /** Answers what is missing for a browser to be driven, or null. */
   async start() {
-    const executablePath = chromiumPaths.find((path) => existsSync(path));
-    if (executablePath === undefined) return "apt-get install -y --no-install-recommends chromium";
+    const executablePath = pathOfChromium();
+    if (executablePath === undefined) return chromiumInstall;
     let chromium;
     try {
       ({ chromium } = createRequire(driver)("playwright-core"));

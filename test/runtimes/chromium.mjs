@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { badDays } from "./chromium-tabs.mjs";
+import { add, putAway, report, told as story, inTime as within } from "./told.mjs";
 
 const [home, executablePath, isMeasured] = process.argv.slice(2);
 const strict = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
@@ -57,16 +58,14 @@ const launching = {
   ],
 };
 const context = await chromium.launchPersistentContext(profile, launching);
-let passed = 0;
-const failed = [];
 const figures = {};
 const measured = [];
 
 /** Its worker's steps by name; a step that is refused answers `{ refused }`. */
 class Tab {
-  static async open(search = "", at = origin, within = context) {
+  static async open(search = "", at = origin, among = context) {
     const tab = new Tab();
-    tab.page = await within.newPage();
+    tab.page = await among.newPage();
     tab.complaints = [];
     tab.isCrashed = false;
     tab.page.on("console", (message) => message.type() === "error" && tab.complaints.push(message.text()));
@@ -263,46 +262,23 @@ try {
   });
   await badDays({ story, expect, Tab, context, launch: () => chromium.launch(launching) });
 } finally {
-  await context.close();
+  await putAway("the browser", context.close());
+  server.closeAllConnections();
   server.close();
-  rmSync(profile, { recursive: true, force: true });
+  rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
 }
-console.log(JSON.stringify({ passed, failed, figures, measured }));
+report({ figures, measured });
 
 /** All tests of one suite, in a tab of its own; what the policy was violated by is told in the console, even where the program went on. */
 async function suite(name) {
   const tab = await Tab.open();
   const outcome = await tab.must(name);
-  passed += outcome.passed;
-  failed.push(
-    ...outcome.failed,
-    ...tab.complaints.filter((text) => !text.includes("favicon")).map((problem) => ({ name: `the console under ${name}`, problem })),
-  );
+  const complaints = tab.complaints.filter((text) => !text.includes("favicon"));
+  add({ ...outcome, failed: [...outcome.failed, ...complaints.map((problem) => ({ name: `the console under ${name}`, problem }))] });
   await tab.close();
-}
-
-async function story(name, body) {
-  try {
-    await body();
-    passed += 1;
-  } catch (error) {
-    failed.push({ name, problem: error.stack ?? String(error) });
-  }
 }
 
 function expect(found, expected) {
   if (JSON.stringify(found) !== JSON.stringify(expected))
     throw new Error(`expected ${JSON.stringify(expected)}, found ${JSON.stringify(found)}`);
-}
-
-async function within(msMax, what, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: no answer after ${msMax} ms`)), msMax);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { chromium } from "playwright-core";
+import { putAway } from "../../told.mjs";
 
 const [, , folder, userData, executablePath] = process.argv;
 const types = { ".html": "text/html", ".js": "text/javascript" };
@@ -30,7 +31,8 @@ class App extends EventEmitter {
   whenReady = () => Promise.resolve();
   getPath = () => userData;
   async quit() {
-    await browser.close();
+    await putAway("the browser", browser.close());
+    server.closeAllConnections();
     server.close();
     this.emit("has-quit");
   }

@@ -6,14 +6,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { app, windows } from "electron";
 import { json, open } from "odradek";
+import { report, told } from "./told.mjs";
 
 const [, , folder, userData] = process.argv;
 const COUNT = 200;
 // What asks whether it runs in Electron is told yes.
 Object.defineProperty(process.versions, "electron", { value: "45.4.1" });
 await import(pathToFileURL(join(folder, "main.mjs")));
-const failed = [];
-let passed = 0;
 
 await told("what one window keeps the other shows, in order", async () => {
   const [first, second] = windows;
@@ -41,8 +40,7 @@ await told("all of it is on disk when the app has quit", async () => {
   await log.close();
   if (last.value.text !== `note ${COUNT - 1}`) throw new Error(`the last note is ${last.value.text}`);
 });
-console.log(JSON.stringify({ passed, failed }));
-process.exit(0);
+report();
 
 async function keep(page, text) {
   await page.fill("input", text);
@@ -55,13 +53,4 @@ function shows(page, texts) {
     (expected) => JSON.stringify([...document.querySelectorAll("li")].map((item) => item.textContent)) === expected,
     JSON.stringify(texts),
   );
-}
-
-async function told(name, body) {
-  try {
-    await body();
-    passed += 1;
-  } catch (error) {
-    failed.push({ name, problem: error.stack });
-  }
 }

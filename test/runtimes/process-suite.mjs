@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import * as zlib from "node:zlib";
 
+const CHILD_MS_MAX = 30_000;
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 /** `command`: this runtime and its flags; null where none may be started. */
@@ -66,7 +67,11 @@ export function processSuite(odradek, directory, { describe, it, expect }, comma
       const [program, ...flags] = command;
       const said = await new Promise((resolve, reject) => {
         let output = "";
-        const other = spawn(program, [...flags, child, path], { stdio: ["ignore", "pipe", "pipe"] });
+        const other = spawn(program, [...flags, child, path], {
+          stdio: ["ignore", "pipe", "pipe"],
+          timeout: CHILD_MS_MAX,
+          killSignal: "SIGKILL",
+        });
         for (const stream of [other.stdout, other.stderr]) {
           stream.on("data", (piece) => {
             output += piece;

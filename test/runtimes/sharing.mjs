@@ -66,7 +66,10 @@ export class Sharer {
 
   async ends() {
     this.process.stdin.write("end\n");
+    // Who does not come to its end is ended; whoever reads what it said sees that.
+    const timer = setTimeout(() => this.process.kill("SIGKILL"), PATIENCE_MS);
     await this.over;
+    clearTimeout(timer);
   }
 
   async kill() {

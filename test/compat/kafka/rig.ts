@@ -5,6 +5,8 @@ import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { projectRoot, run } from "../../../scripts/run.mjs";
 
+/** What has not ended by then, told that nothing more is asked, is ended. */
+const END_MS_MAX = 20_000;
 const classPath: string = process.env.ODRADEK_KAFKA_CLASSPATH ?? "";
 const logging = `-Dlog4j2.configurationFile=${fileURLToPath(new URL("java/log4j2.xml", import.meta.url))}`;
 
@@ -80,7 +82,10 @@ export class AskedProgram {
 
   async close(): Promise<void> {
     this.#process.stdin.end();
-    if (this.#process.exitCode === null) await once(this.#process, "exit");
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), END_MS_MAX);
+    await once(this.#process, "exit");
+    clearTimeout(timer);
   }
 }
 

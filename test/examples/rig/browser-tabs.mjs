@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { chromium } from "playwright-core";
-import { report, told } from "./told.mjs";
+import { putAway, report, told } from "./told.mjs";
 
 const [folder, profile, executablePath] = process.argv.slice(2);
 const types = { ".html": "text/html", ".js": "text/javascript" };
@@ -45,7 +45,8 @@ await told("nothing was complained of under a strict policy", () => {
   const grave = complaints.filter((text) => !/favicon|404/.test(text));
   if (grave.length > 0) throw new Error(grave.join("\n"));
 });
-await context.close();
+await putAway("the browser", context.close());
+server.closeAllConnections();
 server.close();
 report();
 
