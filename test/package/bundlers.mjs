@@ -139,12 +139,14 @@ export const bundles = [
   },
 ];
 
+/** Our end of its standard input goes when we are killed, and a server that nobody asks any more with it. */
+const endsWithUs = 'data:text/javascript,process.stdin.resume().on("end",()=>process.exit())';
+
 /** vite's server, as one runs it while one writes: calls `use` with its address, and ends it. */
 export async function withViteServer(work, use) {
-  const server = spawn(process.execPath, [vite, "--host", "127.0.0.1", "--port", "0"], {
+  const server = spawn(process.execPath, ["--import", endsWithUs, vite, "--host", "127.0.0.1", "--port", "0"], {
     cwd: work,
-    // Told that it runs in CI, it does not end with its standard input, and so not with us when we are killed.
-    env: { ...process.env, NO_COLOR: "1", CI: "" },
+    env: { ...process.env, NO_COLOR: "1" },
     timeout: serverMsMax,
     killSignal: "SIGKILL",
   });
