@@ -41,9 +41,9 @@ export class LogReader {
   }
 
   /** Throws `OffsetError` when the offset is outside what the partition holds. */
-  assertInRange(offset: number, marks: Watermarks): void {
-    if (offset >= marks.logStartOffset && offset <= marks.logEndOffset) return;
-    const message = `${this.#log.spec.directory}: expected an offset from ${marks.logStartOffset} to ${marks.logEndOffset}, found ${offset}`;
+  assertInRange(offset: number, marks: Watermarks, end: number = marks.logEndOffset): void {
+    if (offset >= marks.logStartOffset && offset <= end) return;
+    const message = `${this.#log.spec.directory}: expected an offset from ${marks.logStartOffset} to ${end}, found ${offset}`;
     throw new OffsetError("OFFSET_OUT_OF_RANGE", message, { range: marks });
   }
 

@@ -14,7 +14,7 @@ export async function deleteBefore(
   offset: number,
 ): Promise<number> {
   if (offset <= marks.logStartOffset && offset >= 0) return marks.logStartOffset;
-  reader.assertInRange(offset > marks.highWatermark ? Number.POSITIVE_INFINITY : offset, marks);
+  reader.assertInRange(offset, marks, marks.highWatermark);
   await moveLogStart(log, writer, offset);
   return offset;
 }
