@@ -255,12 +255,13 @@ export class PartitionLog {
    * further one once it has read `byteLengthMax`; the next call goes on there.
    */
   sealUnsealed(byteLengthMax: number = SEALED_PER_CALL_BYTE_LENGTH): Promise<SealingResult> {
-    return this.#inTurn(async () => {
-      await this.#writer.settling.done();
-      // What a failed partition holds is for recovery to judge first.
-      if (this.#writer.failure !== null) return { segmentsSealed: 0, segmentsRefused: 0, byteLength: 0, isComplete: false };
-      return await sealUnsealed(this.#log, byteLengthMax);
-    });
+    return this.#inTurn(() =>
+      this.#writer.settling.afterwards(async () => {
+        // What a failed partition holds is for recovery to judge first.
+        if (this.#writer.failure !== null) return { segmentsSealed: 0, segmentsRefused: 0, byteLength: 0, isComplete: false };
+        return await sealUnsealed(this.#log, byteLengthMax);
+      }),
+    );
   }
 
   /** After a failure: recovery, then it is writable again. Readers go on. */

@@ -36,6 +36,12 @@ export class Settling {
     while (this.#isRunning) await this.#current;
   }
 
+  /** Does it when nothing is under way: what it does before it first waits finds every segment but the active one settled. */
+  async afterwards<Result>(work: () => Promise<Result>): Promise<Result> {
+    while (this.#isRunning) await this.#current;
+    return await work();
+  }
+
   /** After a roll. `snapshot`: of the producers at its offset, null where none was known. Gives back the hold on the old segment's handles. */
   seal(old: Segment, next: Segment, snapshot: Bytes | null): void {
     this.#run(() => this.#seal(old, next, snapshot));
