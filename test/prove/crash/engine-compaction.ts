@@ -72,6 +72,8 @@ const PAIRS: readonly (readonly [KeyedTopic, KeyedTopic])[] = [
   ["kept", "aging"],
   ["quick", "aging"],
   ["quick", "brief"],
+  ["turning", "kept"],
+  ["turning", "aging"],
 ];
 
 const ACTIONS = [
@@ -83,6 +85,7 @@ const ACTIONS = [
   "delete and make",
   "deleteRecords",
   "maintain, put and back up",
+  "put and turn",
 ] as const;
 
 /** A program by chance, crashed at some of the calls of its actions; what comes between them is not watched. */
@@ -155,8 +158,16 @@ async function act(life: Life, facts: KeyedTopics, { action, topic, backup }: Ac
     return await facts.make(life, topic);
   }
   // Where nothing else takes records away, compaction is to keep the newest of each key.
-  if (action === "deleteRecords" && KEYED_TOPICS[topic].cleanupPolicy !== "compact")
+  if (action === "deleteRecords" && facts.topics.get(topic)?.cleanupPolicy !== "compact" && topic !== "turning")
     return await facts.deleteRecords(life, topic, random.next());
+  if (action === "put and turn" && !("retentionMs" in KEYED_TOPICS[topic])) {
+    // Nobody waits for the other: what is not flushed yet has rolled when the topic becomes another.
+    const before = Array.from({ length: random.integer(1, 4) }, () => facts.put(life, topic, puts(facts, random)));
+    const turning = facts.turn(life, topic);
+    const behind = Array.from({ length: random.integer(0, 4) }, () => facts.put(life, topic, puts(facts, random)));
+    await Promise.all([...before, turning, ...behind]);
+    return;
+  }
   const passes = facts.maintain(life);
   const beside: Promise<void>[] = [];
   if (backup !== null) beside.push(life.engine.backup(backup).then(() => {}));

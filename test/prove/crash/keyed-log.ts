@@ -1,4 +1,4 @@
-/** The log of a compacted topic: passes with crashes at their calls, and how what is left is held to the laws of compaction. */
+/** The log of a compacted topic: rolls under way and passes, with crashes at their calls, and how what is left is held to the laws of compaction. */
 import { PartitionLog } from "../../../src/log/partition-log.ts";
 import { crashStorage } from "../../../src/testing/crash-storage.ts";
 import { ManualClock } from "../../../src/testing/manual-clock.ts";
@@ -12,43 +12,58 @@ import { bedOf, DIRECTORY, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const HOUR_MS = 3_600_000;
 const SEGMENT_BYTES = 260;
-const SETTINGS: LogSettings = {
+/** With more of it unflushed, several segments are rolled while the flush of the first is under way. */
+export const keyedSettings = (durability: "sync" | "os", maxUnflushedBytes: number): LogSettings => ({
   config: {
     cleanupPolicy: "compact",
     segmentBytes: SEGMENT_BYTES,
     indexIntervalBytes: 50,
     maxMessageBytes: 250,
     deleteRetentionMs: HOUR_MS,
+    durability,
   },
-  maxUnflushedBytes: 500,
-};
+  maxUnflushedBytes,
+});
+/** Of the crashes at calls of passes, so many at each call of what is put before. */
+const PUTS_SHARE = 0.5;
 const KEYS = ["a", "b", "c", "gone"];
 /** What a pass leaves behind when it was cut short, and no opening may leave. */
 const LEFT_BY_PASSES = /\.(cleaned|swap)$/;
 
 interface KeyedFacts {
-  /** By offset: what was acknowledged there, and what was found there though nobody was told. */
+  /** By offset: what was handed over for it, acknowledged or not, and what was found there. */
   history: (KeyedRecord | undefined)[];
   /** Handed over, acknowledged or not, as key and value. */
   sent: Set<string>;
+  /** Of what is handed over next: appends stand in the order of their calls. */
+  nextOffset: number;
   acknowledgedEnd: number;
+  /** Below this a loss of power takes nothing. */
+  durableEnd: number;
+  /** A pass has begun: until then no offset lacks. */
+  isCleaned: boolean;
   valueCount: number;
   nowMs: number;
 }
 
-export const keyedSubject: Subject<KeyedFacts> = {
+export const keyedSubject = (settings: LogSettings): Subject<KeyedFacts> => ({
   kind: "compacted log",
   clone: (facts) => ({ ...facts, history: facts.history.slice(), sent: new Set(facts.sent) }),
-  version: (facts) => facts.acknowledgedEnd,
-  glance: (disk, facts) => glanceAt(disk, SETTINGS, new ManualClock(facts.nowMs), (log) => check(log, facts)),
+  version: (facts) => facts.acknowledgedEnd * 4096 + facts.durableEnd,
+  losePower(facts) {
+    facts.acknowledgedEnd = Math.min(facts.acknowledgedEnd, facts.durableEnd);
+  },
+  glance: (disk, facts) => glanceAt(disk, settings, new ManualClock(facts.nowMs), (log) => check(log, facts)),
   async survive(disk, facts, stages, random) {
     const clock = new ManualClock(facts.nowMs + random.pick([0, 2 * HOUR_MS]));
-    const { context, spec, alarms } = bedOf(disk, SETTINGS, clock);
+    const { context, spec, alarms } = bedOf(disk, settings, clock);
     const log = await PartitionLog.open(context, spec).catch((error: unknown) => {
       throw new Error(`C9: a crash was taken for damage: ${String(error)}`);
     });
     stages.opened();
     await check(log, facts);
+    // What a recovery serves it has flushed.
+    facts.durableEnd = facts.acknowledgedEnd;
     if (alarms.length > 0) throw new Error(`C9: after a crash alone: ${alarms.join("; ")}`);
     const left = (await disk.list(DIRECTORY)).map(({ name }) => name).filter((name) => LEFT_BY_PASSES.test(name));
     if (left.length > 0) throw new Error(`after recovery there are ${left.join(", ")}`);
@@ -57,10 +72,11 @@ export const keyedSubject: Subject<KeyedFacts> = {
     await check(log, facts);
     if (!random.chance(0.05)) return;
     await roll(log, facts);
+    facts.isCleaned = true;
     await compactAll(log);
     await check(log, facts);
   },
-};
+});
 
 /** Throws what is wrong; takes what nobody was told of for known. */
 async function check(log: PartitionLog, facts: KeyedFacts): Promise<void> {
@@ -77,7 +93,10 @@ async function check(log: PartitionLog, facts: KeyedFacts): Promise<void> {
   }
   const broken = lawsBroken(facts.history as KeyedRecord[], found, 0, facts.acknowledgedEnd);
   if (broken !== null) throw new Error(`C1: ${broken}`);
-  facts.acknowledgedEnd = logEndOffset;
+  if (!facts.isCleaned && found.length !== logEndOffset)
+    throw new Error(`C2: nothing was compacted, and of ${logEndOffset} records ${found.length} are there`);
+  facts.history.length = logEndOffset;
+  facts.acknowledgedEnd = facts.nextOffset = logEndOffset;
 }
 
 async function put(log: PartitionLog, facts: KeyedFacts, key: string, random: SeededRandom): Promise<void> {
@@ -98,29 +117,55 @@ function newValue(facts: KeyedFacts): string {
 }
 
 async function send(log: PartitionLog, facts: KeyedFacts, puts: readonly KeyedPut[]): Promise<void> {
-  for (const [key, value] of puts) facts.sent.add(`${key} ${value}`);
+  const expectedOffset = facts.nextOffset;
+  for (const [key, value] of puts) {
+    facts.sent.add(`${key} ${value}`);
+    facts.history[facts.nextOffset] = { offset: facts.nextOffset, key, value };
+    facts.nextOffset += 1;
+  }
   const maxTimestamp = facts.nowMs;
   const { baseOffset, lastOffset } = await log.append(keyedBatch(puts, maxTimestamp), { recordCount: puts.length, maxTimestamp });
-  for (const [index, [key, value]] of puts.entries()) facts.history[baseOffset + index] = { offset: baseOffset + index, key, value };
-  await log.flushed(lastOffset + 1);
-  facts.acknowledgedEnd = lastOffset + 1;
+  if (baseOffset !== expectedOffset) throw new Error(`C4: expected to be put at ${expectedOffset}, was put at ${baseOffset}`);
+  const reached = await log.flushed(lastOffset + 1);
+  facts.acknowledgedEnd = Math.max(facts.acknowledgedEnd, lastOffset + 1);
+  if (reached === "power") facts.durableEnd = Math.max(facts.durableEnd, lastOffset + 1);
 }
 
-/** A life of puts and passes, crashed at the calls of its passes, the second with tombstones past their horizon. */
-export async function keyedLife(tree: CrashTree<KeyedFacts>, random: SeededRandom, perCall: number): Promise<Crashed<KeyedFacts>[]> {
+/** A life of puts and passes, crashed at their calls, the second pass with tombstones past their horizon. */
+export async function keyedLife(
+  tree: CrashTree<KeyedFacts>,
+  random: SeededRandom,
+  settings: LogSettings,
+  perCall: number,
+): Promise<Crashed<KeyedFacts>[]> {
   const disk = crashStorage({ sectorByteLength: random.pick([64, 128]), ...latencyOf(random) });
   const clock = new ManualClock(NOW_MS);
-  const facts: KeyedFacts = { history: [], sent: new Set(), acknowledgedEnd: 0, valueCount: random.integer(0, 1000), nowMs: NOW_MS };
-  const { context, spec } = bedOf(disk, SETTINGS, clock);
+  const facts: KeyedFacts = {
+    history: [],
+    sent: new Set(),
+    nextOffset: 0,
+    acknowledgedEnd: 0,
+    durableEnd: 0,
+    isCleaned: false,
+    valueCount: random.integer(0, 1000),
+    nowMs: NOW_MS,
+  };
+  const { context, spec } = bedOf(disk, settings, clock);
   const log = await PartitionLog.create(context, spec);
   const crashes: Crashed<KeyedFacts>[] = [];
   for (let pass = 0; pass < 2; pass += 1) {
-    for (let count = random.integer(2, 6); count > 0; count -= 1) await put(log, facts, random.pick(KEYS), random);
+    const watch = (when: string, share: number): void =>
+      disk.watch((call, name) => {
+        for (let left = perCall * share; left > 0; left -= 1)
+          if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, facts, `${when} ${pass}, before ${call} ${name}`));
+      });
+    watch("before pass", PUTS_SHARE);
+    const count = random.integer(2, 9);
+    if (random.chance(0.5)) await Promise.all(Array.from({ length: count }, () => put(log, facts, random.pick(KEYS), random)));
+    else for (let each = 0; each < count; each += 1) await put(log, facts, random.pick(KEYS), random);
     await roll(log, facts);
-    disk.watch((call, name) => {
-      for (let left = perCall; left > 0; left -= 1)
-        if (random.chance(Math.min(1, left))) crashes.push(tree.crash(disk, facts, `pass ${pass}, before ${call} ${name}`));
-    });
+    watch("pass", 1);
+    facts.isCleaned = true;
     await compactAll(log, random.chance(0.3) ? { dedupeBufferByteLength: 240 } : {});
     disk.watch(null);
     await clock.advance(2 * HOUR_MS);

@@ -5,7 +5,7 @@ import { CrashTree } from "./crash-tree.ts";
 import { compactionCrashes, compactionSubject } from "./engine-compaction.ts";
 import { longCrashes, shortCrashes, shortProgram, topicsSubject } from "./engine-topics.ts";
 import { transactionCrashes, transactionsSubject } from "./engine-transactions.ts";
-import { keyedLife, keyedSubject } from "./keyed-log.ts";
+import { keyedLife, keyedSettings, keyedSubject } from "./keyed-log.ts";
 import { longLives } from "./long-lives.ts";
 import { plainLife, plainSettings, plainSubject } from "./plain-log.ts";
 import { producerLife, producerSubject } from "./producer-log.ts";
@@ -51,8 +51,9 @@ export const KINDS: readonly Kind[] = [
     name: "compacted log",
     turns: 0.3,
     async run(account, random) {
-      const tree = new CrashTree(keyedSubject, account, random);
-      await tree.explore(await keyedLife(tree, random, 1));
+      const settings = keyedSettings(random.chance(0.4) ? "os" : "sync", random.pick(UNFLUSHED_BYTES));
+      const tree = new CrashTree(keyedSubject(settings), account, random);
+      await tree.explore(await keyedLife(tree, random, settings, 1));
     },
   },
   {
