@@ -3,7 +3,7 @@
  * whole or the new one: `.cleaned` -> `.swap` -> the final names, each step durable before one that relies on it.
  */
 
-import { type SegmentFileKind, segmentFileName } from "../files/file-names.ts";
+import { parseSegmentFileName, type SegmentFileKind, segmentFileName } from "../files/file-names.ts";
 import { listPartitionFiles, SEGMENT_FILE_KINDS } from "../files/partition-files.ts";
 import { inDirectory } from "../files/replace-file.ts";
 import type { OpenedLog } from "../opening/opened-log.ts";
@@ -46,6 +46,7 @@ export class SegmentSwap {
     const { storage } = context;
     const { directory } = spec;
     const { baseOffset, aborted } = this.#cleaned;
+    await this.#removeStale();
     // Each `.cleaned` file has a durable name before one of them gets another: an index can then not stand there as `.swap`
     // while its log, not known by any name, is gone.
     await this.#syncDirectory();
@@ -98,6 +99,22 @@ export class SegmentSwap {
       segment.release();
     }
     await this.#log.segments.touched(segment);
+  }
+
+  /**
+   * What an earlier round could not remove. Where a `.cleaned` file stands at a swap's base or below, an opening takes the swap for
+   * unfinished and removes it, its sources being there; here they may be gone by then. The flush that follows makes it durable.
+   */
+  async #removeStale(): Promise<void> {
+    const { storage } = this.#log.context;
+    const { directory } = this.#log.spec;
+    const { baseOffset, kinds } = this.#cleaned;
+    const { names } = await listPartitionFiles(storage, directory);
+    for (const name of names) {
+      const file = parseSegmentFileName(name);
+      if (file?.suffix !== "cleaned" || file.baseOffset > baseOffset) continue;
+      if (file.baseOffset < baseOffset || !kinds.includes(file.kind)) await storage.remove(inDirectory(directory, name));
+    }
   }
 
   /** A call that failed may have done its work: the names tell. */
