@@ -223,6 +223,7 @@ export class FaceDay {
       if (!topics.includes(place.topic)) continue;
       await this.#surely("reopenPartition", () => before.log.reopenPartition(place));
     }
+    await this.#untilNoneIsOpen(before.log);
     await this.#check(before.log, "when the fault had passed");
     // Whoever was refused goes on: at once, or with the next.
     if (!((await this.#send(before.producer, 20)) || (await this.#send(before.producer, 20))))
@@ -233,6 +234,14 @@ export class FaceDay {
       throw new Broken("no transaction can be committed when the fault has passed");
     await this.#surely("maintain", () => program.log.maintain());
     return program;
+  }
+
+  /** One that was in doubt is not ended by a reopening: its producer does it, or its timeout; readers of committed records wait so long. */
+  async #untilNoneIsOpen(log: Odradek): Promise<void> {
+    for (let waitedMs = 0; (log.metrics()["transactions.open"] ?? 0) > 0; waitedMs += STEP_MS) {
+      if (waitedMs > PATIENCE_MS) throw new Broken(`a transaction is open ${PATIENCE_MS / 1000} seconds after all faults`);
+      await this.#clock.advance(STEP_MS);
+    }
   }
 
   async #check(log: Odradek, when: string): Promise<void> {
