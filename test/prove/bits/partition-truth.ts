@@ -1,7 +1,7 @@
 /** What a partition holds, to the last byte, and how everything that can be read of it is held against that. */
 import { readBigInt64, readInt16 } from "../../../src/base/big-endian.ts";
 import { CorruptionError } from "../../../src/base/errors.ts";
-import { ATTRIBUTES_AT, isControl, isTransactional, PRODUCER_ID_AT } from "../../../src/base/record-batch.ts";
+import { ATTRIBUTES_AT, HEADER_BYTE_LENGTH, isControl, isTransactional, PRODUCER_ID_AT } from "../../../src/base/record-batch.ts";
 import type { PartitionLog } from "../../../src/log/partition-log.ts";
 import { ProducerTable } from "../../../src/log/producers/producer-table.ts";
 import type { Breach } from "../prover.ts";
@@ -78,7 +78,8 @@ export async function truthOf(log: PartitionLog, image: DiskImage): Promise<Part
 }
 
 export function* batchesIn(file: string, bytes: Uint8Array): Generator<TrueBatch> {
-  for (let at = 0; at + 12 <= bytes.length; ) {
+  // A log that was left open may end in a part of a batch.
+  for (let at = 0; at + HEADER_BYTE_LENGTH <= bytes.length; ) {
     const { next, baseOffset, lastOffset } = batchEnd(bytes, at);
     if (Number.isNaN(next)) return;
     yield { file, position: at, byteLength: next - at, baseOffset, lastOffset, isOpen: false };
