@@ -46,7 +46,8 @@ async function oneMode(mode) {
     try {
       await visit(x, (key, value, rawLimit = null, rounds = 1) => tell(key, x, value, rawLimit, rounds));
     } catch (error) {
-      stopped = { x, reason: `${error.code ?? error.name}: ${error.message}` };
+      // Without the path at its end, which is this machine's.
+      stopped = { x, reason: `${error.code ?? error.name}: ${error.message.replace(/, \w+ '[^']*'$/, "")}` };
       break;
     }
     tookMs.push(performance.now() - started);
