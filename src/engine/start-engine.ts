@@ -58,7 +58,7 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
   let lock: StorageLock | null = null;
   try {
     // Through the fence, so that a path that cannot be a directory is refused by name.
-    if (!options.readOnly) lock = await takeLock(storage, wiring.holder, options);
+    lock = options.readOnly ? null : await takeLock(storage, wiring.holder, options);
     const context: LogContext = {
       storage,
       core,

@@ -1,10 +1,10 @@
 /** Opening what a data directory holds: the topics of the catalogue, and those that another writer left. */
 import type { TopicPartition } from "../api/bytes.ts";
-import { OdradekError, StorageError } from "../base/errors.ts";
 import { readPartitionMetadata } from "../log/books/partition-metadata.ts";
 import { partitionDirectoryName } from "../log/files/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { STATE_FILE } from "../log/state/partition-state.ts";
+import { storageError } from "../storage/errno.ts";
 import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { scanDirectory } from "../topic/directory-scan.ts";
 import { type House, INTERNAL_PARTITION_COUNT, isInternal, makeTopic, missingDirectory, partitionSpec } from "./house.ts";
@@ -62,12 +62,7 @@ async function openSlot(house: House, topic: OpenTopic, partition: number): Prom
   try {
     return { state: "open", log: await PartitionLog.open(house.context, partitionSpec(house, topic, partition)) };
   } catch (cause) {
-    const error =
-      cause instanceof OdradekError
-        ? cause
-        : new StorageError("STORAGE_FAILED", `${partitionDirectoryName(topic.name, partition)} could not be opened: ${String(cause)}`, {
-            cause,
-          });
+    const error = storageError(cause, "the opening", partitionDirectoryName(topic.name, partition));
     house.events.emit("partition.failed", { partition: at, error });
     return { state: "failed", error };
   }
