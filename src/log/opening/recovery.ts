@@ -331,8 +331,11 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
   }
   const active = segments.at(-1) as Segment;
   const files = active.isHeld && active.files !== null ? active.files : await active.acquire();
-  const isZeroTail = active === segment && byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
-  if (active === segment) byteLength += files.log.byteLength() - end.position;
+  let isZeroTail = false;
+  if (active === segment) {
+    isZeroTail = byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
+    byteLength += files.log.byteLength() - end.position;
+  }
   if (!readOnly) {
     await storage.syncDirectory(spec.directory);
     if (active === segment) files.log.truncate(end.position);
