@@ -7,6 +7,7 @@ import type { Appended } from "./append/appended.ts";
 import { LogWriter } from "./append/log-writer.ts";
 import { markerBatch, type TransactionMarker } from "./batch/marker-batch.ts";
 import { batchesBelow } from "./batch/stable-batches.ts";
+import type { LeaderEpoch } from "./books/leader-epochs.ts";
 import { Compaction, type CompactionOptions, type CompactionResult } from "./compaction/compaction.ts";
 import type { CompactionNeed } from "./compaction/compaction-need.ts";
 import type { LogContext } from "./context/log-context.ts";
@@ -95,7 +96,8 @@ export class PartitionLog {
 
   /** What batches carry from here on, or will once the next is appended. */
   get leaderEpoch(): number {
-    return this.#log.nextEpoch ?? this.#log.epochs.latest()?.epoch ?? 0;
+    // Where nothing has begun one, there is one to begin.
+    return this.#log.nextEpoch ?? (this.#log.epochs.latest() as LeaderEpoch).epoch;
   }
 
   get byteLength(): number {
