@@ -17,7 +17,8 @@ const valuesIn = async (life: Life, topic: string, partition = 0): Promise<strin
 describe("a topic that another writer left", () => {
   it("is read where its directories are, and each that lacks or cannot be is told of", async () => {
     const storage = memory();
-    for (const partition of [0, 2]) await put(storage, `theirs-${partition}/00000000000000000000.log`, keyedBatch([["k", `v${partition}`]]));
+    for (const partition of [0, 2])
+      await put(storage, `theirs-${partition}/00000000000000000000.log`, keyedBatch([["k", `v${partition}`]]));
     await storage.createDirectory("beyond-100000");
     const life = await openEngine(storage);
     expect([await valuesIn(life, "theirs", 0), await valuesIn(life, "theirs", 2)]).toEqual([["v0"], ["v2"]]);
