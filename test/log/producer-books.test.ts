@@ -130,9 +130,12 @@ describe("snapshots of producers", () => {
 });
 
 describe("a marker that says nothing", () => {
+  /** As compaction leaves one: the last offset is what it was. */
   function emptied(): Uint8Array {
     core.writer.begin({ producerId: 7n, producerEpoch: 0, baseSequence: -1, transactional: true, control: true });
-    return core.writer.finish().slice();
+    const batch = core.writer.finish().slice();
+    batch.set([0, 0, 0, 0], 23);
+    return batch;
   }
 
   it("ends no transaction, and is no producer's first word", () => {
@@ -240,6 +243,15 @@ describe("an index of aborted transactions", () => {
     expect(rebuilt(events)).toContain(nameOf(last, "txnindex"));
     isHarmed = false;
     await log.close(true);
+  });
+
+  it("is found by a recovery under the name of a swap, too: of the segment that was being rewritten when the recovery point stood in it", async () => {
+    const { options, storage, aborted, last } = await pointedInto();
+    for (const kind of ["log", "index", "timeindex", "txnindex"]) await storage.replace(nameOf(last, kind), nameOf(last, `${kind}.swap`));
+    const { log, events } = await opened(storage, { ...options, readOnly: true });
+    expect(await log.abortedTransactions(0, 100)).toEqual(aborted);
+    expect(rebuilt(events)).toEqual([]);
+    await log.close(false);
   });
 
   it("is of its own segment alone: where that is lost, the partition says so, and nothing of another goes by it", async () => {
