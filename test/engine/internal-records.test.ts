@@ -10,8 +10,8 @@ import { encodeTransactionValue } from "../../src/transaction/schemas/transactio
 import { newlyInitialized, type TransactionMetadata } from "../../src/transaction/transaction-metadata.ts";
 import { batchAround } from "../compression/support.ts";
 import { type SlowBatch, slowBatchBytes, withChecksum } from "../core/twin/batch.ts";
-import { core, put } from "../log/books/support.ts";
-import { NOW_MS, openEngine } from "../simulation/engine-rig.ts";
+import { bytesOf, core, put } from "../log/books/support.ts";
+import { commit, NOW_MS, openEngine } from "../simulation/engine-rig.ts";
 import { committedOffset, TestProducer } from "../simulation/transaction-rig.ts";
 
 interface Pair {
@@ -62,7 +62,7 @@ class Segment {
 
 const offsetOf = (groupId: string, nextOffset: number): Pair => ({
   key: encodeOffsetKey(groupId, "orders", 0),
-  value: encodeOffsetValue({ nextOffset, leaderEpoch: -1, metadata: "", commitTimestamp: NOW_MS, expireTimestamp: -1 }),
+  value: encodeOffsetValue({ nextOffset, leaderEpoch: -1, metadata: "", commitTimestamp: NOW_MS }),
 });
 const stateOf = (id: string, producerId: bigint, more: Partial<TransactionMetadata>): Pair => ({
   key: encodeTransactionKey(id),
@@ -83,6 +83,39 @@ describe("__consumer_offsets as another writer left it", () => {
     expect(await committedOffset(life, "g", "orders", 0)).toBe(5);
     expect(life.events.filter(({ type }) => type === "book.rebuilt")).toEqual([]);
     await life.engine.close();
+  });
+
+  it("is read to its last record, though compaction took away what stood between that and its end", async () => {
+    const storage = memory();
+    await new Segment().records([offsetOf("g", 3)]).write(storage, "__consumer_offsets", "g");
+    const directory = `__consumer_offsets-${coordinatorPartition("g")}`;
+    await put(storage, `${directory}/00000000000000000010.log`, new Uint8Array(0));
+    await put(storage, `${directory}/partition.metadata`, bytesOf("version: 0\ntopic_id: q83vASNFZ4mrze8BI0VniQ\n"));
+    const life = await openEngine(storage);
+    expect(await committedOffset(life, "g", "orders", 0)).toBe(3);
+    await life.engine.close();
+  });
+
+  // A recovery seals what is not the last segment, and a seal needs a topic id: such a partition could not be opened, and no group of another
+  // partition could commit. Brokers before Kafka 2.8 kept no ids.
+  it("without a topic id, in several segments, is given one for good: it is recovered, and groups of other partitions commit", async () => {
+    const storage = memory();
+    const directory = `__consumer_offsets-${coordinatorPartition("g")}`;
+    await new Segment().records([offsetOf("g", 3)]).write(storage, "__consumer_offsets", "g");
+    await put(storage, `${directory}/00000000000000000001.log`, new Uint8Array(0));
+    expect(coordinatorPartition("other")).not.toBe(coordinatorPartition("g"));
+    for (const isFirst of [true, false]) {
+      const life = await openEngine(storage, isFirst ? "first" : "second");
+      if (isFirst) {
+        await life.engine.createTopic({ topic: "aside", partitions: 1, config: {} });
+        await commit(life, "other", "aside", 0, 0, true);
+      }
+      expect(await committedOffset(life, "g", "orders", 0)).toBe(3);
+      expect(await committedOffset(life, "other", "aside", 0)).toBe(0);
+      await life.engine.maintain();
+      expect(life.events.filter(({ type }) => /failed|refused|book\.rebuilt/.test(type))).toEqual([]);
+      await life.engine.close();
+    }
   });
 
   it("whose batch opens to nothing is told of and costs a redelivery; one of a codec we lack keeps its groups from answering", async () => {
