@@ -52,7 +52,7 @@ export interface EngineOptions {
 
 export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
   const events = wiring.events ?? new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
-  const core = wiring.core ?? (await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm }));
+  const core = wiring.core ?? (await loadCore({ wasm: options.wasm }));
   const storage = fenced(driver, { readOnly: options.readOnly });
   const topics = new TopicRegistry();
   let lock: StorageLock | null = null;
