@@ -85,7 +85,7 @@ describe("__consumer_offsets as another writer left it", () => {
     await life.engine.close();
   });
 
-  it("is read to its last record, though compaction took away what stood between that and its end", async () => {
+  it("whose last records are missing is read as far as it goes, and what is not there is told of", async () => {
     const storage = memory();
     await new Segment().records([offsetOf("g", 3)]).write(storage, "__consumer_offsets", "g");
     const directory = `__consumer_offsets-${coordinatorPartition("g")}`;
@@ -93,6 +93,9 @@ describe("__consumer_offsets as another writer left it", () => {
     await put(storage, `${directory}/partition.metadata`, bytesOf("version: 0\ntopic_id: q83vASNFZ4mrze8BI0VniQ\n"));
     const life = await openEngine(storage);
     expect(await committedOffset(life, "g", "orders", 0)).toBe(3);
+    expect(life.events.filter(({ type }) => type === "book.rebuilt")).toMatchObject([
+      { error: { name: "CorruptionError", offsetRange: [1, 9] } },
+    ]);
     await life.engine.close();
   });
 

@@ -10,17 +10,23 @@ import { readCommitted, TestProducer, unstable } from "../simulation/transaction
 const DAY_MS = 24 * 3600 * 1000;
 const STATE = "__transaction_state";
 
+interface Held {
+  readonly call: StorageCall;
+  readonly name: RegExp;
+}
+
 interface Bed {
   readonly life: Life;
   readonly storage: FaultyStorage;
   /** Calls of this kind, about such a name, wait until they are let go. */
   readonly hold: (call: StorageCall, name: RegExp) => void;
-  readonly letGo: () => Promise<void>;
+  /** What waits goes on; from now on others wait, or none. */
+  readonly letGo: (next?: Held) => Promise<void>;
 }
 
 async function bed(): Promise<Bed> {
   const clock = new ManualClock();
-  let held: { readonly call: StorageCall; readonly name: RegExp } | null = null;
+  let held: Held | null = null;
   const latencyMs = (call: StorageCall, name: string): number => (held?.call === call && held.name.test(name) ? 1 : 0);
   const storage = faultyStorage(memory(), { clock, latencyMs });
   const life = await openEngine(storage);
@@ -31,8 +37,8 @@ async function bed(): Promise<Bed> {
     hold: (call, name) => {
       held = { call, name };
     },
-    letGo: async () => {
-      held = null;
+    letGo: async (next) => {
+      held = next ?? null;
       await clock.advance(1);
     },
   };
@@ -78,20 +84,22 @@ describe("an id that nobody was heard of for a week", () => {
   it("is not forgotten when its producer had come back and was only waiting", async () => {
     const { life, hold, letGo } = await bed();
     const producer = await new TestProducer(life, "t").init();
-    const [other] = neighbours("t", 1) as [string];
-    const filler = await new TestProducer(life, other).init();
-    hold("sync", new RegExp(`^${STATE}`));
-    // More than may stand unflushed: whoever writes next waits for a flush.
-    const adding = [0, 1, 2, 3, 4, 5, 6].map((partition) => filler.add("orders", partition));
-    const back = producer.add("orders", 0);
+    await producer.send("orders", 0, "a");
+    hold("sync", /^orders-0\//);
+    const ending = producer.end(true);
+    await settled();
+    // That the commit is complete is not durable yet: the next transaction waits for it before it begins.
+    await letGo({ call: "sync", name: new RegExp(`^${STATE}`) });
+    await ending;
+    const back = producer.add("orders", 1);
     await settled();
     life.clock.jump(8 * DAY_MS);
     await life.clock.advance(11_000);
     await letGo();
-    await Promise.all([...adding, back]);
-    await producer.send("orders", 0, "a");
+    await back;
+    await producer.send("orders", 1, "b");
     expect(await code(producer.end(true))).toBe("");
-    expect(await readCommitted(life, "orders", 0)).toEqual(["a"]);
+    expect([await readCommitted(life, "orders", 0), await readCommitted(life, "orders", 1)]).toEqual([["a"], ["b"]]);
     await life.engine.close();
   });
 });
