@@ -151,7 +151,7 @@ export class TransactionRecovery {
       }
     }
     if (!isSame(kept, transaction.metadata)) await (await this.#log.write(transaction.id, transaction.metadata))();
-    this.#ending.mended(transaction.id);
+    this.#ending.mended(transaction);
   }
 
   #told(partition: number, error: unknown): void {
