@@ -1,6 +1,7 @@
 /** What a pass of compaction reads, however it stands on the disk: long batches and many, none at all, seals and indexes that went, and damage. */
 import { describe, expect, it } from "vitest";
 import type { StorageDriver, StorageFile } from "../../src/api/storage-driver.ts";
+import { CoreFaultError } from "../../src/base/errors.ts";
 import { stampChecksum } from "../../src/base/record-batch.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { memory } from "../../src/storage/memory.ts";
@@ -46,6 +47,16 @@ async function rollNext(log: PartitionLog, config: { segmentBytes: number }): Pr
   config.segmentBytes = 100;
   await put(log, [["roll", "x"]]);
   await log.sealUnsealed();
+}
+
+/** The same object, but for what `instead` has. */
+function but<Whole extends object>(whole: Whole, instead: Partial<Whole>): Whole {
+  return new Proxy(whole, {
+    get(target, name) {
+      const own = Reflect.get(instead, name) ?? Reflect.get(target, name);
+      return typeof own === "function" ? own.bind(target) : own;
+    },
+  });
 }
 
 /** A pass that meets `bytes` at `position` of the first segment tells of it; when they are as they were, the partition opened anew is compacted. */
@@ -325,6 +336,29 @@ describe("the seals of what is compacted", () => {
     const before = storedBatches(await bytesIn(storage)).at(-1)?.baseOffset as number;
     await expectTold(storage, log, last + 7, [before + 1], /order: expected offset/);
     expect((await compactAll(log)).recordsAfter).toBe(1);
+    await log.close(true);
+  });
+});
+
+describe("a core that fails in the middle of a pass", () => {
+  it("is told of in its own words: no batch is called damaged, and opened anew the partition is compacted", async () => {
+    const made = rig(memory(), KEYED);
+    let isFailing = true;
+    const fault = (): never => {
+      throw new CoreFaultError("UNKNOWN_SERVER_ERROR", "the core has no memory left");
+    };
+    const failing = but(core, {
+      compactor: (options) => but(core.compactor(options), isFailing ? { mapWindow: () => 0, mapBatch: fault } : {}),
+    });
+    const log = await PartitionLog.create({ ...made.context, core: failing }, made.spec);
+    for (const value of ["one", "two", "six"]) await put(log, [["key", value]]);
+    await rollOver(log);
+    await expect(compactAll(log)).rejects.toThrow(CoreFaultError);
+    expect(log.compactionProblem).toBeInstanceOf(CoreFaultError);
+    isFailing = false;
+    await log.reopen();
+    await compactAll(log);
+    expect(await newest(log)).toMatchObject({ key: "six" });
     await log.close(true);
   });
 });

@@ -72,6 +72,16 @@ describe("an opening after a crash, on a full disk", () => {
     await again.log.close(true);
   });
 
+  it("is not taken for a full one where an index cannot be made again for another reason", async () => {
+    const storage = await leftByACrash();
+    await (await opened(storage, OPTIONS)).log.close(true);
+    const faulty = faultyStorage(storage);
+    await faulty.remove("orders-0/00000000000000000000.index");
+    faulty.fail({ call: "writeAt", name: DERIVED, errno: "EIO", times: Number.POSITIVE_INFINITY });
+    await expect(opened(faulty, { ...OPTIONS, cleanShutdown: true })).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    expect(faulty.openFileCount).toBe(0);
+  });
+
   it("has made durable what it serves before a loss of power can take it (C4)", async () => {
     const disk = crashStorage();
     const { context, spec } = rig(disk, { config: { ...OPTIONS.config, durability: "os" } });
