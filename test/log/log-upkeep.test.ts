@@ -1,33 +1,18 @@
 /** What is done to a log at leisure, on files that are not quite what it left: copies for a backup, seals, and the age of segments. */
 import { describe, expect, it } from "vitest";
-import type { StorageDriver, StorageFile } from "../../src/api/storage-driver.ts";
+import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { PartitionLog } from "../../src/log/partition-log.ts";
 import { type LogSnapshot, writeSnapshotState } from "../../src/log/upkeep/log-snapshot.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { compactAll, KEYED, put, readKeyed, rollOver } from "./compaction-rig.ts";
+import { bytesOf, withFile } from "./file-rig.ts";
 import { append, batchOf, core, created, NOW_MS, opened, type Rig, type RigOptions, readAll, rig, send } from "./log-rig.ts";
 import { sendAs } from "./producer-rig.ts";
 
 const LOG = "orders-0/00000000000000000000.log";
 const SMALL: RigOptions = { cleanShutdown: true, config: { segmentBytes: 250, indexIntervalBytes: 1 } };
-
-async function withFile<Result>(storage: StorageDriver, name: string, work: (file: StorageFile) => Result): Promise<Result> {
-  const file = await storage.open(name, { create: "if-missing" });
-  try {
-    return work(file);
-  } finally {
-    await file.close();
-  }
-}
-
-const bytesOf = (storage: StorageDriver, name: string): Promise<Uint8Array> =>
-  withFile(storage, name, (file) => {
-    const bytes = new Uint8Array(file.byteLength());
-    file.readAt(bytes, 0);
-    return bytes;
-  });
 
 async function names(storage: StorageDriver, suffix: string): Promise<string[]> {
   const found = (await storage.list("orders-0")).map(({ name }) => `orders-0/${name}`);

@@ -1,6 +1,6 @@
 /** What is known of producers and their transactions, from books that lack, that cannot be read, or that are another segment's. */
 import { describe, expect, it } from "vitest";
-import type { StorageDriver, StorageFile } from "../../src/api/storage-driver.ts";
+import type { StorageDriver } from "../../src/api/storage-driver.ts";
 import { markerBatch } from "../../src/log/batch/marker-batch.ts";
 import type { PartitionLog } from "../../src/log/partition-log.ts";
 import { AbortedTransactions } from "../../src/log/producers/aborted-transactions.ts";
@@ -13,28 +13,13 @@ import { SegmentList } from "../../src/log/segment/segment-list.ts";
 import { PartitionState } from "../../src/log/state/partition-state.ts";
 import { surveyPartition } from "../../src/log/survey/partition-survey.ts";
 import { memory } from "../../src/storage/memory.ts";
+import { bytesOf, withFile } from "./file-rig.ts";
 import { core, created, NOW_MS, opened, type RigOptions, readAll, rig } from "./log-rig.ts";
 import { sendAs } from "./producer-rig.ts";
 
 /** Two aborted transactions to a segment. */
 const OPTIONS: RigOptions = { cleanShutdown: true, config: { segmentBytes: 350, indexIntervalBytes: 100 } };
 const nameOf = (baseOffset: number, suffix: string): string => `orders-0/${String(baseOffset).padStart(20, "0")}.${suffix}`;
-
-async function withFile<Result>(storage: StorageDriver, name: string, work: (file: StorageFile) => Result): Promise<Result> {
-  const file = await storage.open(name, { create: "if-missing" });
-  try {
-    return work(file);
-  } finally {
-    await file.close();
-  }
-}
-
-const bytesOf = (storage: StorageDriver, name: string): Promise<Uint8Array> =>
-  withFile(storage, name, (file) => {
-    const bytes = new Uint8Array(file.byteLength());
-    file.readAt(bytes, 0);
-    return bytes;
-  });
 
 async function abortOne(log: PartitionLog, baseSequence: number): Promise<void> {
   await sendAs(log, { producerId: 7n, producerEpoch: 0, recordCount: 1, transactional: true, baseSequence });

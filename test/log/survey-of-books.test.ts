@@ -2,24 +2,13 @@
 import { expect, it } from "vitest";
 import { ProducerEntry } from "../../src/log/producers/producer-entry.ts";
 import { encodeProducerSnapshot } from "../../src/log/producers/producer-snapshot.ts";
-import { surveyPartition } from "../../src/log/survey/partition-survey.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { get, put } from "./books/support.ts";
-import { append, core, created, NOW_MS, type Rig } from "./log-rig.ts";
+import { append, core, created, NOW_MS } from "./log-rig.ts";
+import { surveyed } from "./survey/survey-rig.ts";
 
 const TIMES = "orders-0/00000000000000000000.timeindex";
 const ENTRY_BYTE_LENGTH = 12;
-
-const surveyed = ({ context, spec }: Rig) =>
-  surveyPartition(context, {
-    topic: "orders",
-    partition: 0,
-    topicId: spec.topicId,
-    directory: "orders-0",
-    cleanShutdown: true,
-    config: null,
-    recoveryPoint: null,
-  });
 
 /** Closed cleanly, with a segment that is finished and has several entries of times. */
 async function closedLog() {
