@@ -5,6 +5,7 @@ import type { Deserializer, SerdeContext } from "../api/serde.ts";
 import { CorruptionError, SerdeError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import type { DecodedHeader, RecordCursor } from "../base/record-decoder.ts";
+import { inPlaceReaderOf, type ReadInPlace } from "../base/serdes/in-place.ts";
 import { partitionKey } from "./partition-state.ts";
 
 export const NO_HEADERS: readonly Header[] = Object.freeze([]);
@@ -19,16 +20,25 @@ export function headersOf(decoded: readonly DecodedHeader[]): Header[] {
 export class PlainDecoder<K, V> {
   readonly #key: Deserializer<K>;
   readonly #value: Deserializer<V>;
+  readonly #keyInPlace: ReadInPlace<K> | null;
+  readonly #valueInPlace: ReadInPlace<V> | null;
   /** Records without headers share one context for each topic in a row. */
   #context: SerdeContext = { topic: "", headers: NO_HEADERS };
 
   constructor(key: Deserializer<K>, value: Deserializer<V>) {
     this.#key = key;
     this.#value = value;
+    this.#keyInPlace = inPlaceReaderOf(key);
+    this.#valueInPlace = inPlaceReaderOf(value);
   }
 
-  /** The record that the cursor stands on. Throws a `SerdeError` when its key or value does not deserialize. */
-  decode(cursor: RecordCursor, { topic, partition }: TopicPartition): ConsumerRecord<K, V> {
+  /**
+   * The record that the cursor stands on. Throws a `SerdeError` when its key or value does not deserialize. `isLent`: the cursor's bytes
+   * are used again for others.
+   */
+  decode(cursor: RecordCursor, { topic, partition }: TopicPartition, isLent = false): ConsumerRecord<K, V> {
+    // A deserializer is a program's own, and may read another record by the same cursor.
+    const { bytes, offset, timestamp, keyStart, keyLength, valueStart, valueLength } = cursor;
     let headers = NO_HEADERS;
     let context = this.#context;
     if (cursor.headersCount > 0) {
@@ -39,21 +49,39 @@ export class PlainDecoder<K, V> {
     }
     let what = "key";
     try {
-      const keyBytes = view(cursor, cursor.keyStart, cursor.keyLength);
-      const key = keyBytes === null ? null : owned(this.#key.deserialize(keyBytes, context), cursor.buffer);
+      let key: K | null = null;
+      if (keyLength >= 0) {
+        key =
+          this.#keyInPlace === null
+            ? deserialized(this.#key, cursor, keyStart, keyLength, context, isLent)
+            : this.#keyInPlace(bytes, keyStart, keyStart + keyLength, context);
+      }
       what = "value";
-      const valueBytes = view(cursor, cursor.valueStart, cursor.valueLength);
-      const value = valueBytes === null ? null : owned(this.#value.deserialize(valueBytes, context), cursor.buffer);
-      return { topic, partition, offset: cursor.offset, timestamp: cursor.timestamp, key, value, headers };
+      let value: V | null = null;
+      if (valueLength >= 0) {
+        value =
+          this.#valueInPlace === null
+            ? deserialized(this.#value, cursor, valueStart, valueLength, context, isLent)
+            : this.#valueInPlace(bytes, valueStart, valueStart + valueLength, context);
+      }
+      return { topic, partition, offset, timestamp, key, value, headers };
     } catch (cause) {
       throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
     }
   }
 }
 
-/** Quicker than `subarray`, which asks the array for its species. */
-function view({ buffer, byteOffset }: RecordCursor, start: number, length: number): Bytes | null {
-  return length < 0 ? null : new Uint8Array(buffer, byteOffset + start, length);
+/** By a deserializer that is not ours: it is given a view (quicker than `subarray`, which asks the array for its species), or a copy. */
+function deserialized<T>(
+  deserializer: Deserializer<T>,
+  { bytes, buffer, byteOffset }: RecordCursor,
+  start: number,
+  length: number,
+  context: SerdeContext,
+  isLent: boolean,
+): T {
+  if (isLent) return deserializer.deserialize(bytes.slice(start, start + length) as Bytes, context);
+  return owned(deserializer.deserialize(new Uint8Array(buffer, byteOffset + start, length), context), buffer);
 }
 
 /** A record as stored, in memory of its own. */
