@@ -5,7 +5,7 @@ import type { RecentRun } from "./recent-run.ts";
 
 /** Of all batches kept for one broker. */
 const KEPT_BYTES_MAX = 8 << 20;
-/** One that is bigger would drive out too many others. */
+/** One that is bigger would drive out too many others: of that, where its records begin is all that is kept. */
 const BATCH_BYTES_MAX = 1 << 20;
 /** A batch of one record has no other to give: a bigger one is read again sooner than a few of them drive out all that is kept. */
 const LONE_RECORD_BYTES_MAX = 64 << 10;
@@ -21,7 +21,6 @@ export class RecentBatches {
   readonly #whole: Queue = new Queue();
   /** Without. */
   readonly #outlined: Queue = new Queue();
-  #lastOutlined: RecentRun | null = null;
 
   /** Bounded by the batches kept: a partition without any is not in it. */
   has({ topic, partition }: TopicPartition): boolean {
@@ -39,15 +38,11 @@ export class RecentBatches {
       return null;
     }
     found.isWanted = true;
-    if (found.isWhole) return found;
-    // Twice in a row: its neighbours may be next, and all of it is worth a read.
-    const isAgain = this.#lastOutlined === found;
-    this.#lastOutlined = isAgain ? null : found;
-    return isAgain ? null : found;
+    return found;
   }
 
   keep(run: RecentRun): void {
-    if (run.heldByteLength > (run.holdsOneRecord ? LONE_RECORD_BYTES_MAX : BATCH_BYTES_MAX)) return;
+    if (run.heldByteLength > (run.holdsOneRecord ? LONE_RECORD_BYTES_MAX : BATCH_BYTES_MAX) && !run.giveUpBytes()) return;
     const { topic, partition } = run;
     const known = this.#runs.get(topic)?.get(partition);
     const same = known?.[indexUpTo(known, run.baseOffset)];
@@ -64,7 +59,8 @@ export class RecentBatches {
     runs.splice(before + 1, 0, run);
     ofTopic.set(partition, runs);
     this.#runs.set(topic, ofTopic);
-    this.#whole.add(run);
+    if (run.isWhole) this.#whole.add(run);
+    else this.#outlined.add(run);
     while (this.#whole.heldBytes > KEPT_BYTES_MAX) {
       const first = this.#whole.takeFirst();
       if (first.giveUpBytes()) this.#outlined.add(first);
@@ -76,7 +72,6 @@ export class RecentBatches {
   #drop(run: RecentRun): void {
     this.#whole.remove(run);
     this.#outlined.remove(run);
-    if (this.#lastOutlined === run) this.#lastOutlined = null;
     const ofTopic = this.#runs.get(run.topic);
     const runs = ofTopic?.get(run.partition);
     if (ofTopic === undefined || runs === undefined) return;

@@ -7,10 +7,12 @@ import { readInt32 } from "../../src/base/big-endian.ts";
 import { CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
 import type { BatchSlice } from "../../src/consumer/batch-slice.ts";
 import { PartitionState } from "../../src/consumer/partition-state.ts";
+import { PieceRoom } from "../../src/consumer/piece-room.ts";
 import { RecentRun } from "../../src/consumer/recent-run.ts";
 import { slowBatchBytes } from "../core/twin/batch.ts";
 
 const PIECE_BYTE_LENGTH_MAX = 4096;
+const ROOM = new PieceRoom();
 
 function batchOf(baseOffset: number, values: readonly number[]): Bytes {
   return slowBatchBytes({
@@ -38,27 +40,24 @@ function sliceOf(bytes: Bytes, at: number, byteLength: number, baseOffset: numbe
   return { state, epoch: 0, bytes, at, byteLength, baseOffset, lastOffset: baseOffset + recordCount - 1, recordCount };
 }
 
-/** A log that holds one batch; what was asked of it is noted. */
-function logOf(batch: Bytes): AtHand & { readonly asked: BatchPart[] } {
-  const asked: BatchPart[] = [];
+/** A log that holds one batch; how many bytes were asked of it each time is noted. */
+function logOf(batch: Bytes): AtHand & { readonly asked: number[] } {
+  const asked: number[] = [];
   return {
     asked,
     standing: () => null,
     read: () => null,
-    part: (wanted) => {
-      asked.push(wanted);
+    part: (wanted: BatchPart, into) => {
+      asked.push(into.length);
       const isIt = wanted.byteLength === batch.length && wanted.checksum === readInt32(batch, CRC_AT);
-      if (!isIt) return null;
-      const found = new Uint8Array(HEADER_BYTE_LENGTH + wanted.until - wanted.from);
-      found.set(batch.subarray(0, HEADER_BYTE_LENGTH));
-      found.set(batch.subarray(wanted.from, wanted.until), HEADER_BYTE_LENGTH);
-      return found;
+      if (isIt) into.set(batch.subarray(wanted.from, wanted.from + into.length));
+      return isIt;
     },
   };
 }
 
 function shown(run: RecentRun, offset: number, log?: AtHand): unknown {
-  const cursor = run.record(offset, log);
+  const cursor = run.record(offset, log, ROOM);
   return cursor === null || cursor === undefined ? cursor : [cursor.offset, cursor.timestamp, [...(cursor.value() ?? [])]];
 }
 
@@ -79,8 +78,9 @@ describe("a batch that was read lately", () => {
           expect(run.giveUpBytes()).toBe(true);
           const log = logOf(batch);
           expect(values.map((_, index) => shown(run, 70 + index, log))).toEqual(before);
-          expect(log.asked.length).toBe(values.length);
-          const median = log.asked.map(({ from, until }) => until - from).sort((left, right) => left - right)[values.length >> 1] as number;
+          const backAndForth = values.map((_, index) => 70 + (index % 2 === 0 ? index : values.length - 1 - index));
+          expect(backAndForth.map((offset) => shown(run, offset, log))).toEqual(backAndForth.map((offset) => before[offset - 70]));
+          const median = [...log.asked].sort((left, right) => left - right)[log.asked.length >> 1] as number;
           expect(median).toBeLessThan(PIECE_BYTE_LENGTH_MAX * 4);
           expect(run.heldByteLength).toBeLessThan(batch.length / 20);
         },
@@ -89,12 +89,23 @@ describe("a batch that was read lately", () => {
     );
   });
 
+  it("reads a piece once for the records in it that are asked for in a row", () => {
+    const values = new Array(200).fill(100);
+    const batch = batchOf(0, values);
+    const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 0, 200), true, true);
+    run.giveUpBytes();
+    const log = logOf(batch);
+    for (let offset = 0; offset < 200; offset++) expect(run.record(offset, log, ROOM)?.offset).toBe(offset);
+    expect(log.asked.reduce((sum, byteLength) => sum + byteLength, 0)).toBe(batch.length - HEADER_BYTE_LENGTH);
+    expect(log.asked.length).toBeLessThan(20);
+  });
+
   it("must be read anew where the log has another batch in its place, or none at hand", () => {
     const values = new Array(200).fill(100);
     const run = new RecentRun("id", sliceOf(batchOf(0, values), 0, batchOf(0, values).length, 0, 200), true, true);
     run.giveUpBytes();
-    expect(run.record(7, logOf(batchOf(0, [...values.slice(1), 99])))).toBe(undefined);
-    expect(run.record(7, undefined)).toBe(undefined);
+    expect(run.record(7, logOf(batchOf(0, [...values.slice(1), 99])), ROOM)).toBe(undefined);
+    expect(run.record(7, undefined, ROOM)).toBe(undefined);
   });
 
   it("keeps its bytes when the log has them compressed, and when a record is reached as quickly without", () => {
@@ -126,7 +137,7 @@ describe("a batch that was read lately", () => {
           run.trim();
           for (let offset = 100; offset <= run.lastOffset; offset++) {
             const filled = there.get(offset);
-            const value = run.record(offset, undefined);
+            const value = run.record(offset, undefined, null);
             expect(value === null ? undefined : value?.value()?.[0], `offset ${offset}`).toBe(filled);
           }
           const alone = new RecentRun("id", first, true, true);
