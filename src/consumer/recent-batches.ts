@@ -15,8 +15,8 @@ const OUTLINES_BYTES_MAX = 2 << 20;
 const RUN_OVERHEAD_BYTES = 512;
 
 export class RecentBatches {
-  /** By topic and partition; each partition's in order of base offset. */
-  readonly #runs: Map<string, Map<number, RecentRun[]>> = new Map();
+  /** By topic and partition. */
+  readonly #runs: Map<string, Map<number, RunList>> = new Map();
   /** With their bytes; the first goes first, unless it is wanted: then it is asked for its place once more. */
   readonly #whole: Queue = new Queue();
   /** Without. */
@@ -29,12 +29,12 @@ export class RecentBatches {
 
   /** What answers for the offset; null: nothing kept. `topicId` tells a topic from one of the same name that was deleted. */
   find({ topic, partition }: TopicPartition, topicId: string, offset: number): RecentRun | null {
-    const runs = this.#runs.get(topic)?.get(partition);
-    if (runs === undefined) return null;
-    const found = runs[indexUpTo(runs, offset)];
+    const list = this.#runs.get(topic)?.get(partition);
+    if (list === undefined) return null;
+    const found = list.runs[list.indexUpTo(offset)];
     if (found === undefined || offset > found.lastOffset) return null;
     if (found.topicId !== topicId) {
-      for (const run of [...runs]) this.#drop(run);
+      for (const run of [...list.runs]) this.#drop(run);
       return null;
     }
     found.isWanted = true;
@@ -45,19 +45,19 @@ export class RecentBatches {
     if (run.heldByteLength > (run.holdsOneRecord ? LONE_RECORD_BYTES_MAX : BATCH_BYTES_MAX) && !run.giveUpBytes()) return;
     const { topic, partition } = run;
     const known = this.#runs.get(topic)?.get(partition);
-    const same = known?.[indexUpTo(known, run.baseOffset)];
+    const same = known?.runs[known.indexUpTo(run.baseOffset)];
     if (same?.baseOffset === run.baseOffset) this.#drop(same);
-    const ofTopic: Map<number, RecentRun[]> = this.#runs.get(topic) ?? new Map();
-    const runs = ofTopic.get(partition) ?? [];
-    const before = indexUpTo(runs, run.baseOffset);
-    runs[before]?.endBefore(run.baseOffset);
-    const next = runs[before + 1];
+    const ofTopic: Map<number, RunList> = this.#runs.get(topic) ?? new Map();
+    const list = ofTopic.get(partition) ?? new RunList();
+    const before = list.indexUpTo(run.baseOffset);
+    list.runs[before]?.endBefore(run.baseOffset);
+    const next = list.runs[before + 1];
     if (next !== undefined && next.baseOffset <= run.lastOffset) {
       run.endBefore(next.baseOffset);
       run.trim();
     }
-    runs.splice(before + 1, 0, run);
-    ofTopic.set(partition, runs);
+    list.insert(before + 1, run);
+    ofTopic.set(partition, list);
     this.#runs.set(topic, ofTopic);
     if (run.isWhole) this.#whole.add(run);
     else this.#outlined.add(run);
@@ -73,10 +73,10 @@ export class RecentBatches {
     this.#whole.remove(run);
     this.#outlined.remove(run);
     const ofTopic = this.#runs.get(run.topic);
-    const runs = ofTopic?.get(run.partition);
-    if (ofTopic === undefined || runs === undefined) return;
-    runs.splice(indexUpTo(runs, run.baseOffset), 1);
-    if (runs.length === 0) ofTopic.delete(run.partition);
+    const list = ofTopic?.get(run.partition);
+    if (ofTopic === undefined || list === undefined) return;
+    list.removeAt(list.indexUpTo(run.baseOffset));
+    if (list.runs.length === 0) ofTopic.delete(run.partition);
     if (ofTopic.size === 0) this.#runs.delete(run.topic);
   }
 }
@@ -110,16 +110,33 @@ class Queue {
   }
 }
 
-/** Of the last run that begins at or below `offset`; -1: there is none. */
-function indexUpTo(runs: readonly RecentRun[], offset: number): number {
-  let low = -1;
-  let high = runs.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((runs[middle] as RecentRun).baseOffset <= offset) low = middle;
-    else high = middle - 1;
+/** One partition's, in order of base offset. These stand beside the runs: to look for one touches none of the others. */
+class RunList {
+  readonly runs: RecentRun[] = [];
+  readonly #baseOffsets: number[] = [];
+
+  insert(index: number, run: RecentRun): void {
+    this.runs.splice(index, 0, run);
+    this.#baseOffsets.splice(index, 0, run.baseOffset);
   }
-  return low;
+
+  removeAt(index: number): void {
+    this.runs.splice(index, 1);
+    this.#baseOffsets.splice(index, 1);
+  }
+
+  /** Of the last run that begins at or below `offset`; -1: there is none. */
+  indexUpTo(offset: number): number {
+    const baseOffsets = this.#baseOffsets;
+    let low = -1;
+    let high = baseOffsets.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((baseOffsets[middle] as number) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
 }
 
 const RECENT = new WeakMap<ConsumerBroker, RecentBatches>();

@@ -39,6 +39,8 @@ export class RecentRun {
   #end: number;
   /** Of a run of several batches, where each begins. */
   #starts: number[] | null = null;
+  /** Whether each of them holds one offset. */
+  #isOfSingles = false;
   #outline: BatchOutline | null = null;
 
   /** `isAlone`: what stands behind it in the same bytes is not to be kept. */
@@ -137,8 +139,8 @@ export class RecentRun {
   /** Makes the batch that reaches the offset the one looked at. False: that has no records. */
   #moveTo(bytes: Bytes, offset: number): boolean {
     const starts = this.#starts as number[];
-    let low = 0;
-    let high = starts.length - 1;
+    let low = this.#isOfSingles ? Math.min(offset - this.baseOffset, starts.length - 1) : 0;
+    let high = this.#isOfSingles ? low : starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (readInt64(bytes, (starts[middle] as number) + BASE_OFFSET_AT) <= offset) low = middle;
@@ -200,7 +202,9 @@ export class RecentRun {
       this.#lastOffset = lastOffset;
     }
     this.#end = at;
-    if (starts.length > 1) this.#starts = starts;
+    if (starts.length === 1) return;
+    this.#starts = starts;
+    this.#isOfSingles = starts.length === this.#lastOffset - this.baseOffset + 1;
   }
 }
 
