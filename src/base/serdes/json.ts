@@ -2,7 +2,7 @@
 import type { Serde, SerdeContext, StandardSchema } from "../../api/serde.ts";
 import { describeValue } from "../options.ts";
 import { readsInPlace } from "./in-place.ts";
-import { LEND, type LendingSerializer, type Role } from "./lending.ts";
+import { LEND, type LendingSerializer, lends, type Role } from "./lending.ts";
 import { validatorOf } from "./standard-schema.ts";
 import { decodeText, encodeText, lendText } from "./utf8-bytes.ts";
 
@@ -30,5 +30,5 @@ export function json<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Out> 
     deserialize: (bytes) => read(bytes, 0, bytes.length),
     [LEND]: (value: In, _context: SerdeContext, role: Role) => lendText(toText(value), role),
   };
-  return readsInPlace(Object.freeze(serde), read);
+  return readsInPlace(lends(Object.freeze(serde)), read);
 }

@@ -3,7 +3,7 @@ import type { Serde, SerdeContext, StandardSchema } from "../../api/serde.ts";
 import { Packr, RESET_BUFFER_MODE } from "../../vendor/msgpackr.js";
 import { describeValue } from "../options.ts";
 import { readsInPlace } from "./in-place.ts";
-import { KEY, LEND, type LendingSerializer, type Role } from "./lending.ts";
+import { KEY, LEND, type LendingSerializer, lends, type Role } from "./lending.ts";
 import { validatorOf } from "./standard-schema.ts";
 
 const NIL = 0xc0;
@@ -60,7 +60,7 @@ export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Ou
       return packed;
     },
   };
-  return readsInPlace(Object.freeze(serde), (bytes, start, end) => {
+  return readsInPlace(lends(Object.freeze(serde)), (bytes, start, end) => {
     range.start = start;
     range.end = end;
     packr.copyBuffers = true;
