@@ -18,8 +18,8 @@ interface Scratch {
   readonly bytes: Bytes;
   /** The same memory, four bytes at once; the first is the lowest, here as in WebAssembly. */
   readonly words: Int32Array<ArrayBuffer>;
-  /** `views[n]` is the first n bytes: a short text then costs no object at all. */
-  readonly views: readonly Bytes[];
+  /** `views[n]` is the first n bytes, made when first wanted: a short text then costs no object at all. */
+  readonly views: (Bytes | undefined)[];
 }
 
 /** One per role. */
@@ -28,7 +28,7 @@ const scratches = [newScratch(), newScratch()] as const;
 function newScratch(): Scratch {
   const bytes = new Uint8Array(SCRATCH_BYTE_LENGTH);
   const words = new Int32Array(bytes.buffer);
-  return { bytes, words, views: Array.from({ length: LOOP_LENGTH_MAX + 1 }, (_, length) => bytes.subarray(0, length)) };
+  return { bytes, words, views: new Array<Bytes | undefined>(LOOP_LENGTH_MAX + 1).fill(undefined) };
 }
 
 /** Of a short key that `lendText` has lent: its bytes four at once, for whoever copies it. null: it is something else. */
@@ -62,7 +62,11 @@ export function lendText(text: string, role: Role): Bytes {
       if (unit > 0x7f) break;
       bytes[at] = unit;
     }
-    if (at === length) return views[length] as Bytes;
+    if (at === length) {
+      const view = views[length] ?? bytes.subarray(0, length);
+      views[length] = view;
+      return view;
+    }
   }
   if (length * 3 > SCRATCH_BYTE_LENGTH) return encodeText(text);
   requireWellFormed(text);
