@@ -7,7 +7,7 @@ import { CRC_AT, HEADER_BYTE_LENGTH, LENGTH_AT, LENGTH_OVERHEAD, RECORD_BYTE_LEN
 import type { BatchSlice } from "./batch-slice.ts";
 
 /** About so much lies between two places that are remembered: a read of it costs no more than the call. */
-const PIECE_BYTE_LENGTH = 2048;
+const PIECE_BYTE_LENGTH = 1024;
 
 /** Some records of a batch that follow one another, and where they lie, from the batch's first byte on. */
 export interface BatchPiece {

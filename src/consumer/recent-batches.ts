@@ -10,7 +10,7 @@ const BATCH_BYTES_MAX = 1 << 20;
 /** A batch of one record has no other to give: a bigger one is read again sooner than a few of them drive out all that is kept. */
 const LONE_RECORD_BYTES_MAX = 64 << 10;
 /** Of all batches whose bytes were given up, and of which it is known where their records begin: of about 500 MiB of log. */
-const OUTLINES_BYTES_MAX = 2 << 20;
+const OUTLINES_BYTES_MAX = 4 << 20;
 /** What one takes beside its bytes, near enough: many small ones are not free. */
 const RUN_OVERHEAD_BYTES = 512;
 
