@@ -6,6 +6,7 @@ import { lockByExclusiveOpen } from "./node-exclusive-open.ts";
 import { type FlockOptions, lockByFlock } from "./node-flock.ts";
 import type { LockAttempt } from "./node-lock-file.ts";
 import { networkFileSystemAt } from "./node-network-file-system.ts";
+import { lockBySocket } from "./node-socket-lock.ts";
 import { claimInProcess } from "./process-locks.ts";
 
 /** How long a refusal is doubted: a process that is being forked holds copies of its parent's descriptors for some milliseconds. */
@@ -67,7 +68,7 @@ async function attemptForAWhile(
 
 async function attemptLock(directory: string, holder: LockHolder, options: DirectoryLockOptions, platform: string): Promise<LockAttempt> {
   if (options.mechanism === "socket") {
-    if (platform === "linux" || platform === "android") return (await import("./node-socket-lock.ts")).lockBySocket(directory, holder);
+    if (platform === "linux" || platform === "android") return lockBySocket(directory, holder);
     throw new StorageError(
       "LOCK_UNAVAILABLE",
       `lock: "socket" is for Linux alone: here (${platform}) leave lock at "auto", which needs no other program`,
