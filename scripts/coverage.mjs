@@ -18,7 +18,7 @@ import { judgeHandlers } from "./coverage-handlers.mjs";
 import { projectRoot, runNode } from "./run.mjs";
 
 /** Percent of all branches: what was reached, so that it does not fall again. 97 is the aim; raise this with every step towards it. */
-const BRANCHES_MIN = 94;
+const BRANCHES_MIN = 99;
 
 const { values: options, positionals: tests } = parseArgs({
   allowPositionals: true,

@@ -18,6 +18,11 @@ export class PieceRoom {
     return bytes === this.#lent;
   }
 
+  /** What was read last is not what it should be: it is read again when it is asked for again. */
+  forget(): void {
+    this.#outline = null;
+  }
+
   /** A piece as a batch of its own, read unless it was the last one; null: the batch must be read whole. */
   batchOf(outline: BatchOutline, piece: BatchPiece, atHand: AtHand): Bytes | null {
     const { from, until } = piece;

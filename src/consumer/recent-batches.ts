@@ -72,9 +72,8 @@ export class RecentBatches {
   #drop(run: RecentRun): void {
     this.#whole.remove(run);
     this.#outlined.remove(run);
-    const ofTopic = this.#runs.get(run.topic);
-    const list = ofTopic?.get(run.partition);
-    if (ofTopic === undefined || list === undefined) return;
+    const ofTopic = this.#runs.get(run.topic) as Map<number, RunList>;
+    const list = ofTopic.get(run.partition) as RunList;
     list.removeAt(list.indexUpTo(run.baseOffset));
     if (list.runs.length === 0) ofTopic.delete(run.partition);
     if (ofTopic.size === 0) this.#runs.delete(run.topic);

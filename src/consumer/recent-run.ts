@@ -181,6 +181,7 @@ export class RecentRun {
       if (!(error instanceof RecordFramingError)) throw error;
     }
     // What is wrong with it is told better by the whole batch.
+    room.forget();
     return undefined;
   }
 

@@ -145,7 +145,8 @@ export class CrashStorage implements StorageDriver {
       if (node.kind === "file") add(name, node.fingerprint());
       else {
         add(`${name}/`, [0, 0]);
-        for (const [base, file] of node.entries) if (file.kind === "file") add(`${name}/${base}`, file.fingerprint());
+        // Names have two parts at most: below a directory stand files alone.
+        for (const [base, file] of node.entries) add(`${name}/${base}`, (file as SimFile).fingerprint());
       }
     }
     return (one >>> 0) * 2 ** 21 + (other >>> 11);
@@ -344,13 +345,12 @@ export class CrashStorage implements StorageDriver {
   }
 
   /** Remembers what stood from `byteLength` on: a disk hands such sectors out again unwiped. */
-  #giveBack(node: SimNode, byteLength: number): void {
-    if (node.kind === "directory") return;
+  #giveBack(file: SimFile, byteLength: number): void {
     const size = this.#sectorByteLength;
-    const firstSector = Math.max(Math.ceil(byteLength / size), Math.ceil(node.byteLength / size) - STALE_SECTORS_MAX);
-    for (let sector = firstSector; sector * size < node.byteLength; sector++) {
+    const firstSector = Math.max(Math.ceil(byteLength / size), Math.ceil(file.byteLength / size) - STALE_SECTORS_MAX);
+    for (let sector = firstSector; sector * size < file.byteLength; sector++) {
       const bytes = new Uint8Array(size);
-      node.readAt(bytes, sector * size);
+      file.readAt(bytes, sector * size);
       if (this.#options.mayReturn?.(bytes) !== false) this.#stale.push(bytes);
     }
     if (this.#stale.length > STALE_SECTORS_MAX) this.#stale.splice(0, this.#stale.length - STALE_SECTORS_MAX);

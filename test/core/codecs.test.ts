@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { CorruptBatchError } from "../../src/core/corrupt-batch-error.ts";
 import { anyContent, logLines, noise } from "../compression/contents.ts";
 import { BUILDS, coreOf, exportsOf } from "./builds.ts";
+import { bigEndian } from "./twin/batch.ts";
 import { twinReadLz4Block, twinReadLz4Frame } from "./twin/lz4.ts";
 import { twinReadSnappyBlock, twinReadXerial } from "./twin/snappy.ts";
 import { twinXxh32 } from "./twin/xxh32.ts";
@@ -424,6 +425,30 @@ describe.each(BUILDS)("snappy (%s)", (build) => {
       }),
       { numRuns: build === "release" ? 1500 : 200 },
     );
+  });
+
+  it("reads a stream of blocks larger than Java's client writes them, and than its windows hold", async () => {
+    const { snappy } = await coreOf(build);
+    const begin = snappy.compress(new Uint8Array(0));
+    const contents = [logLines(1000), logLines(2_500_000), noise(700_000)];
+    const blocks = contents.map((content) => snappyjs.compress(content));
+    const stream = Buffer.concat([begin, ...blocks.flatMap((block) => [Uint8Array.of(...bigEndian(block.length, 4)), block])]);
+    expectSame(snappy.decompress(new Uint8Array(stream), MAX), new Uint8Array(Buffer.concat(contents)));
+  });
+
+  it("says where a stream ends too early, and which length stands where none can", async () => {
+    const { lz4, snappy } = await coreOf(build);
+    const begin = [...snappy.compress(new Uint8Array(0))];
+    const stream = (...rest: readonly number[]): Uint8Array => Uint8Array.from([...begin, ...rest]);
+    expect(() => snappy.decompress(Uint8Array.from(begin.slice(0, 9)), MAX)).toThrow("it ends within its header");
+    expect(() => snappy.decompress(stream(0, 0, 0), MAX)).toThrow("it ends where a block's length should stand");
+    expect(() => snappy.decompress(stream(0, 0, 0, 9, 1), MAX)).toThrow("a block says it is 9 bytes long; there are 1");
+    expect(() => snappy.decompress(stream(0xff, 0xff, 0xff, 0xff, 1), MAX)).toThrow("a block says it is -1 bytes long");
+    expect(() => snappy.decompress(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x7f, 0), MAX)).toThrow("no length stands at the beginning");
+    // A content's size is announced, and is not there.
+    const frame = lz4.compress(Uint8Array.of(1, 2, 3)).slice(0, 10);
+    frame[4] = (frame[4] as number) | 0x08;
+    expect(() => lz4.decompress(frame, MAX)).toThrow("it ends within its header");
   });
 
   it("allocates nothing for a length that no block of its size can have", async () => {

@@ -3,9 +3,11 @@ import lz4js from "lz4js";
 import { describe, expect, it } from "vitest";
 import { CoreFaultError } from "../../src/base/errors.ts";
 import type { Core } from "../../src/core/core.ts";
+import { faultSentence } from "../../src/core/core-fault.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { noise } from "../compression/contents.ts";
 import { type CoreCall, FaultyCore } from "../prove/errors/faulty-core.ts";
+import { binaryOf } from "./builds.ts";
 
 const BYTES = new TextEncoder().encode("123456789");
 
@@ -141,6 +143,12 @@ describe("a core that gives up", () => {
     });
   });
 
+  it("is told in words whatever number it leaves, one of a later core too", () => {
+    expect(faultSentence(0)).toContain("without saying why");
+    expect(faultSentence(11)).toBe("a batch was written out of turn");
+    for (const fault of [12, -1]) expect(faultSentence(fault)).toBe(`it left the unknown number ${fault}`);
+  });
+
   it("is never asked again within a pass of compaction that it gave up in", async () => {
     const faulty = new FaultyCore();
     await faulty.during(async (core) => {
@@ -162,6 +170,9 @@ describe("a runtime without WebAssembly", () => {
     global.WebAssembly = undefined;
     try {
       await expect(loadCore()).rejects.toMatchObject({ code: "CORE_UNAVAILABLE", message: expect.stringContaining("no WebAssembly") });
+      // Of bytes that nobody has compiled before: what to do about it is said, too.
+      const compiled = loadCore({ wasm: binaryOf("release") });
+      await expect(compiled).rejects.toMatchObject({ code: "CORE_UNAVAILABLE", message: expect.stringContaining("without --jitless") });
       expect(() => core.compactor({ dedupeBufferByteLength: 1 << 20, hashSecret: new Uint8Array(16) })).toThrow(
         expect.objectContaining({ code: "CORE_UNAVAILABLE" }),
       );

@@ -186,6 +186,9 @@ describe("a flipped bit in a cleanly closed partition", () => {
       const file = await storage.open(LOG, { create: "no" });
       file.truncate(lost.position);
       await file.close();
+      // A cleaner writes the indexes anew; ours still name what is gone.
+      if (!leftByUs)
+        for (const kind of ["index", "timeindex"]) (await storage.open(LOG.replace(/log$/, kind), { create: "no" })).truncate(0);
       const { log: again } = await opened(storage, options);
       const found = again.read(lost.baseOffset, 1);
       if (leftByUs) await expect(found).rejects.toMatchObject({ name: "CorruptionError", nextReadableOffset: lost.lastOffset + 1 });

@@ -1,6 +1,6 @@
 /** What is done with a partition that was not left in order (C9): finds where the log ends, tells a torn tail from damage, makes the rest durable. */
 import type { StorageFile } from "../../api/storage-driver.ts";
-import type { OdradekError } from "../../base/errors.ts";
+import { isStorageFull, type OdradekError, StorageError } from "../../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "../batch/batch-header.ts";
 import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "../batch/batch-scan.ts";
 import { batchBehind, type KnownEnd } from "../batch/resync.ts";
@@ -14,7 +14,7 @@ import { ProducerRecovery, type RecoveredProducers } from "../producers/producer
 import type { ProducerSnapshots } from "../producers/producer-snapshots.ts";
 import { noteGaps } from "../seal/sealing.ts";
 import { indexesAreAsLeft } from "../segment/left-indexes.ts";
-import type { Segment, SegmentFiles } from "../segment/segment.ts";
+import { type Segment, type SegmentFiles, withIndexes } from "../segment/segment.ts";
 import type { PartitionStateFacts } from "../state/partition-state.ts";
 import { type DurableEnd, durableEnd, uncertainEnd } from "./durable-end.ts";
 import { keepServed, makeDurable } from "./rewriting.ts";
@@ -47,7 +47,19 @@ interface BadBatch {
   readonly end: ScanEnd;
 }
 
+/** On a disk without room for what a recovery makes (indexes, snapshots, seals) the records are served all the same, and nothing is appended. */
 export async function recover(input: RecoveryInput): Promise<Recovered> {
+  try {
+    return await recoverWith(input, null);
+  } catch (error) {
+    if (input.readOnly || !isStorageFull(error)) throw error;
+    const noRoom = withoutRoom(input.spec, error);
+    input.context.emit("storage.failed", { partition: { topic: input.spec.topic, partition: input.spec.partition }, error: noRoom });
+    return await recoverWith({ ...input, readOnly: true }, noRoom);
+  }
+}
+
+async function recoverWith(input: RecoveryInput, noRoom: StorageError | null): Promise<Recovered> {
   const { spec, segments, facts, epochs, readOnly } = input;
   const firstBase = (segments[0] as Segment).baseOffset;
   const recoveryPoint = Math.max(firstBase, facts?.recoveryPoint ?? spec.checkpoint.recoveryPoint ?? 0);
@@ -59,11 +71,11 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   let problem: OdradekError | null = durable.missing;
   for (let index = start; index < segments.length && bad === null && problem === null; index += 1) {
     const segment = segments[index] as Segment;
-    if (index < segments.length - 1 || segment.files === null) await segment.acquire();
+    if (index < segments.length - 1) await segment.acquire();
     try {
       await noteGaps(input.context, segment);
       const end = await walk.through(segment, index > start);
-      if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
+      if (durable.segmentBase === segment.baseOffset && segment.openFiles.log.byteLength() < durable.position) {
         problem = shorter(segment, end, durable);
       } else if (end.reason !== "end" && !(await endsInUnwrittenSpace(segments, index, end))) bad = { segment, index, end };
     } finally {
@@ -74,14 +86,14 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   if (bad === null && problem === null && facts !== null) problem = endsTooEarly(segments.at(-1) as Segment, walk.acceptedOffset, durable);
   if (bad !== null && problem === null) await cut(input, bad);
   const active = segments.at(-1) as Segment;
-  const endProblem = problem;
+  const endProblem = problem ?? noRoom;
   const unreadableFrom = problem === null ? null : walk.acceptedOffset;
   if (problem !== null) active.nextOffset = Math.max(walk.acceptedOffset, durable.offset, active.baseOffset);
   else if (!readOnly) await makeDurable(input, start, walk.rewriteFrom, producers);
-  if (problem !== null && !readOnly) await keepServed(input, walk.rewriteFrom);
+  if (noRoom !== null || (problem !== null && !readOnly)) await keepServed(input, walk.rewriteFrom);
   const known = problem === null ? await producers.finish(segments, active.nextOffset) : producers.outcome();
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
-  const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
+  const found = { recoveryPoint: endProblem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
   return { ...found, ...known, endProblem, unreadableFrom };
 }
 
@@ -104,9 +116,8 @@ function firstWalked({ segments, facts, names }: RecoveryInput, recoveryPoint: n
  * segment goes on with the next offset, so that nothing can be missing between them.
  */
 async function endsInUnwrittenSpace(segments: readonly Segment[], index: number, end: ScanEnd): Promise<boolean> {
-  const log = (segments[index] as Segment).files?.log;
-  if (log === undefined || segments[index + 1]?.baseOffset !== end.nextOffset) return false;
-  return !(await hasBytesBeyond(log, end.position));
+  if (segments[index + 1]?.baseOffset !== end.nextOffset) return false;
+  return !(await hasBytesBeyond((segments[index] as Segment).openFiles.log, end.position));
 }
 
 /** Walks segments from the recovery point on, counts their batches in and rebuilds their indexes. */
@@ -133,7 +144,7 @@ class Walk {
 
   async through(segment: Segment, isLater: boolean): Promise<ScanEnd> {
     const { context, facts, epochs, readOnly, spec } = this.#input;
-    const { files } = segment;
+    const files = segment.openFiles;
     const isExact = facts !== null && segment.contiguous;
     // Whoever compacts keeps the batch before the active segment: offsets that are missing there were lost with the power.
     const isTornRoll = facts !== null && segment === this.#input.segments.at(-1) && segment.byteLength === 0;
@@ -143,7 +154,6 @@ class Walk {
       const detail = `expected a segment that begins at offset ${this.acceptedOffset}, found ${segment.baseOffset}`;
       return { position: 0, nextOffset: this.acceptedOffset, reason: "order", detail };
     }
-    if (files === null) return { position: 0, nextOffset: segment.baseOffset, reason: "end", detail: "" };
     // Nothing is written into the indexes of a log that may not change.
     const into: SegmentFiles = readOnly ? { log: files.log, offsetIndex: null, timeIndex: null } : files;
     // They are not made again then, and nothing tells whether they are what was written.
@@ -197,8 +207,7 @@ class Walk {
 
   /** Leaves in the indexes what was durable with the recovery point; answers from where on the log must be walked. */
   #prepareIndexes(segment: Segment, files: SegmentFiles, isLater: boolean, fileByteLength: number): number {
-    const { offsetIndex, timeIndex } = files;
-    if (offsetIndex === null || timeIndex === null) return 0;
+    const { offsetIndex, timeIndex } = withIndexes(files);
     const left = this.#input.facts?.activeSegment ?? null;
     const isAsLeft = left === null || left.baseOffset !== segment.baseOffset || indexesAreAsLeft(files, left);
     offsetIndex.truncateTo(isLater ? segment.baseOffset : this.#recoveryPoint);
@@ -241,7 +250,7 @@ async function judge(
   durable: DurableEnd,
 ): Promise<OdradekError | null> {
   const what = `batch at ${segment.logName}:${end.position}: ${end.reason}${end.detail === "" ? "" : `: ${end.detail}`}`;
-  const bytes = [end.position, segment.files?.log.byteLength() ?? end.position] as const;
+  const bytes = [end.position, segment.openFiles.log.byteLength()] as const;
   if (end.reason === "older")
     return uncertainEnd(
       segment.logName,
@@ -283,6 +292,11 @@ async function judge(
   return null;
 }
 
+function withoutRoom({ directory }: PartitionSpec, cause: StorageError): StorageError {
+  const message = `${directory}: its recovery found no room on the disk (${cause.message}): its records are served, and nothing is appended; make room, then reopenPartition`;
+  return new StorageError("PARTITION_FAILED", message, { cause });
+}
+
 /** Whole batches, as many bytes as there should be, and other ones: a file in another's place. */
 function endsTooEarly({ logName, byteLength }: Segment, acceptedOffset: number, durable: DurableEnd): OdradekError | null {
   if (acceptedOffset >= durable.offset) return null;
@@ -296,7 +310,7 @@ function endsTooEarly({ logName, byteLength }: Segment, acceptedOffset: number, 
 }
 
 function shorter(segment: Segment, end: ScanEnd, durable: DurableEnd): OdradekError {
-  const byteLength = segment.files?.log.byteLength() ?? 0;
+  const byteLength = segment.openFiles.log.byteLength();
   const message = `${segment.logName}: expected ${durable.position} durable bytes, found ${byteLength}; offsets ${end.nextOffset} to ${durable.offset - 1} are missing`;
   return uncertainEnd(segment.logName, [byteLength, durable.position], [end.nextOffset, durable.offset - 1], message);
 }
@@ -317,8 +331,11 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
   }
   const active = segments.at(-1) as Segment;
   const files = active.isHeld && active.files !== null ? active.files : await active.acquire();
-  const isZeroTail = active === segment && byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
-  if (active === segment) byteLength += files.log.byteLength() - end.position;
+  let isZeroTail = false;
+  if (active === segment) {
+    isZeroTail = byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
+    byteLength += files.log.byteLength() - end.position;
+  }
   if (!readOnly) {
     await storage.syncDirectory(spec.directory);
     if (active === segment) files.log.truncate(end.position);

@@ -160,21 +160,17 @@ function readBatches(
 ): Bytes | "unanchored" {
   const available = limit.position - position;
   const wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
-  let bytes: Bytes = new Uint8Array(wholeByteLength(files.log, position, wantedByteLength, limit.position));
-  let byteLength = readThrough(files.log, bytes, position);
-  let view = viewOf(bytes);
+  // Room for the first batch at least, where its header is to be had; the fence gives fewer bytes only where the file ends.
+  const bytes: Bytes = new Uint8Array(wholeByteLength(files.log, position, wantedByteLength, limit.position));
+  const byteLength = readThrough(files.log, bytes, position);
+  const view = viewOf(bytes);
   const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
   if (!(firstByteLength <= available))
     throw new Damage(position, limit.position, `length: it says ${firstByteLength} bytes, ${available} are left`);
   if (view.getUint8(MAGIC_AT) !== 2)
     throw new Damage(position, limit.position, `magic ${view.getUint8(MAGIC_AT)}`, view.getUint8(MAGIC_AT) < 2);
-  if (firstByteLength > byteLength) {
-    bytes = new Uint8Array(firstByteLength);
-    byteLength = readThrough(files.log, bytes, position);
-    view = viewOf(bytes);
-    if (byteLength < firstByteLength)
-      throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
-  }
+  if (firstByteLength > byteLength)
+    throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
   // A batch that begins behind what was asked for: one before it may have been passed over, by its own wrong length or last offset. Where
   // offsets may lack, the first batch of a segment passes over none.
   const isAhead = readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.positionOf(offset) !== position;
@@ -199,7 +195,7 @@ function check(
   limit: ReadLimit,
   checks: ReadChecks,
 ): number | "unanchored" {
-  const sealed = segment.checksums === "unread" ? null : segment.checksums;
+  const sealed = segment.knownChecksums;
   let trusted = 0;
   if (sealed !== null && position < sealed.byteLength) {
     const end = Math.min(position + bytes.length, sealed.byteLength);
@@ -222,7 +218,7 @@ function check(
   }
   const end = trusted + result.goodByteLength;
   // A first batch of which nothing told the offset must meet the one behind it.
-  if (expected === null && segment.contiguous && !meetsNext(segment, log, view, bytes.length, position, limit)) return "unanchored";
+  if (expected === null && segment.contiguous && !meetsNext(log, view, bytes.length, position, limit)) return "unanchored";
   segment.verified.add(position + trusted, position + end);
   return end;
 }
@@ -237,13 +233,12 @@ function expectedOffsetAt(segment: Segment, position: number): number | null {
 }
 
 /** Whether the first batch's end is the beginning of what follows it. */
-function meetsNext(segment: Segment, log: StorageFile, view: DataView, byteLength: number, position: number, limit: ReadLimit): boolean {
+function meetsNext(log: StorageFile, view: DataView, byteLength: number, position: number, limit: ReadLimit): boolean {
   const firstByteLength = batchByteLengthAt(view, 0);
   const nextOffset = lastOffsetAt(view, 0) + 1;
   const nextPosition = position + firstByteLength;
   if (nextPosition === limit.position) return nextOffset === limit.offset;
   if (firstByteLength + 8 <= byteLength) return readInt64(view, firstByteLength) === nextOffset;
-  if (nextPosition + 8 > segment.byteLength) return nextOffset === segment.nextOffset;
   return readThrough(log, nextBase, nextPosition) === nextBase.length && readInt64(nextBaseView, 0) === nextOffset;
 }
 

@@ -81,7 +81,8 @@ export class PartitionState {
 
   /**
    * Reads the file, and makes an empty one where there is none; one of which no slot can be believed is set aside first.
-   * After an unclean end what was read is flushed, so that it stays what it is.
+   * After an unclean end what was read is written again and flushed, so that it stays what it is: a flush that failed may have left it in
+   * the cache alone, as clean, and the next one would pass it over.
    */
   static async load(context: LogContext, directory: string, identity: PartitionIdentity): Promise<PartitionState> {
     const { storage, core } = context;
@@ -103,7 +104,10 @@ export class PartitionState {
         const byteLength = file.byteLength();
         writeBytes(file, new Uint8Array(STATE_BYTE_LENGTH - byteLength), byteLength);
       }
-      if (isKnown && !readOnly && identity.cleanShutdown !== true) await Promise.all([file?.sync(), storage.syncDirectory(directory)]);
+      if (file !== null && found.newest !== null && !readOnly && identity.cleanShutdown !== true) {
+        writeAgain(file, found.newest, found.openSlot);
+        await Promise.all([file.sync(), storage.syncDirectory(directory)]);
+      }
       return new PartitionState({ ...setup, ...found, directoryUnflushed: !isKnown });
     } catch (error) {
       await file?.close();
@@ -145,7 +149,7 @@ export class PartitionState {
     this.#facts = facts;
     const run = this.#turn.then(async () => {
       if (this.#failure !== null) throw this.#failure;
-      this.#put(file, this.#facts ?? facts);
+      this.#put(file, this.#latest());
       this.#isFlushing = true;
       try {
         await file.sync();
@@ -160,12 +164,17 @@ export class PartitionState {
       this.#openSlot = (this.#openSlot + 1) % SLOT_COUNT;
       // The other slot gets what is durable as well, without a flush: a bit that flips in one of them later takes nothing back. After a
       // clean close the slot before says as much, and only has more looked at.
-      const last = this.#waiting ?? this.#facts ?? facts;
+      const last = this.#waiting ?? this.#latest();
       if (last.activeSegment === null) this.#copy(file, last);
       this.#waiting = null;
     });
     this.#turn = run.catch(() => {});
     await run;
+  }
+
+  /** Of a state that something was written to. */
+  #latest(): PartitionStateFacts {
+    return this.#facts as PartitionStateFacts;
   }
 
   /** Waits for a flush in flight, then closes the file. */
@@ -202,6 +211,13 @@ export class PartitionState {
     }
     return this.#file;
   }
+}
+
+/** The newest slot, in its place: not the open one. A crash in the middle leaves what was there, or the same. */
+function writeAgain(file: StorageFile, { blockByteLength }: StateSlot, openSlot: number): void {
+  const slot = (openSlot + SLOT_COUNT - 1) % SLOT_COUNT;
+  writeBytes(file, readBytes(file, blockAreaAt(slot), blockByteLength), blockAreaAt(slot));
+  writeBytes(file, readBytes(file, slotAt(slot), SLOT_BYTE_LENGTH), slotAt(slot));
 }
 
 interface Found {

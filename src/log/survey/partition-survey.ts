@@ -335,7 +335,9 @@ function tellRanges(
     // As recovery reckons: a block whose bytes did not come to the disk goes on behind the last byte that was written.
     const blocksByteLength = at.config?.preallocate === true ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
     for (const range of segment.ranges) {
-      const beyond = Math.max(segment.end, range.end) - range.position + byteLengthBehind(index) - blocksByteLength;
+      // Zeros behind the last byte of a segment that was made in full size were never written: they are no distance.
+      const rangeEnd = range.isTail ? (segment.writtenEnd ?? range.end) : range.end;
+      const beyond = Math.max(segment.end, rangeEnd) - range.position + byteLengthBehind(index) - blocksByteLength;
       // In another writer's log nothing says how far it was durable: there, only an end that nothing readable follows is torn.
       const mayBeTorn = facts !== null || (range.isTail && segment.isActive);
       const isTorn =

@@ -14,7 +14,7 @@ import {
   readInt64,
   viewOf,
 } from "../batch/batch-header.ts";
-import { hasBytesBeyond, type ScanEnd, type ScannedBatch, type ScanStopReason, scanBatches } from "../batch/batch-scan.ts";
+import { endOfBytes, hasBytesBeyond, type ScanEnd, type ScannedBatch, type ScanStopReason, scanBatches } from "../batch/batch-scan.ts";
 import { readBytes, readInto } from "../files/file-bytes.ts";
 
 export interface SegmentExpectation {
@@ -52,6 +52,8 @@ export interface SegmentSurvey {
   readonly maxTimestamp: number;
   /** Zeros up to the end of the file: space that was never written. */
   readonly zerosFrom: number | null;
+  /** Behind the last byte of the file that is not zero, where damage goes on up to the file's end: how far anything was written. */
+  readonly writtenEnd: number | null;
 }
 
 const WINDOW_BYTE_LENGTH = 1024 * 1024;
@@ -73,6 +75,7 @@ export async function surveySegment(
   let maxTimestamp = -1;
   let lastEpoch = -1;
   let zerosFrom: number | null = null;
+  let writtenEnd: number | null = null;
   let isBehindDamage = false;
   let before: AcceptedBatch | null = null;
   // A segment ends before its offsets outgrow the 32 bits that its index has for them.
@@ -165,7 +168,10 @@ export async function surveySegment(
       isTail: next === null,
     });
     position = end;
-    if (next === null) break;
+    if (next === null) {
+      writtenEnd = await endOfBytes(file, (ranges.at(-1) as DamagedRange).position);
+      break;
+    }
     nextOffset = next.baseOffset;
     isBehindDamage = true;
   }
@@ -185,7 +191,7 @@ export async function surveySegment(
       isTail: true,
     });
   }
-  return { ranges, batchCount, nextOffset, end, maxTimestamp, zerosFrom };
+  return { ranges, batchCount, nextOffset, end, maxTimestamp, zerosFrom, writtenEnd };
 }
 
 /** The batch accepted last, and what was known before it. */
