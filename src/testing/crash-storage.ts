@@ -6,7 +6,7 @@ import { claimInProcess } from "../storage/process-locks.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "../storage/storage-name.ts";
 import { type CrashPolicy, digitChooser, nextDigits, randomChooser, untilTime } from "./crash-choosers.ts";
 import { CrashFile } from "./crash-file.ts";
-import { crashImage } from "./crash-image.ts";
+import { type CrashChooser, crashImage } from "./crash-image.ts";
 import { type SyncFailure, SyncFailures } from "./crash-sync-failures.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { cloneDirectory, SimDirectory, type SimNode } from "./sim-directory.ts";
@@ -22,6 +22,10 @@ export interface CrashStorageOptions {
   readonly clock?: Clock;
   /** What a disk writes whole. 512 unless said; smaller gives more ways to tear a small write. */
   readonly sectorByteLength?: number;
+  /** What a file is given at a time: where nothing of it came to the disk, all of it reads as what stood there before. A sector unless given. */
+  readonly blockByteLength?: number;
+  /** How far ahead of what is written it says that a file is best made long. 0 unless given. */
+  readonly aheadByteLength?: number;
   /** Awaited within each asynchronous call, before it takes effect: where other work may come between. Nothing unless given. */
   readonly latency?: (call: "sync" | "syncDirectory" | "open" | "close" | "entry") => Promise<void>;
   /** Whether a sector that a file gave back may be read again in another one, where bytes never came to the disk. All may unless given. */
@@ -49,6 +53,7 @@ export class CrashStorage implements StorageDriver {
   readonly atomicReplace = true;
   readonly directorySync = true;
   readonly sharedReaders = false;
+  readonly aheadByteLength: number;
   readonly #options: CrashStorageOptions;
   readonly #sectorByteLength: number;
   readonly #root: SimDirectory;
@@ -67,6 +72,7 @@ export class CrashStorage implements StorageDriver {
     image: { readonly root: SimDirectory; readonly stale: readonly Uint8Array[]; readonly time: number } | null = null,
   ) {
     this.#options = options;
+    this.aheadByteLength = options.aheadByteLength ?? 0;
     this.#sectorByteLength = options.sectorByteLength ?? 512;
     this.#root = image?.root ?? new SimDirectory();
     this.#stale = [...(image?.stale ?? [])];
@@ -89,7 +95,7 @@ export class CrashStorage implements StorageDriver {
       next.#syncFailures.isShutDown = this.isShutDown;
       return next;
     }
-    return this.#next(crashImage(this.#root, randomChooser(random, policy, this.#time, this.#stale)));
+    return this.#next(this.#imageBy(randomChooser(random, policy, this.#time, this.#stale)));
   }
 
   /**
@@ -108,7 +114,7 @@ export class CrashStorage implements StorageDriver {
     for (let count = 0; count < limit; count++) {
       const moment = moments[count];
       const chooser = moment === undefined ? randomChooser(random, { survival: "scatter" }, this.#time, this.#stale) : untilTime(moment);
-      yield this.#next(crashImage(this.#root, chooser));
+      yield this.#next(this.#imageBy(chooser));
     }
   }
 
@@ -122,7 +128,7 @@ export class CrashStorage implements StorageDriver {
   *#everyImage(limit: number): Generator<SimDirectory, void, undefined> {
     for (let [digits, count]: [number[] | null, number] = [[], 0]; digits !== null && count < limit; count++) {
       const radices: number[] = [];
-      yield crashImage(this.#root, digitChooser(digits, radices, this.#stale));
+      yield this.#imageBy(digitChooser(digits, radices, this.#stale));
       digits = nextDigits(digits, radices);
     }
   }
@@ -324,6 +330,10 @@ export class CrashStorage implements StorageDriver {
   async release(number: number): Promise<void> {
     this.#table[number] = null;
     await this.#pause("close");
+  }
+
+  #imageBy(chooser: CrashChooser): SimDirectory {
+    return crashImage(this.#root, chooser, this.#options.blockByteLength);
   }
 
   #next(root: SimDirectory): CrashStorage {

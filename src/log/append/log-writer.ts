@@ -243,7 +243,7 @@ export class LogWriter {
       stampChecksum(batch, context.core);
     }
     try {
-      active.write(files.log, batch);
+      active.write(files.log, batch, config);
     } catch (error) {
       return this.#undo(active, error);
     }
@@ -332,8 +332,12 @@ export class LogWriter {
   /** The state says it before a batch is written under it: a torn end is judged by it, whatever the settings are by then. */
   async #beginDurability(): Promise<void> {
     await this.flush();
+    const { durability, preallocate } = this.#log.spec.config();
+    const { active } = this.#log.segments;
+    // Who follows an "os" log tells by its length that it has grown.
+    if (durability === "os" && !preallocate && active.files !== null && active.cutUnwritten(active.files)) active.unflushed = true;
     const before = this.#log.writtenAs;
-    this.#log.writtenAs = this.#log.spec.config().durability;
+    this.#log.writtenAs = durability;
     try {
       await this.settling.save();
     } catch (error) {
@@ -360,6 +364,8 @@ export class LogWriter {
     // Where offsets may be missing, nothing would tell the end that a loss of power took of one segment when it left the next.
     if (this.#willBeCompacted || spec.config().cleanupPolicy !== "delete") await this.flush();
     const old = segments.active;
+    // Whoever finds a segment behind this one finds it as it stays, a death of the process between them or not.
+    if (old.files !== null) old.cutUnwritten(old.files);
     this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
     let snapshot: Bytes | null;

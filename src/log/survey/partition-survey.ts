@@ -16,6 +16,7 @@ import { type AbortedTransaction, decodeTransactionIndex, readTransactionIndexBy
 import { txnIndexDefect } from "../producers/txn-index-check.ts";
 import { decodeSeal, SEAL_BYTE_LENGTH_MAX } from "../seal/seal.ts";
 import { readSealAt } from "../seal/sealing.ts";
+import { mayBeAhead } from "../segment/length-ahead.ts";
 import { PartitionState, type PartitionStateFacts, STATE_FILE } from "../state/partition-state.ts";
 import { IndexSurvey } from "./index-survey.ts";
 import { payloadDefect } from "./payload-survey.ts";
@@ -333,9 +334,12 @@ function tellRanges(
   const byteLengthBehind = (index: number): number => segments.slice(index + 1).reduce((sum, each) => sum + each.end, 0);
   for (const [index, segment] of segments.entries()) {
     // As recovery reckons: a block whose bytes did not come to the disk goes on behind the last byte that was written.
-    const blocksByteLength = at.config?.preallocate === true ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
+    const isAhead = mayBeAhead(context.storage, at.config);
+    const blocksByteLength = isAhead ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
     for (const range of segment.ranges) {
-      const beyond = Math.max(segment.end, range.end) - range.position + byteLengthBehind(index) - blocksByteLength;
+      // What was never written is no distance.
+      const rangeEnd = isAhead && range.isTail ? segment.bytesEnd : range.end;
+      const beyond = Math.max(segment.end, rangeEnd) - range.position + byteLengthBehind(index) - blocksByteLength;
       // In another writer's log nothing says how far it was durable: there, only an end that nothing readable follows is torn.
       const mayBeTorn = facts !== null || (range.isTail && segment.isActive);
       const isTorn =

@@ -14,7 +14,7 @@ import {
   readInt64,
   viewOf,
 } from "../batch/batch-header.ts";
-import { hasBytesBeyond, type ScanEnd, type ScannedBatch, type ScanStopReason, scanBatches } from "../batch/batch-scan.ts";
+import { endOfBytes, hasBytesBeyond, type ScanEnd, type ScannedBatch, type ScanStopReason, scanBatches } from "../batch/batch-scan.ts";
 import { readBytes, readInto } from "../files/file-bytes.ts";
 
 export interface SegmentExpectation {
@@ -50,6 +50,8 @@ export interface SegmentSurvey {
   /** The end of the last readable batch. */
   readonly end: number;
   readonly maxTimestamp: number;
+  /** Behind the last byte of a damaged end that differs from zero; `end` where the end is not damaged. */
+  readonly bytesEnd: number;
   /** Zeros up to the end of the file: space that was never written. */
   readonly zerosFrom: number | null;
 }
@@ -185,7 +187,8 @@ export async function surveySegment(
       isTail: true,
     });
   }
-  return { ranges, batchCount, nextOffset, end, maxTimestamp, zerosFrom };
+  const bytesEnd = ranges.at(-1)?.isTail === true ? await endOfBytes(file, end) : end;
+  return { ranges, batchCount, nextOffset, end, bytesEnd, maxTimestamp, zerosFrom };
 }
 
 /** The batch accepted last, and what was known before it. */

@@ -7,6 +7,7 @@ import { openEngine } from "../../simulation/engine-rig.ts";
 import { Run, randomStep, type Step } from "../../simulation/engine-steps.ts";
 import { World } from "../../simulation/engine-world.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
 import { UNLIKE_BATCHES } from "./unlike-batches.ts";
 
@@ -102,7 +103,12 @@ export async function shortCrashes(
   perCall: number,
   random: SeededRandom,
 ): Promise<Crashed<World>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 512]), ...latencyOf(random), ...UNLIKE_BATCHES });
+  const disk = crashStorage({
+    sectorByteLength: random.pick([64, 512]),
+    ...latencyOf(random),
+    ...UNLIKE_BATCHES,
+    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+  });
   const world = new World();
   const crashes: Crashed<World>[] = [];
   const told = JSON.stringify(program);
@@ -139,7 +145,12 @@ const SPACIOUS_CHANCE = 0.15;
 
 /** A program by chance, crashed at some of its calls. */
 export async function longCrashes(tree: CrashTree<World>, perCall: number, random: SeededRandom): Promise<Crashed<World>[]> {
-  const disk = crashStorage({ sectorByteLength: 64, ...latencyOf(random), ...UNLIKE_BATCHES });
+  const disk = crashStorage({
+    sectorByteLength: 64,
+    ...latencyOf(random),
+    ...UNLIKE_BATCHES,
+    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+  });
   const world = new World();
   const crashes: Crashed<World>[] = [];
   const told: string[] = [];

@@ -7,6 +7,7 @@ import { compactAll, type KeyedPut, type KeyedRecord, keyedBatch, readKeyed } fr
 import { lawsBroken } from "../../log/compaction-twin.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
 import { bedOf, DIRECTORY, glanceAt, type LogSettings } from "./log-bed.ts";
 
@@ -138,7 +139,11 @@ export async function keyedLife(
   settings: LogSettings,
   perCall: number,
 ): Promise<Crashed<KeyedFacts>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]), ...latencyOf(random) });
+  const disk = crashStorage({
+    sectorByteLength: random.pick([64, 128]),
+    ...latencyOf(random),
+    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+  });
   const clock = new ManualClock(NOW_MS);
   const facts: KeyedFacts = {
     history: [],

@@ -6,6 +6,7 @@ import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
+import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
 import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 import { PlainFacts } from "./plain-facts.ts";
@@ -181,7 +182,11 @@ export async function plainLife(
   perCall: number,
   newDisk: (options: CrashStorageOptions) => CrashStorage = crashStorage,
 ): Promise<Crashed<PlainFacts>[]> {
-  const disk = newDisk({ sectorByteLength: random.pick([32, 64, 128]), ...latencyOf(random) });
+  const disk = newDisk({
+    sectorByteLength: random.pick([32, 64, 128]),
+    ...latencyOf(random),
+    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+  });
   const life = new PlainLife(disk, settings);
   // Records of no other trial, so that its disks are others too.
   life.facts.sentCount = random.integer(0, 1_000_000_000);
