@@ -16,7 +16,7 @@ export function attachPortOn(platform: Platform, times: AttachTimes = ATTACH_TIM
     const { clock, random, publish, codecs } = platform;
     let channel: PortChannel | null = new PortChannel(checkPort(port, "attachPort"));
     const { wasm = platform.wasm, onEvent, logger, signal } = checkOpenOptions(given);
-    const core = await loadCore(wasm === undefined ? {} : { wasm });
+    const core = await loadCore({ wasm });
     const events = new Events(clock, { onEvent, logger, publish });
     const door: Door = {
       own: async () => null,

@@ -1,11 +1,11 @@
 /** A log in files that several processes use: one has it, the others are attached, and any of these takes its place. */
 import type { LogKeeper } from "./api/broker.ts";
-import type { LockHolder } from "./api/storage-driver.ts";
 import { AttachedLog } from "./attached/attached-log.ts";
 import { ATTACH_TIMES, type AttachTimes, type Door } from "./attached/door.ts";
 import { absolutePath, listenAt, reachAt } from "./attached/node-socket.ts";
+import { isTaken, notLetIn } from "./attached/not-let-in.ts";
 import { Serving } from "./attached/serving.ts";
-import { OdradekError, StorageError } from "./base/errors.ts";
+import type { OdradekError } from "./base/errors.ts";
 import { createCompression } from "./compression/create-compression.ts";
 import { loadCore } from "./core/load-core.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -15,6 +15,8 @@ import { EmbeddedOdradek } from "./odradek.ts";
 import { wiringOf } from "./open.ts";
 import type { Platform, Sharing } from "./platform.ts";
 
+const SILENCE = "it lets nobody attach: it was opened with attach: false, or may not listen";
+
 export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
   const servingFor = (platform: Platform, keeper: LogKeeper): Serving =>
     new Serving({ keeper, clock: platform.clock, pulse: times.pulse, storageAt: platform.storageAt });
@@ -22,10 +24,10 @@ export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
   return {
     async attach(platform, path, options) {
       const wasm = options.wasm ?? platform.wasm;
-      const core = await loadCore(wasm === undefined ? {} : { wasm });
+      const core = await loadCore({ wasm });
       const events = new Events(platform.clock, { onEvent: options.onEvent, logger: options.logger, publish: platform.publish });
       const wiring = { ...wiringOf(platform), core, events };
-      let inUse: unknown = null;
+      let inUse: OdradekError | null = null;
       const door: Door = {
         reach: () => reachAt(path),
         async own(signal) {
@@ -46,7 +48,7 @@ export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
             return { keeper: engine, letGo: () => serving.close() };
           }
         },
-        shut: (reason) => unreachable(inUse, reason),
+        shut: (reason) => notLetIn({ call: "attach", inUse, reason, silence: SILENCE }),
       };
       const parts = { door, clock: platform.clock, random: platform.random, emit: events.emit, absolute: absolutePath, times };
       const log = await AttachedLog.open(parts, options.signal);
@@ -77,17 +79,4 @@ async function serve(path: string | URL, serving: Serving): Promise<() => Promis
     await stopListening();
     await serving.close();
   };
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof OdradekError && (error.code === "DIRECTORY_IN_USE" || error.code === "ALREADY_OPEN");
-}
-
-function unreachable(inUse: unknown, reason: unknown): OdradekError {
-  const { holder } = (inUse ?? {}) as { readonly holder?: Partial<LockHolder> | null };
-  const why = reason instanceof Error ? reason.message : "it lets nobody attach: it was opened with attach: false, or may not listen";
-  return new StorageError("DIRECTORY_IN_USE", `${inUse instanceof Error ? inUse.message : "nobody has the log"}; attach: ${why}`, {
-    holder: holder ?? null,
-    cause: reason ?? inUse,
-  });
 }

@@ -1,11 +1,11 @@
 /** A log that the tabs of an origin share: the worker of one tab has it, the others work through that one, and any of them takes its place. */
-import type { LockHolder } from "./api/storage-driver.ts";
 import { AttachedLog } from "./attached/attached-log.ts";
 import { ATTACH_TIMES, type AttachTimes, type Door } from "./attached/door.ts";
+import { isTaken, notLetIn } from "./attached/not-let-in.ts";
 import { Serving } from "./attached/serving.ts";
 import { listenForTabs, reachTab, type TabDoorParts } from "./attached/tab-door.ts";
 import type { MakeTabChannel } from "./attached/tab-port.ts";
-import { OdradekError, StorageError } from "./base/errors.ts";
+import { type OdradekError, StorageError } from "./base/errors.ts";
 import { createCompression } from "./compression/create-compression.ts";
 import { loadCore } from "./core/load-core.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -19,6 +19,8 @@ import type { Platform } from "./platform.ts";
 import { opfs, opfsLockName } from "./storage/opfs.ts";
 import { webScope } from "./storage/opfs-web.ts";
 
+const SILENCE = "the tab that has it does not answer: it hangs, or opened it with open(), which shares with nobody";
+
 export function openTabOn(platform: Platform, times: AttachTimes = ATTACH_TIMES): OpenTab {
   return async (name, given = {}) => {
     const { create, directory, ...rest } = given;
@@ -28,10 +30,10 @@ export function openTabOn(platform: Platform, times: AttachTimes = ATTACH_TIMES)
     options.signal?.throwIfAborted();
     const parts = tabDoorParts(name);
     const wasm = options.wasm ?? platform.wasm;
-    const core = await loadCore(wasm === undefined ? {} : { wasm });
+    const core = await loadCore({ wasm });
     const events = new Events(platform.clock, { onEvent: options.onEvent, logger: options.logger, publish: platform.publish });
     const wiring = { ...wiringOf(platform), core, events };
-    let inUse: unknown = null;
+    let inUse: OdradekError | null = null;
     const door: Door = {
       reach: (signal) => reachTab(parts, signal),
       async own(signal) {
@@ -51,7 +53,7 @@ export function openTabOn(platform: Platform, times: AttachTimes = ATTACH_TIMES)
         };
         return { keeper: engine, letGo };
       },
-      shut: (reason) => unreachable(inUse, reason),
+      shut: (reason) => notLetIn({ call: "openTab", inUse, reason, silence: SILENCE }),
     };
     const log = await AttachedLog.open(
       { door, clock: platform.clock, random: platform.random, emit: events.emit, absolute: String, times },
@@ -77,20 +79,4 @@ function tabDoorParts(name: string): TabDoorParts {
     channel: (channelName) => new BroadcastChannel(channelName),
     newId: () => crypto.randomUUID(),
   };
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof OdradekError && (error.code === "DIRECTORY_IN_USE" || error.code === "ALREADY_OPEN");
-}
-
-function unreachable(inUse: unknown, reason: unknown): OdradekError {
-  const { holder } = (inUse ?? {}) as { readonly holder?: Partial<LockHolder> | null };
-  const why =
-    reason instanceof Error
-      ? reason.message
-      : "the tab that has it does not answer: it hangs, or opened it with open(), which shares with nobody";
-  return new StorageError("DIRECTORY_IN_USE", `${inUse instanceof Error ? inUse.message : "nobody has the log"}; openTab: ${why}`, {
-    holder: holder ?? null,
-    cause: reason ?? inUse,
-  });
 }

@@ -152,7 +152,8 @@ async function writeAddress(file: string, address: string, key: string): Promise
 async function readAddress(file: string): Promise<Address | null> {
   let handle: FileHandle | null = null;
   try {
-    handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    // Windows has neither of the last two, and what is not there counts as 0.
+    handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const facts = await handle.stat({ bigint: true });
     if (!facts.isFile() || facts.size > ADDRESS_BYTES_MAX || !isOurs(Number(facts.mode))) return null;
     const { address, key, inode } = JSON.parse(await handle.readFile("utf8")) as Partial<Address>;
@@ -182,8 +183,8 @@ function socketParent(): string {
 
 /** By the file system, or by the permission model of the runtime. */
 function isDenied(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/.test(String((error as { code?: unknown }).code)) || error.name === "NotCapable";
+  const { code, name } = Object(error) as { readonly code?: unknown; readonly name?: unknown };
+  return /^(EACCES|EPERM|ERR_ACCESS_DENIED)$/.test(String(code)) || name === "NotCapable";
 }
 
 function mayNotListen(cause: unknown): StorageError {

@@ -1,7 +1,7 @@
 /** zstd read without anything native: for runtimes that have none. */
 import type { Bytes } from "../api/bytes.ts";
 import { CorruptBatchError } from "../core/corrupt-batch-error.ts";
-import { readBlock, readFrameHeader } from "../vendor/fzstd.js";
+import { type Frame, readBlock, readFrameHeader } from "../vendor/fzstd.js";
 import { joined } from "./joined.ts";
 import { ZSTD_BLOCK_BYTE_LENGTH_MAX, type ZstdFrame, zstdFrames } from "./zstd-frames.ts";
 
@@ -25,8 +25,8 @@ function readFrame(bytes: Uint8Array, { byteLengthMax: most }: ZstdFrame, byteLe
   const blockRoom = Math.min(most, ZSTD_BLOCK_BYTE_LENGTH_MAX);
   let output = new Uint8Array(Math.min(most, Math.max(ROOM_MIN, 4 * bytes.length), byteLengthMax) + blockRoom);
   try {
-    const frame = readFrameHeader(bytes, output);
-    if (typeof frame === "number") throw new Error("a skippable frame where data should stand");
+    // No number: those of frames to be skipped are not among what was looked at.
+    const frame = readFrameHeader(bytes, output) as Frame;
     frame.e = 0;
     while (frame.l === 0) {
       if (output.length - frame.y < blockRoom) {
@@ -36,8 +36,8 @@ function readFrame(bytes: Uint8Array, { byteLengthMax: most }: ZstdFrame, byteLe
         frame.w = output;
       }
       const before = frame.y;
-      if (readBlock(bytes, frame, output) === undefined) throw new Error("the bytes end within a block");
-      if (frame.y < before || frame.y > before + blockRoom) throw new Error("a block is longer than any may be");
+      const isRead = readBlock(bytes, frame, output) !== undefined;
+      if (!isRead || frame.y < before || frame.y > before + blockRoom) throw new Error("a block is cut off, or longer than any may be");
       if (frame.y > byteLengthMax) throw new CorruptBatchError(`zstd: more than ${byteLengthMax} bytes come out`);
       frame.e = frame.y;
     }

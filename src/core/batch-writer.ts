@@ -6,7 +6,7 @@ import { wordsOfLentKey } from "../base/serdes/utf8-bytes.ts";
 import type { BatchOptions, BatchWriter, Core } from "./core.ts";
 import type { CoreExports } from "./core-exports.ts";
 import type { CoreHost, CoreMemory } from "./core-host.ts";
-import { BATCH_TOO_LONG, TIMESTAMP, WINDOW_FULL } from "./core-status.ts";
+import { TIMESTAMP, WINDOW_FULL } from "./core-status.ts";
 
 type Headers = readonly (readonly [name: Uint8Array, value: Uint8Array | null])[];
 
@@ -203,13 +203,9 @@ export class WindowBatchWriter implements BatchWriter {
     if (status === TIMESTAMP) {
       throw new UsageError("INVALID_TIMESTAMP", `a record's timestamp must be a whole number from -1 to 2^53-1; it is ${timestamp}`);
     }
-    if (status === BATCH_TOO_LONG) {
-      throw new UsageError(
-        "RECORD_LIST_TOO_LARGE",
-        `a batch with one record too many: none can be longer than ${BATCH_BYTE_LENGTH_MAX} bytes`,
-      );
-    }
-    throw new Error(`the core's batch writer answered ${status}`);
+    // It is too long: the core refuses a record for nothing else, and a full window was asked about before.
+    const message = `a batch with one record too many: none can be longer than ${BATCH_BYTE_LENGTH_MAX} bytes`;
+    throw new UsageError("RECORD_LIST_TOO_LARGE", message);
   }
 
   #headersByteLength(headers: Headers): number {

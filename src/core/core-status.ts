@@ -2,6 +2,5 @@
 export const COMPRESSED = -2;
 export const WINDOW_FULL = -3;
 export const TIMESTAMP = -4;
-export const BATCH_TOO_LONG = -5;
 /** More bytes would come out of a compressed block than there is room for. */
 export const TOO_LONG = -7;

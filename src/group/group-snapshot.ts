@@ -17,7 +17,8 @@ export function joinAnswer(member: GroupMember, facts: GroupFacts, members: Memb
     memberId: member.memberId,
     generation: facts.generation,
     protocolName: facts.protocolName ?? "",
-    leader: members.leaderId ?? "",
+    // Whoever is answered is a member, so there is one who leads.
+    leader: members.leaderId as string,
     members: told.map((each) => ({
       memberId: each.memberId,
       groupInstanceId: each.groupInstanceId,

@@ -229,7 +229,6 @@ export class Group {
   // ── The join barrier ───────────────────────────────────────────────────────
 
   #prepareRebalance(reason: string): void {
-    if (this.#state === "Dead") return;
     if (this.#state === "PreparingRebalance") {
       this.#completeJoinIfReady();
       return;

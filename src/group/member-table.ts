@@ -111,7 +111,8 @@ export class MemberTable {
     for (const member of this) {
       // Joins without a common protocol are refused at the door.
       const { name } = member.protocols.find((each) => common.has(each.name)) as { readonly name: string };
-      votes.set(name, (votes.get(name) ?? 0) + 1);
+      // What all know the leader knows.
+      votes.set(name, (votes.get(name) as number) + 1);
     }
     return [...votes].reduce((elected, each) => (each[1] > elected[1] ? each : elected))[0];
   }
@@ -122,7 +123,7 @@ export class MemberTable {
   }
 
   fenced(memberId: string, groupInstanceId: string): GroupError {
-    const current = this.#memberIdOfInstance.get(groupInstanceId) ?? "";
+    const current = this.#memberIdOfInstance.get(groupInstanceId);
     const found = `"${memberId}" speaks for instance "${groupInstanceId}", which "${current}" has taken over`;
     return new GroupError("FENCED_INSTANCE_ID", `group "${this.#groupId}": ${found}`);
   }

@@ -14,7 +14,9 @@ export class Waiter<T> {
       this.#reject = reject;
     });
     const onAbort = (): void => {
-      if (this.#end(true)) this.#reject(signal?.reason);
+      // Heard once, and not at all once the waiting has ended.
+      this.#end(true);
+      this.#reject(signal?.reason);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#release = () => signal?.removeEventListener("abort", onAbort);

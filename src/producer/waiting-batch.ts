@@ -67,7 +67,7 @@ export class WaitingBatch<K, V> implements WaitingCall {
 
   #giveUp(error: unknown): void {
     if (this.#handedOverCount === 0) this.#outcome.refuse(error);
-    else for (const batch of (this.#plan ?? []).slice(this.#handedOverCount)) this.#outcome.failed(batch, error);
+    else for (const batch of (this.#plan as readonly PlannedBatch[]).slice(this.#handedOverCount)) this.#outcome.failed(batch, error);
     this.#stage.release();
   }
 

@@ -120,7 +120,8 @@ class FencedStorage implements StorageDriver {
     try {
       await this.#driver.syncDirectory(directory);
     } finally {
-      if (this.#directorySyncs.get(directory) === running) this.#directorySyncs.delete(directory);
+      // The next one waits until this one has ended.
+      this.#directorySyncs.delete(directory);
       this.#syncGate.leave();
     }
   }

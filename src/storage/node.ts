@@ -47,7 +47,7 @@ export function nodeHolder(): LockHolder {
   return {
     pid: process.pid,
     runtime,
-    version: versions[runtime] ?? process.version,
+    version: versions[runtime] as string,
     since: new Date().toISOString(),
     argv: process.argv.slice(0, 8).map((argument) => argument.slice(0, 256)),
     hostname: hostnameIfAllowed(),
@@ -252,7 +252,7 @@ function namesBetween(first: string, last: string): string[] {
 }
 
 async function flushDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0));
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();
   } catch (error) {

@@ -46,7 +46,7 @@ export async function listed(driver: StorageDriver, directory: string): Promise<
 
 export async function fileWith(driver: StorageDriver, file: string, bytes: Uint8Array): Promise<void> {
   const handle = await driver.open(file, { create: "if-missing" });
-  if (bytes.length > 0) handle.writeAt(bytes, 0);
+  handle.writeAt(bytes, 0);
   await handle.close();
 }
 
@@ -59,8 +59,7 @@ export async function contentOf(driver: StorageDriver, file: string): Promise<Ui
   return bytes.subarray(0, byteLength);
 }
 
-/** 0 where equal, else one more than where they differ: comparing large arrays through `expect` takes seconds. */
+/** Of two as long: 0 where equal, else one more than where they differ. Comparing large arrays through `expect` takes seconds. */
 export function firstDifference(left: Uint8Array, right: Uint8Array): number {
-  if (left.length !== right.length) return -1;
   return left.findIndex((byte, at) => byte !== right[at]) + 1;
 }

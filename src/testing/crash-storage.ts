@@ -7,30 +7,17 @@ import { checkDirectoryName, parseFileName, parseRename } from "../storage/stora
 import { type CrashPolicy, digitChooser, nextDigits, randomChooser, untilTime } from "./crash-choosers.ts";
 import { CrashFile } from "./crash-file.ts";
 import { type CrashChooser, crashImage } from "./crash-image.ts";
+import type { CrashStorageOptions } from "./crash-options.ts";
 import { type SyncFailure, SyncFailures } from "./crash-sync-failures.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { cloneDirectory, SimDirectory, type SimNode } from "./sim-directory.ts";
 import { SimFile } from "./sim-file.ts";
 
+export type { CrashStorageOptions } from "./crash-options.ts";
 export type { SyncFailure } from "./crash-sync-failures.ts";
 
 /** How many sectors that files gave back are remembered for stale fills. */
 const STALE_SECTORS_MAX = 64;
-
-/** What kind of disk it is. */
-export interface CrashStorageOptions {
-  readonly clock?: Clock;
-  /** What a disk writes whole. 512 unless said; smaller gives more ways to tear a small write. */
-  readonly sectorByteLength?: number;
-  /** What a file is given at a time: where nothing of it came to the disk, all of it reads as what stood there before. A sector unless given. */
-  readonly blockByteLength?: number;
-  /** How far ahead of what is written it says that a file is best made long. 0 unless given. */
-  readonly aheadByteLength?: number;
-  /** Awaited within each asynchronous call, before it takes effect: where other work may come between. Nothing unless given. */
-  readonly latency?: (call: "sync" | "syncDirectory" | "open" | "close" | "entry") => Promise<void>;
-  /** Whether a sector that a file gave back may be read again in another one, where bytes never came to the disk. All may unless given. */
-  readonly mayReturn?: (sector: Uint8Array) => boolean;
-}
 
 interface OpenFile {
   readonly name: string;
@@ -151,7 +138,8 @@ export class CrashStorage implements StorageDriver {
       if (node.kind === "file") add(name, node.fingerprint());
       else {
         add(`${name}/`, [0, 0]);
-        for (const [base, file] of node.entries) if (file.kind === "file") add(`${name}/${base}`, file.fingerprint());
+        // Names have two parts at most: below a directory stand files alone.
+        for (const [base, file] of node.entries) add(`${name}/${base}`, (file as SimFile).fingerprint());
       }
     }
     return (one >>> 0) * 2 ** 21 + (other >>> 11);
@@ -354,13 +342,12 @@ export class CrashStorage implements StorageDriver {
   }
 
   /** Remembers what stood from `byteLength` on: a disk hands such sectors out again unwiped. */
-  #giveBack(node: SimNode, byteLength: number): void {
-    if (node.kind === "directory") return;
+  #giveBack(file: SimFile, byteLength: number): void {
     const size = this.#sectorByteLength;
-    const firstSector = Math.max(Math.ceil(byteLength / size), Math.ceil(node.byteLength / size) - STALE_SECTORS_MAX);
-    for (let sector = firstSector; sector * size < node.byteLength; sector++) {
+    const firstSector = Math.max(Math.ceil(byteLength / size), Math.ceil(file.byteLength / size) - STALE_SECTORS_MAX);
+    for (let sector = firstSector; sector * size < file.byteLength; sector++) {
       const bytes = new Uint8Array(size);
-      node.readAt(bytes, sector * size);
+      file.readAt(bytes, sector * size);
       if (this.#options.mayReturn?.(bytes) !== false) this.#stale.push(bytes);
     }
     if (this.#stale.length > STALE_SECTORS_MAX) this.#stale.splice(0, this.#stale.length - STALE_SECTORS_MAX);

@@ -49,7 +49,7 @@ export class SimFile {
   /** Of what would be read now; null until asked for. */
   #fingerprint: Fingerprint | null = null;
 
-  /** `durable` is the file's from here on, zeros behind `byteLength` up to the end of its last sector. */
+  /** `durable`, an array of its own and of whole sectors, is the file's from here on; behind `byteLength` stand zeros. */
   constructor(sectorByteLength: number, durable: Uint8Array = NOTHING, byteLength: number = durable.length) {
     this.sectorByteLength = sectorByteLength;
     this.#durableByteLength = this.#byteLength = byteLength;
@@ -235,8 +235,8 @@ const NOTHING = new Uint8Array(0);
 function fingerprintOf(bytes: Uint8Array): Fingerprint {
   let one = bytes.length | 0;
   let other = ~bytes.length;
-  const wordCount = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
-  const words = new Int32Array(bytes.buffer, wordCount === 0 ? 0 : bytes.byteOffset, wordCount);
+  const wordCount = bytes.length >>> 2;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, wordCount);
   for (let at = 0; at < bytes.length; at = at < wordCount * 4 ? at + 4 : at + 1) {
     const word = at < wordCount * 4 ? words[at >>> 2]! : bytes[at]!;
     one = Math.imul(one ^ word, 0x01000193) ^ (one >>> 15);
@@ -257,11 +257,7 @@ function isEqual(one: Uint8Array | null, other: Uint8Array | null): boolean {
 }
 
 function slot(bytes: Uint8Array, at: number, byteLength: number): Uint8Array {
-  const sector = bytes.subarray(at * byteLength, (at + 1) * byteLength);
-  if (sector.length === byteLength) return sector;
-  const whole = new Uint8Array(byteLength);
-  whole.set(sector);
-  return whole;
+  return bytes.subarray(at * byteLength, (at + 1) * byteLength);
 }
 
 /** Room for `byteLength` in whole sectors, doubled when it must grow; what is new is zeros. */

@@ -453,4 +453,21 @@ describe("an opening", () => {
     await closingSecond;
     expect(linked.events.filter((type) => type === "owner.reached")).toHaveLength(1);
   });
+
+  it("that waits for its next try when its log is closed tries no more", async () => {
+    const world = new World();
+    const log = await world.open();
+    let count = 0;
+    world.reach = async () => {
+      count += 1;
+      return null;
+    };
+    world.cut();
+    await turns();
+    expect(count).toBe(1);
+    const closing = log.close();
+    await world.clock.advance(1000);
+    await closing;
+    expect(count).toBe(1);
+  });
 });

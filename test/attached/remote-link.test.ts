@@ -7,7 +7,7 @@ import type { MessagePortLike } from "../../src/attached/message-port.ts";
 import { OpenCall } from "../../src/attached/open-call.ts";
 import { checkPort, PortChannel } from "../../src/attached/port-channel.ts";
 import { RemoteLink } from "../../src/attached/remote-link.ts";
-import { OdradekError } from "../../src/base/errors.ts";
+import { OdradekError, UsageError } from "../../src/base/errors.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 
 const PULSE = { everyMs: 1000, silentMs: 3000 };
@@ -121,6 +121,14 @@ describe("a link", () => {
     const unpackable = callOf("metadata", [Symbol("no data")]);
     link.send(unpackable);
     expect(await caught(unpackable.promise)).toBeInstanceOf(OdradekError);
+    const own = new UsageError("INVALID_TOPIC_EXCEPTION", "said while it was packed");
+    const throwing = callOf("metadata", {
+      get topic(): never {
+        throw own;
+      },
+    });
+    link.send(throwing);
+    expect(await caught(throwing.promise)).toBe(own);
     const fetched = callOf("fetch", { partitions: [] });
     link.send(fetched);
     channel.say(KIND.answer, fetched.id, { partitions: [{ batches: 10, abortedTransactions: [] }], throttleTimeMs: 0 });

@@ -206,6 +206,11 @@ describe("the record cursor", () => {
     expect(cursor.next()).toBe(true);
     expect(() => cursor.next()).toThrowError("3 bytes behind the batch's last record");
 
+    const short = bytes.slice();
+    short[61] = 2;
+    for (const pass of [(over: RecordCursor) => over.next(), (over: RecordCursor) => over.skip(1)])
+      expect(() => pass(new RecordCursor(short))).toThrowError("a record says it is 1 bytes long; the batch has ");
+
     const unnamed = bytes.slice();
     unnamed[22] = 7;
     expect(() => new RecordCursor(unnamed)).toThrowError("compressed with codec 7");

@@ -79,7 +79,9 @@ describe.each(PLATFORMS)("compressed batches ($platform)", ({ compression }) => 
   it("gives back as it is what is not compressed, and compresses nothing twice", () => {
     const batch = written(["a"]);
     expect(compression.decompressBatch(batch)).toBe(batch);
-    expect(() => compression.compressBatch(compression.compressBatch(batch, "lz4"), "gzip")).toThrow(/records in the open/);
+    expect(() => compression.compressBatch(compression.compressBatch(batch, "lz4"), "gzip")).toThrow(/compressed with lz4/);
+    const unknown = Uint8Array.from(batch, (byte, at) => (at === 22 ? 5 : byte));
+    expect(() => compression.compressBatch(unknown, "gzip")).toThrow(/records in the open, found one compressed with codec 5/);
   });
 
   it("leaves a batch that compaction has emptied without payload and without codec", () => {

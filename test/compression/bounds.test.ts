@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readGzip } from "../../src/compression/portable-gzip.ts";
 import { checkWritable, unwritableCodec } from "../../src/compression/unwritable-codec.ts";
 import { zstdFrames } from "../../src/compression/zstd-frames.ts";
+import { readZstd } from "../../src/compression/zstd-reader.ts";
 import { CorruptBatchError } from "../../src/core/corrupt-batch-error.ts";
 
 const MAX = 1 << 20;
@@ -38,6 +39,18 @@ describe("zstd", () => {
     expect(zstdFrames(claims(0xe0, [1, 0, 0, 0, 0, 0, 0, 0]), MAX)).toMatchObject([{ byteLengthMax: 1 }]);
     refused(() => zstdFrames(claims(0xa0, [2, 0, 0, 0]), MAX), "its blocks can hold 1");
     refused(() => zstdFrames(claims(0xe0, [0, 0, 0, 0, 1, 0, 0, 0]), MAX), "bytes come out: it claims 4294967296");
+  });
+
+  it("gives out nothing of a block that holds more than a block may, and says so in words", () => {
+    // Of a window of 1 MiB; its one block repeats a byte 200,000 times, as literals and without a sequence.
+    const literals = (200_000 << 4) | (3 << 2) | 1;
+    const block = [literals & 0xff, (literals >> 8) & 0xff, (literals >> 16) & 0xff, 0x61, 0];
+    const long = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 80, (block.length << 3) | (2 << 1) | 1, 0, 0, ...block);
+    expect(zstdFrames(long, MAX)).toMatchObject([{ byteLengthMax: 128 * 1024 }]);
+    refused(() => readZstd(long, MAX), "longer than any may be");
+    const most = (131_072 << 4) | (3 << 2) | 1;
+    long.set([most & 0xff, (most >> 8) & 0xff, (most >> 16) & 0xff], 9);
+    expect(readZstd(long, MAX)).toEqual(new Uint8Array(131_072).fill(0x61));
   });
 
   it("says where it ends too early: in a magic number, a frame to be skipped, a header, a block", () => {

@@ -147,6 +147,12 @@ describe("zstd by node:zlib", () => {
     expect(portableCodecs().zstd.compress).toBe(null);
   });
 
+  it("is written by the runtime's own function, behind the room asked for", () => {
+    const codec = zstdOf({ zstdCompressSync: (bytes) => Uint8Array.of(bytes.length, 7) });
+    expect([...(codec.compress?.(new Uint8Array(9)) ?? [])]).toEqual([9, 7]);
+    expect([...(codec.compress?.(new Uint8Array(9), 2) ?? [])]).toEqual([0, 0, 9, 7]);
+  });
+
   it("gives each frame to the runtime by itself, with what is left of the cap: some go on behind the first, some do not", () => {
     const asked: number[] = [];
     const codec = zstdOf({

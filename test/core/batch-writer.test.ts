@@ -185,6 +185,23 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
     expect([raw.batchByteLength(), raw.batchRecordCount()]).toEqual(before);
   });
 
+  it("refuses headers that no batch could hold by what they are, however many stand together, and keeps the others", async () => {
+    const core = await coreOf(build);
+    // The same bytes over and over: two gigabytes of headers, and four megabytes of memory.
+    const value = new Uint8Array(4 << 20);
+    core.writer.begin(PLAIN);
+    core.writer.append(null, value.subarray(0, 9), null, 3);
+    for (const count of [511, 512, 600]) {
+      const headers = Array.from({ length: count }, () => [value.subarray(0, 1), value] as const);
+      const append = (): void => core.writer.append(null, null, count === 511 ? [...headers, [value, null]] : headers, 3);
+      expect(append, `${count} headers`).toThrowError(
+        expect.objectContaining({ code: "RECORD_LIST_TOO_LARGE", message: expect.stringContaining("2147483647 bytes") }),
+      );
+      expect(core.writer.recordCount).toBe(1);
+    }
+    expect(toHex(core.writer.finish())).toBe(toHex(twin([{ key: null, value: new Uint8Array(9), headers: [], timestamp: 3 }], PLAIN)));
+  });
+
   it("gives up when it is used out of turn, before it writes anything", async () => {
     const AT = 65_536;
     const outOfTurn: ((raw: Awaited<ReturnType<typeof exportsOf>>) => void)[] = [

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { CorruptBatchError } from "../../src/core/corrupt-batch-error.ts";
 import { anyContent, logLines, noise } from "../compression/contents.ts";
 import { BUILDS, coreOf, exportsOf } from "./builds.ts";
+import { bigEndian } from "./twin/batch.ts";
 import { twinReadLz4Block, twinReadLz4Frame } from "./twin/lz4.ts";
 import { twinReadSnappyBlock, twinReadXerial } from "./twin/snappy.ts";
 import { twinXxh32 } from "./twin/xxh32.ts";
@@ -424,6 +425,15 @@ describe.each(BUILDS)("snappy (%s)", (build) => {
       }),
       { numRuns: build === "release" ? 1500 : 200 },
     );
+  });
+
+  it("reads a stream of blocks larger than Java's client writes them, and than its windows hold", async () => {
+    const { snappy } = await coreOf(build);
+    const begin = snappy.compress(new Uint8Array(0));
+    const contents = [logLines(1000), logLines(2_500_000), noise(700_000)];
+    const blocks = contents.map((content) => snappyjs.compress(content));
+    const stream = Buffer.concat([begin, ...blocks.flatMap((block) => [Uint8Array.of(...bigEndian(block.length, 4)), block])]);
+    expectSame(snappy.decompress(new Uint8Array(stream), MAX), new Uint8Array(Buffer.concat(contents)));
   });
 
   it("allocates nothing for a length that no block of its size can have", async () => {

@@ -202,6 +202,22 @@ describe.each(BUILDS)("compaction (%s)", (build) => {
     expect(compactor.filterBatch(placed(compactor, bytes, true), LATER)).toMatchObject({ outcome: "rewritten", recordCount: 1 });
   });
 
+  it("takes a batch wherever it stands in its memory, and scans without a look at checksums where none is asked for", async () => {
+    const compactor = await compactorOf();
+    const bytes = slowBatchBytes(plainBatch(7, [record(0, "a", "1"), record(1, "b", null)]));
+    const window = compactor.writeWindow();
+    window.set(bytes, window.length - bytes.length);
+    expect(compactor.mapBatch(window.subarray(window.length - bytes.length), 0)).toBe(true);
+    expect([compactor.keyCount, compactor.latestOffset]).toEqual([2, 8]);
+    const again = compactor.writeWindow();
+    const { outcome, bytes: left } = compactor.filterBatch(again.subarray(again.length - bytes.length), { ...LATER, retainEmpty: true });
+    expect([outcome, toHex(left.subarray(0, 8))]).toEqual(["rewritten", "0000000000000007"]);
+    compactor.readWindow().set(bytes);
+    compactor.readWindow()[17] = (bytes[17] as number) ^ 1;
+    expect(compactor.scan(bytes.length, { verifyChecksums: true })).toMatchObject({ count: 0, stop: "checksum" });
+    expect(compactor.scan(bytes.length, { verifyChecksums: false })).toMatchObject({ count: 1, stop: "end" });
+  });
+
   it("takes batches larger than any window, growing ones too", async () => {
     const compactor = await compactorOf();
     const value = "x".repeat(700_000);

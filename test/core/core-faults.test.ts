@@ -3,6 +3,7 @@ import lz4js from "lz4js";
 import { describe, expect, it } from "vitest";
 import { CoreFaultError } from "../../src/base/errors.ts";
 import type { Core } from "../../src/core/core.ts";
+import { faultSentence } from "../../src/core/core-fault.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { noise } from "../compression/contents.ts";
 import { type CoreCall, FaultyCore } from "../prove/errors/faulty-core.ts";
@@ -139,6 +140,12 @@ describe("a core that gives up", () => {
       expect(() => core.lz4.decompress(large, incompressible.length)).toThrow(expect.objectContaining({ code: "CORE_UNAVAILABLE" }));
       expect(Buffer.compare(core.lz4.decompress(large, incompressible.length), incompressible)).toBe(0);
     });
+  });
+
+  it("is told in words whatever number it leaves, one of a later core too", () => {
+    expect(faultSentence(0)).toContain("without saying why");
+    expect(faultSentence(11)).toBe("a batch was written out of turn");
+    for (const fault of [12, -1]) expect(faultSentence(fault)).toBe(`it left the unknown number ${fault}`);
   });
 
   it("is never asked again within a pass of compaction that it gave up in", async () => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { CoreMemory } from "../../src/core/core-host.ts";
 import {
   OFFSET_ENTRY_BYTE_LENGTH,
   offsetEntryPosition,
@@ -9,6 +10,7 @@ import {
   timeEntryTimestamp,
   writeForeignTimeEntry,
 } from "../../src/core/index-entries.ts";
+import { findEntry } from "../../src/core/index-search.ts";
 import { BUILDS, coreOf } from "./builds.ts";
 import { bigEndian } from "./twin/batch.ts";
 import { type SlowEntry, slowEntryBytes, slowFind, slowOffsetFollows, slowTimeFollows } from "./twin/index-entries.ts";
@@ -137,6 +139,16 @@ describe.each(BUILDS)("index entries in the core (%s)", (build) => {
       { numRuns: 400 },
     );
     expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(300);
+  });
+
+  it("are not searched where they are more than two looks could find one in", () => {
+    const looks: number[] = [];
+    const memory = { bytes: new Uint8Array(16), stagingAt: 0, stagingByteLength: 16 } as CoreMemory;
+    const find = (_at: number, byteLength: number): number => looks.push(byteLength) - 1;
+    // Two entries at a time: two times two, and no more.
+    expect(findEntry(memory, find, 8, new Uint8Array(32), 5)).toBe(1);
+    expect(looks).toEqual([16, 16]);
+    expect(() => findEntry(memory, find, 8, new Uint8Array(40), 5)).toThrow(RangeError);
   });
 
   it("are not written where there is no room for them", async () => {

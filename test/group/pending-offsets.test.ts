@@ -134,6 +134,19 @@ describe("offsets committed within transactions", () => {
     }
   });
 
+  it("are told apart from those of another group, though both stand in one partition", async () => {
+    const shelf = new Shelf();
+    const other = Array.from({ length: 1000 }, (_, at) => `other-${at}`).find((groupId) => groupPartition(groupId) === PARTITION) as string;
+    const offset = { topic: "t", partition: 3, nextOffset: 9, leaderEpoch: -1, metadata: "" };
+    await shelf.store.commitInTransaction(other, [offset], { producerId: 1n, producerEpoch: 0 });
+    expect([shelf.store.has(GROUP), shelf.store.has(other)]).toEqual([false, true]);
+    expect([shelf.store.pendingOf(GROUP, null), shelf.store.pendingOf(other, null)]).toMatchObject([null, { topic: "t", partition: 3 }]);
+    await shelf.store.deleteGroup(GROUP);
+    shelf.end(1n, true);
+    expect(shelf.store.fetch(other, null)).toMatchObject([{ topic: "t", partition: 3, nextOffset: 9 }]);
+    expect(shelf.told()).toEqual({});
+  });
+
   it("are refused as a whole, with nothing written, when one of them is not legal", async () => {
     const shelf = new Shelf();
     await expect(shelf.commit(0, -1, 1n)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });

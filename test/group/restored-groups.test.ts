@@ -45,6 +45,24 @@ describe("a group that is found again", () => {
     groups.close();
   });
 
+  it("answers a member that repeats itself, also where a broker kept no protocol's name", async () => {
+    const { groups } = coordinator();
+    groups.restore("g", kept({ leader: "m", members: [member, { ...member, memberId: "n" }] }));
+    const answer = await groups.joinGroup({
+      groupId: "g",
+      memberId: "n",
+      groupInstanceId: null,
+      clientId: "c",
+      protocolType: "consumer",
+      protocols: [{ name: "", metadata: new Uint8Array(0) }],
+      sessionTimeoutMs: 30_000,
+      rebalanceTimeoutMs: 30_000,
+    });
+    expect(answer).toEqual({ memberId: "n", generation: 4, protocolName: "", leader: "m", members: [] });
+    expect(groups.describe("g")).toMatchObject({ state: "Stable" });
+    groups.close();
+  });
+
   it("knows its leader if that one is there still, and nobody of a process that has ended", () => {
     const { groups } = coordinator();
     groups.restore("led", kept({ leader: "m", protocolName: "range" }));

@@ -40,6 +40,12 @@ describe("the need of compaction", () => {
     }
   });
 
+  it("is of nothing while a transaction is open that began before what is left of the log", () => {
+    const [, ...later] = facts(4).segments;
+    const need = compactionNeed({ ...facts(4, { logStartOffset: 10, lastStableOffset: 5 }), segments: later }, NO_LAGS, NOW_MS);
+    expect(need).toMatchObject({ firstDirtyOffset: 10, firstUncleanableOffset: 10, cleanableBytes: 0, ratio: 0 });
+  });
+
   it("does not believe a line that points outside the log, or where no pass can have been", () => {
     for (const more of [
       { firstDirtyOffset: 5, logStartOffset: 10 },

@@ -150,4 +150,32 @@ describe("a preallocated partition", () => {
       if (isTorn) expect((await readAll(again.log)).map((record) => record.value)).toEqual(["kept"]);
     }
   });
+
+  it("takes for torn what one window explains across a roll, and for damage what goes on behind it: zeros are no distance", async () => {
+    const options: RigOptions = { ...OPTIONS, config: { ...OPTIONS.config, segmentBytes: 20_000 } };
+    for (const [laterCount, isTorn] of [
+      [2, true],
+      [30, false],
+    ] as const) {
+      const storage = memory();
+      const { log } = await created(storage, options);
+      const noted = await storage.open("orders-0/odradek.state", { create: "no", readOnly: true });
+      const state = new Uint8Array(noted.byteLength());
+      noted.readAt(state, 0);
+      let count = 0;
+      for (; (await lengths(storage)).length === 1; count += 1) await send(log, `value ${count}`.padEnd(400, "."));
+      for (let later = 1; later < laterCount; later += 1) await send(log, `later ${later}`.padEnd(400, "."));
+      await log.close(false);
+      // As if nothing had been noted since the beginning, and the last batch before the roll had not come to the disk.
+      const notes = await storage.open("orders-0/odradek.state", { create: "no" });
+      notes.truncate(0);
+      notes.writeAt(state, 0);
+      const file = await storage.open("orders-0/00000000000000000000.log", { create: "no" });
+      file.writeAt(new Uint8Array(10), file.byteLength() - 10);
+      const again = await opened(storage, options);
+      expect(again.log.failure === null, `${laterCount} batches behind the roll`).toBe(isTorn);
+      expect(await readAll(again.log, 0).catch(() => [])).toHaveLength(isTorn ? count - 2 : 0);
+      await again.log.close(false);
+    }
+  });
 });

@@ -33,3 +33,22 @@ storageContract("disk in the fence", onDisk(fenced), framework);
 storageContract("simulated disk", async () => ({ driver: crashStorage() }), framework);
 storageContract("simulated disk in the fence", async () => ({ driver: fenced(crashStorage()) }), framework);
 storageContract("faulty storage without a fault", async () => ({ driver: faultyStorage(memory()) }), framework);
+
+// A name below a file is told as a disk tells it, by those that have none: recovery asks what an error means by its errno.
+describe.each([
+  ["memory", memory],
+  ["simulated disk", crashStorage],
+] as const)("a name below a file, in %s", (_name, make) => {
+  it("is refused with ENOTDIR, and one below nothing with ENOENT", async () => {
+    const driver: StorageDriver = make();
+    await (await driver.open("file", { create: "new" })).close();
+    for (const [directory, code] of [
+      ["file", "ENOTDIR"],
+      ["nothing", "ENOENT"],
+    ] as const) {
+      await expect(driver.open(`${directory}/f`, { create: "if-missing" })).rejects.toMatchObject({ code });
+      await expect(driver.remove(`${directory}/f`)).rejects.toMatchObject({ code });
+      await expect(driver.syncDirectory(directory)).rejects.toMatchObject({ code });
+    }
+  });
+});

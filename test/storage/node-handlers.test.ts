@@ -207,6 +207,7 @@ describe("files on disk", () => {
   it("tells what is no path of a directory", () => {
     expect(() => nodeStorage(new URL("https://example.org/data"))).toThrow("expected a file: URL, found https://example.org");
     expect(() => nodeStorage("")).toThrow("expected the path of a directory");
+    expect(() => nodeStorage(undefined as never)).toThrow("expected the path of a directory, found undefined");
   });
 
   it("tells what is of the wrong kind, or not there", async () => {

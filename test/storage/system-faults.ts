@@ -7,6 +7,8 @@ interface PlannedRefusal {
   times: number;
   /** What it answers instead of a refusal. */
   readonly answer?: unknown;
+  /** What happens just before it, which is then made as if nothing were. */
+  readonly action?: () => void;
 }
 
 const planned: PlannedRefusal[] = [];
@@ -19,6 +21,11 @@ export function refuse(call: string, errno: string, where: RegExp = /./, times =
 /** The next call of this name about such a path is answered so. */
 export function answerWith(call: string, answer: unknown, where: RegExp = /./): void {
   planned.push({ call, where, errno: "answered", times: 1, answer });
+}
+
+/** Just before the next call of this name about such a path, something happens: another process, as it were, has been there. */
+export function justBefore(call: string, where: RegExp, action: () => void): void {
+  planned.push({ call, where, errno: "preceded", times: 1, action });
 }
 
 /** Forgets them all; answers those that were never met. */
@@ -45,6 +52,10 @@ export function refusing<Module extends object>(real: Module): Module {
       const met = planned.find(({ call, where, times }) => call === name && times > 0 && where.test(String(args[0])));
       if (met === undefined) return (value as (...given: unknown[]) => unknown)(...args);
       met.times -= 1;
+      if (met.action !== undefined) {
+        met.action();
+        return (value as (...given: unknown[]) => unknown)(...args);
+      }
       if (met.answer !== undefined) return isAsynchronous ? Promise.resolve(met.answer) : met.answer;
       const error = Object.assign(new Error(`${met.errno}: ${name} '${String(args[0])}'`), { code: met.errno });
       if (isAsynchronous) return Promise.reject(error);

@@ -1,6 +1,6 @@
 /** Time that stands still: timers fire in their order, at their time, and not without being let. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 
 describe("a manual clock", () => {
@@ -65,6 +65,7 @@ describe("a manual clock", () => {
     const clock = new ManualClock(5000);
     let fired = 0;
     clock.after(10, () => fired++);
+    expect(clock.nextDelayMs).toBe(10);
     clock.jump(-4000);
     expect([clock.now(), clock.monotonic(), fired]).toEqual([1000, 0, 0]);
     clock.jump(1e9);
@@ -72,5 +73,30 @@ describe("a manual clock", () => {
     expect(fired).toBe(0);
     await clock.advance(1);
     expect(fired).toBe(1);
+  });
+
+  it("tells of a timer that sets itself again without end, instead of standing there for ever", async () => {
+    // A runtime whose macrotasks cost nothing: the bound is a million.
+    vi.stubGlobal("setImmediate", queueMicrotask);
+    vi.resetModules();
+    const { ManualClock: Clock } = await import("../../src/testing/manual-clock.ts");
+    vi.unstubAllGlobals();
+    const clock = new Clock();
+    const again = (): void => void clock.after(0, again);
+    again();
+    await expect(clock.advance(1)).rejects.toThrow("more than 1000000 timers fired; does one set itself again after 0 ms?");
+  });
+
+  it("needs no setImmediate, which browsers do not have", async () => {
+    vi.stubGlobal("setImmediate", undefined);
+    vi.resetModules();
+    const { ManualClock: Clock } = await import("../../src/testing/manual-clock.ts");
+    vi.unstubAllGlobals();
+    const clock = new Clock();
+    const story: string[] = [];
+    clock.after(1, () => void Promise.resolve().then(() => story.push("first")));
+    clock.after(1, () => void story.push("second"));
+    await clock.advance(1);
+    expect(story).toEqual(["first", "second"]);
   });
 });

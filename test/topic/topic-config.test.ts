@@ -100,6 +100,10 @@ describe("a topic's settings", () => {
     );
   });
 
+  it("are none where nothing is given", () => {
+    expect(Object.keys(validateConfig(undefined))).toEqual([]);
+  });
+
   it("of an unknown name are refused, with the one that was meant", () => {
     for (const [name, meant] of [
       ["retentionMS", "retentionMs"],

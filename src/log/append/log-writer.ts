@@ -10,6 +10,7 @@ import { Segment, type SegmentFiles } from "../segment/segment.ts";
 import { retriable } from "./append-failure.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
 import { type Appended, noteProducer, repeated } from "./appended.ts";
+import { beginDurability } from "./changed-durability.ts";
 import { FlushRequests } from "./flush-requests.ts";
 import { Flusher } from "./flusher.ts";
 import { rollReason } from "./roll-policy.ts";
@@ -329,19 +330,11 @@ export class LogWriter {
     return obstacle === "durability" ? this.#beginDurability() : this.#roll();
   }
 
-  /** The state says it before a batch is written under it: a torn end is judged by it, whatever the settings are by then. */
   async #beginDurability(): Promise<void> {
     await this.flush();
-    const { durability, preallocate } = this.#log.spec.config();
-    const { active } = this.#log.segments;
-    // Who follows an "os" log tells by its length that it has grown.
-    if (durability === "os" && !preallocate && active.files !== null && active.cutUnwritten(active.files)) active.unflushed = true;
-    const before = this.#log.writtenAs;
-    this.#log.writtenAs = durability;
     try {
-      await this.settling.save();
+      await beginDurability(this.#log, () => this.settling.save());
     } catch (error) {
-      this.#log.writtenAs = before;
       if (errnoOf(error) === "EIO") this.fail(error);
       throw error;
     }
@@ -365,7 +358,7 @@ export class LogWriter {
     if (this.#willBeCompacted || spec.config().cleanupPolicy !== "delete") await this.flush();
     const old = segments.active;
     // Whoever finds a segment behind this one finds it as it stays, a death of the process between them or not.
-    if (old.files !== null) old.cutUnwritten(old.files);
+    old.cutUnwritten(old.openFiles);
     this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
     let snapshot: Bytes | null;

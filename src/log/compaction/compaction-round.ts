@@ -86,8 +86,7 @@ export class CompactionRound {
       });
       if (isFull) break;
       // Offsets that are nowhere are covered too.
-      const next = log.segments.after(segment);
-      if (next !== null) compactor.coverTo(next.baseOffset - 1);
+      compactor.coverTo(endOf(log, segment) - 1);
     }
     while (compactor.settle()) {
       if (turn.isSpent()) await turn.next();
@@ -249,6 +248,11 @@ export class CompactionRound {
       throw corruption(source.segment, source.positionOf(index), offset, `records: ${error.message}`, error);
     }
   }
+}
+
+/** Where the segment behind this one begins: the active one is never compacted, so there is one. */
+export function endOf({ segments }: OpenedLog, segment: Segment): number {
+  return (segments.after(segment) as Segment).baseOffset;
 }
 
 interface FirstChange {

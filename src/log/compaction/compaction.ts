@@ -17,7 +17,7 @@ import { maxTimestampOf } from "../upkeep/segment-removal.ts";
 import { type CleanedFacts, type CleanedSegment, removeCleaned } from "./cleaned-segment.ts";
 import { type CompactionNeed, type CompactionSegment, compactionNeed } from "./compaction-need.ts";
 import { Placing } from "./compaction-placing.ts";
-import { CompactionRound } from "./compaction-round.ts";
+import { CompactionRound, endOf } from "./compaction-round.ts";
 import { type GroupableSegment, groupSegments } from "./segment-groups.ts";
 import { SegmentSwap } from "./segment-swap.ts";
 
@@ -242,8 +242,7 @@ export class Compaction {
   async #place(output: CleanedSegment, sources: readonly Segment[]): Promise<void> {
     let cleaned: CleanedFacts;
     try {
-      const next = this.#host.log.segments.after(sources.at(-1) as Segment);
-      cleaned = await output.finish(next?.baseOffset ?? output.baseOffset);
+      cleaned = await output.finish(endOf(this.#host.log, sources.at(-1) as Segment));
     } catch (error) {
       await output.discard();
       throw error;
@@ -285,7 +284,8 @@ export class Compaction {
 
   /** The segments that a round rewrites, and what the grouping must know of them. */
   async #groupable(endOffset: number): Promise<(GroupableSegment & { readonly segment: Segment })[]> {
-    const { segments, spec } = this.#host.log;
+    const { log } = this.#host;
+    const { segments, spec } = log;
     const found: (GroupableSegment & { readonly segment: Segment })[] = [];
     for (const segment of segments.all().filter(isBefore(endOffset))) {
       const { baseOffset, byteLength } = segment;
@@ -294,7 +294,7 @@ export class Compaction {
       found.push({
         segment,
         baseOffset,
-        endOffset: segments.after(segment)?.baseOffset ?? segment.nextOffset,
+        endOffset: endOf(log, segment),
         byteLength,
         indexByteLength: await lengthOf("index"),
         timeIndexByteLength: await lengthOf("timeindex"),

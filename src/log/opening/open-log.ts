@@ -206,7 +206,7 @@ function identityOf(spec: PartitionSpec, readOnly: boolean): Parameters<typeof P
 }
 
 function foreign(spec: PartitionSpec, problem: string | null): CorruptionError {
-  const message = `${spec.directory}: its files belong to another partition and are neither served nor changed: ${problem ?? "topic ids differ"}`;
+  const message = `${spec.directory}: its files belong to another partition and are neither served nor changed: ${problem}`;
   return new CorruptionError(message, {
     file: spec.directory,
     byteRange: [0, 0],
@@ -309,8 +309,7 @@ async function takeCleanEnd(
   facts: PartitionStateFacts | null,
   epochs: LeaderEpochs,
 ): Promise<boolean> {
-  const { files } = active;
-  if (files === null) return facts === null || !facts.cleanlyClosed ? active.byteLength === 0 : facts.durableEndPosition === 0;
+  const files = active.openFiles;
   const lastTime = files.timeIndex?.lastEntry() ?? null;
   active.maxTimestamp = lastTime?.timestamp ?? -1;
   active.maxTimestampOffset = lastTime?.offset ?? -1;

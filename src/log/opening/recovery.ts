@@ -15,7 +15,7 @@ import type { ProducerSnapshots } from "../producers/producer-snapshots.ts";
 import { noteGaps } from "../seal/sealing.ts";
 import { indexesAreAsLeft } from "../segment/left-indexes.ts";
 import { mayBeAhead, unwrittenByteLengthMax } from "../segment/length-ahead.ts";
-import type { Segment, SegmentFiles } from "../segment/segment.ts";
+import { type Segment, type SegmentFiles, withIndexes } from "../segment/segment.ts";
 import type { PartitionStateFacts } from "../state/partition-state.ts";
 import { type DurableEnd, durableEnd, uncertainEnd } from "./durable-end.ts";
 import { keepServed, makeDurable } from "./rewriting.ts";
@@ -60,11 +60,11 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   let problem: OdradekError | null = durable.missing;
   for (let index = start; index < segments.length && bad === null && problem === null; index += 1) {
     const segment = segments[index] as Segment;
-    if (index < segments.length - 1 || segment.files === null) await segment.acquire();
+    if (index < segments.length - 1) await segment.acquire();
     try {
       await noteGaps(input.context, segment);
       const end = await walk.through(segment, index > start);
-      if (durable.segmentBase === segment.baseOffset && segment.files !== null && segment.files.log.byteLength() < durable.position) {
+      if (durable.segmentBase === segment.baseOffset && segment.openFiles.log.byteLength() < durable.position) {
         problem = shorter(segment, end, durable);
       } else if (end.reason !== "end" && !(await endsInUnwrittenSpace(segments, index, end))) bad = { segment, index, end };
     } finally {
@@ -105,9 +105,8 @@ function firstWalked({ segments, facts, names }: RecoveryInput, recoveryPoint: n
  * segment goes on with the next offset, so that nothing can be missing between them.
  */
 async function endsInUnwrittenSpace(segments: readonly Segment[], index: number, end: ScanEnd): Promise<boolean> {
-  const log = (segments[index] as Segment).files?.log;
-  if (log === undefined || segments[index + 1]?.baseOffset !== end.nextOffset) return false;
-  return !(await hasBytesBeyond(log, end.position));
+  if (segments[index + 1]?.baseOffset !== end.nextOffset) return false;
+  return !(await hasBytesBeyond((segments[index] as Segment).openFiles.log, end.position));
 }
 
 /** Walks segments from the recovery point on, counts their batches in and rebuilds their indexes. */
@@ -134,7 +133,7 @@ class Walk {
 
   async through(segment: Segment, isLater: boolean): Promise<ScanEnd> {
     const { context, facts, epochs, readOnly, spec } = this.#input;
-    const { files } = segment;
+    const files = segment.openFiles;
     const isExact = facts !== null && segment.contiguous;
     // Whoever compacts keeps the batch before the active segment: offsets that are missing there were lost with the power.
     const isTornRoll = facts !== null && segment === this.#input.segments.at(-1) && segment.byteLength === 0;
@@ -144,7 +143,6 @@ class Walk {
       const detail = `expected a segment that begins at offset ${this.acceptedOffset}, found ${segment.baseOffset}`;
       return { position: 0, nextOffset: this.acceptedOffset, reason: "order", detail };
     }
-    if (files === null) return { position: 0, nextOffset: segment.baseOffset, reason: "end", detail: "" };
     // Nothing is written into the indexes of a log that may not change.
     const into: SegmentFiles = readOnly ? { log: files.log, offsetIndex: null, timeIndex: null } : files;
     // They are not made again then, and nothing tells whether they are what was written.
@@ -198,8 +196,7 @@ class Walk {
 
   /** Leaves in the indexes what was durable with the recovery point; answers from where on the log must be walked. */
   #prepareIndexes(segment: Segment, files: SegmentFiles, isLater: boolean, fileByteLength: number): number {
-    const { offsetIndex, timeIndex } = files;
-    if (offsetIndex === null || timeIndex === null) return 0;
+    const { offsetIndex, timeIndex } = withIndexes(files);
     const left = this.#input.facts?.activeSegment ?? null;
     const isAsLeft = left === null || left.baseOffset !== segment.baseOffset || indexesAreAsLeft(files, left);
     offsetIndex.truncateTo(isLater ? segment.baseOffset : this.#recoveryPoint);
@@ -242,7 +239,7 @@ async function judge(
   durable: DurableEnd,
 ): Promise<OdradekError | null> {
   const what = `batch at ${segment.logName}:${end.position}: ${end.reason}${end.detail === "" ? "" : `: ${end.detail}`}`;
-  const bytes = [end.position, segment.files?.log.byteLength() ?? end.position] as const;
+  const bytes = [end.position, segment.openFiles.log.byteLength()] as const;
   if (end.reason === "older")
     return uncertainEnd(
       segment.logName,
@@ -301,7 +298,7 @@ function endsTooEarly({ logName, byteLength }: Segment, acceptedOffset: number, 
 }
 
 function shorter(segment: Segment, end: ScanEnd, durable: DurableEnd): OdradekError {
-  const byteLength = segment.files?.log.byteLength() ?? 0;
+  const byteLength = segment.openFiles.log.byteLength();
   const message = `${segment.logName}: expected ${durable.position} durable bytes, found ${byteLength}; offsets ${end.nextOffset} to ${durable.offset - 1} are missing`;
   return uncertainEnd(segment.logName, [byteLength, durable.position], [end.nextOffset, durable.offset - 1], message);
 }

@@ -20,7 +20,7 @@ export async function checksumsToLeave(
   epochFor: (offset: number) => number | null,
 ): Promise<number[]> {
   const { byteLength, warmFrom, verified } = segment;
-  const left = segment.checksums === "unread" ? null : segment.checksums;
+  const left = segment.knownChecksums;
   const knownByteLength = Math.min(left?.byteLength ?? 0, byteLength);
   const keptCount = Math.floor(knownByteLength / SEAL_BLOCK_BYTE_LENGTH);
   const found = await checksumsOfWhole(core, log, segment.logName, byteLength, keptCount * SEAL_BLOCK_BYTE_LENGTH);

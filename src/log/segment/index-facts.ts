@@ -1,7 +1,5 @@
 /** What a book says of a segment's two indexes, so that they can be trusted unread: how long they are, and their checksums. */
-import type { OffsetIndex } from "../index/offset-index.ts";
-import type { TimeIndex } from "../index/time-index.ts";
-import type { SegmentFiles } from "./segment.ts";
+import { type SegmentFiles, withIndexes } from "./segment.ts";
 
 export interface IndexFacts {
   readonly indexByteLength: number;
@@ -10,9 +8,9 @@ export interface IndexFacts {
   readonly timeIndexChecksum: number;
 }
 
-/** Of files that may be written: only a reader meets a segment without indexes. */
+/** Of files that may be written. */
 export function indexFacts(files: SegmentFiles): IndexFacts {
-  const [offsetIndex, timeIndex] = [files.offsetIndex as OffsetIndex, files.timeIndex as TimeIndex];
+  const { offsetIndex, timeIndex } = withIndexes(files);
   return {
     indexByteLength: offsetIndex.byteLength,
     indexChecksum: offsetIndex.checksum(),

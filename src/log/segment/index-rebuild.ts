@@ -2,9 +2,9 @@
 import { scanBatches } from "../batch/batch-scan.ts";
 import type { LogContext } from "../context/log-context.ts";
 import type { PartitionSpec } from "../context/partition-spec.ts";
-import type { Segment, SegmentFiles } from "./segment.ts";
+import { type Segment, type SegmentFiles, withIndexes } from "./segment.ts";
 
-/** Of a sealed segment. Not durable: what is lost of it is made again. Entries end where the log cannot be walked. */
+/** Of a sealed segment that may be written. Not durable: what is lost of it is made again. Entries end where the log cannot be walked. */
 export async function rebuildIndexes(
   context: LogContext,
   spec: PartitionSpec,
@@ -13,8 +13,7 @@ export async function rebuildIndexes(
   why: string,
 ): Promise<void> {
   const { byteLength, nextOffset } = segment;
-  const { offsetIndex, timeIndex } = files;
-  if (offsetIndex === null || timeIndex === null) return;
+  const { offsetIndex, timeIndex } = withIndexes(files);
   offsetIndex.clear();
   timeIndex.clear();
   const { indexIntervalBytes } = spec.config();

@@ -172,7 +172,7 @@ function check(
   limit: ReadLimit,
   checks: ReadChecks,
 ): number | "unanchored" {
-  const sealed = segment.checksums === "unread" ? null : segment.checksums;
+  const sealed = segment.knownChecksums;
   let trusted = 0;
   if (sealed !== null && position < sealed.byteLength) {
     const end = Math.min(position + bytes.length, sealed.byteLength);
@@ -195,7 +195,7 @@ function check(
   }
   const end = trusted + result.goodByteLength;
   // A first batch of which nothing told the offset must meet the one behind it.
-  if (expected === null && segment.contiguous && !meetsNext(segment, log, view, bytes.length, position, limit)) return "unanchored";
+  if (expected === null && segment.contiguous && !meetsNext(log, view, bytes.length, position, limit)) return "unanchored";
   segment.verified.add(position + trusted, position + end);
   return end;
 }
@@ -210,13 +210,12 @@ function expectedOffsetAt(segment: Segment, position: number): number | null {
 }
 
 /** Whether the first batch's end is the beginning of what follows it. */
-function meetsNext(segment: Segment, log: StorageFile, view: DataView, byteLength: number, position: number, limit: ReadLimit): boolean {
+function meetsNext(log: StorageFile, view: DataView, byteLength: number, position: number, limit: ReadLimit): boolean {
   const firstByteLength = batchByteLengthAt(view, 0);
   const nextOffset = lastOffsetAt(view, 0) + 1;
   const nextPosition = position + firstByteLength;
   if (nextPosition === limit.position) return nextOffset === limit.offset;
   if (firstByteLength + 8 <= byteLength) return readInt64(view, firstByteLength) === nextOffset;
-  if (nextPosition + 8 > segment.byteLength) return nextOffset === segment.nextOffset;
   return readThrough(log, nextBase, nextPosition) === nextBase.length && readInt64(nextBaseView, 0) === nextOffset;
 }
 

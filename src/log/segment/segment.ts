@@ -23,6 +23,17 @@ export interface SegmentFiles {
   readonly timeIndex: TimeIndex | null;
 }
 
+/** Of a segment that may be written: its indexes are there, or were begun anew when it was opened. */
+export interface IndexedFiles extends SegmentFiles {
+  readonly offsetIndex: OffsetIndex;
+  readonly timeIndex: TimeIndex;
+}
+
+/** For whoever may write: only a reader meets a segment without indexes. */
+export function withIndexes(files: SegmentFiles): IndexedFiles {
+  return files as IndexedFiles;
+}
+
 /** CRC-32C of every 64 KiB of a file's first bytes, as a roll or a clean close left them. */
 export interface SealedBlocks {
   readonly byteLength: number;
@@ -152,6 +163,17 @@ export class Segment {
     return this.#files;
   }
 
+  /** The handles, for whoever acquired them and knows that nobody has closed them since. */
+  get openFiles(): SegmentFiles {
+    if (this.#files === null) throw new OdradekError("UNKNOWN_SERVER_ERROR", `${this.logName}: expected its files open, found them closed`);
+    return this.#files;
+  }
+
+  /** As `checksums`; null as well while nobody has looked at the seal. */
+  get knownChecksums(): SealedBlocks | null {
+    return this.checksums === "unread" ? null : this.checksums;
+  }
+
   /** A sealed segment was read: closes what stands open for too long already. */
   async touch(): Promise<void> {
     for (const idle of idleSegmentsOf(this.#context).touched(this)) await idle.closeIdle();
@@ -226,8 +248,7 @@ export class Segment {
 
   indexIsFull(segmentIndexBytes: number): boolean {
     const files = this.#files;
-    if (files === null) return false;
-    return (files.offsetIndex?.isFull(segmentIndexBytes) ?? false) || (files.timeIndex?.isFull(segmentIndexBytes) ?? false);
+    return files?.offsetIndex?.isFull(segmentIndexBytes) === true || files?.timeIndex?.isFull(segmentIndexBytes) === true;
   }
 
   /** Gives back what was made long ahead and never written. Answers whether there was any, now or before; not durable. */

@@ -145,7 +145,7 @@ export class PartitionState {
     this.#facts = facts;
     const run = this.#turn.then(async () => {
       if (this.#failure !== null) throw this.#failure;
-      this.#put(file, this.#facts ?? facts);
+      this.#put(file, this.#latest());
       this.#isFlushing = true;
       try {
         await file.sync();
@@ -160,12 +160,17 @@ export class PartitionState {
       this.#openSlot = (this.#openSlot + 1) % SLOT_COUNT;
       // The other slot gets what is durable as well, without a flush: a bit that flips in one of them later takes nothing back. After a
       // clean close the slot before says as much, and only has more looked at.
-      const last = this.#waiting ?? this.#facts ?? facts;
+      const last = this.#waiting ?? this.#latest();
       if (last.activeSegment === null) this.#copy(file, last);
       this.#waiting = null;
     });
     this.#turn = run.catch(() => {});
     await run;
+  }
+
+  /** Of a state that something was written to. */
+  #latest(): PartitionStateFacts {
+    return this.#facts as PartitionStateFacts;
   }
 
   /** Waits for a flush in flight, then closes the file. */

@@ -337,8 +337,8 @@ function tellRanges(
     const isAhead = mayBeAhead(context.storage, at.config);
     const blocksByteLength = isAhead ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
     for (const range of segment.ranges) {
-      // What was never written is no distance.
-      const rangeEnd = isAhead && range.isTail ? segment.bytesEnd : range.end;
+      // Zeros behind the last byte of a segment that was made long first were never written: they are no distance.
+      const rangeEnd = range.isTail ? (segment.writtenEnd ?? range.end) : range.end;
       const beyond = Math.max(segment.end, rangeEnd) - range.position + byteLengthBehind(index) - blocksByteLength;
       // In another writer's log nothing says how far it was durable: there, only an end that nothing readable follows is torn.
       const mayBeTorn = facts !== null || (range.isTail && segment.isActive);

@@ -50,10 +50,10 @@ export interface SegmentSurvey {
   /** The end of the last readable batch. */
   readonly end: number;
   readonly maxTimestamp: number;
-  /** Behind the last byte of a damaged end that differs from zero; `end` where the end is not damaged. */
-  readonly bytesEnd: number;
   /** Zeros up to the end of the file: space that was never written. */
   readonly zerosFrom: number | null;
+  /** Behind the last byte of the file that is not zero, where damage goes on up to the file's end: how far anything was written. */
+  readonly writtenEnd: number | null;
 }
 
 const WINDOW_BYTE_LENGTH = 1024 * 1024;
@@ -75,6 +75,7 @@ export async function surveySegment(
   let maxTimestamp = -1;
   let lastEpoch = -1;
   let zerosFrom: number | null = null;
+  let writtenEnd: number | null = null;
   let isBehindDamage = false;
   let before: AcceptedBatch | null = null;
   // A segment ends before its offsets outgrow the 32 bits that its index has for them.
@@ -167,7 +168,10 @@ export async function surveySegment(
       isTail: next === null,
     });
     position = end;
-    if (next === null) break;
+    if (next === null) {
+      writtenEnd = await endOfBytes(file, (ranges.at(-1) as DamagedRange).position);
+      break;
+    }
     nextOffset = next.baseOffset;
     isBehindDamage = true;
   }
@@ -187,8 +191,7 @@ export async function surveySegment(
       isTail: true,
     });
   }
-  const bytesEnd = ranges.at(-1)?.isTail === true ? await endOfBytes(file, end) : end;
-  return { ranges, batchCount, nextOffset, end, bytesEnd, maxTimestamp, zerosFrom };
+  return { ranges, batchCount, nextOffset, end, maxTimestamp, zerosFrom, writtenEnd };
 }
 
 /** The batch accepted last, and what was known before it. */

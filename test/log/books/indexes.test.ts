@@ -194,6 +194,15 @@ describe("the time index", () => {
     expect([index.entryCount, index.problem, index.lastEntry()]).toEqual([2, null, { timestamp: 1_700_000_020_000, offset: 20 }]);
   });
 
+  it("takes no offset below its base, below the last one, or farther away than an entry can say, and names where it must be", async () => {
+    const index = await TimeIndex.create(memory(), TIMES, 1000, { core });
+    for (const offset of [999, 1000 + 2 ** 31, 1000.5])
+      expect(() => index.maybeAppend(5, offset)).toThrow(`expected an offset from 1000 on, base offset 1000; found ${offset}`);
+    expect(index.maybeAppend(5, 1010)).toBe(true);
+    expect(() => index.maybeAppend(6, 1009)).toThrow("expected an offset from 1010 on, base offset 1000; found 1009");
+    expect(index.entryCount).toBe(1);
+  });
+
   it("answers as a list would, skips times that are not larger, and survives reopening and truncation", async () => {
     await fc.assert(
       fc.asyncProperty(logs(60), fc.integer({ min: 0, max: 15 }), fc.double({ min: 0, max: 1, noNaN: true }), async (log, repeats, cut) => {

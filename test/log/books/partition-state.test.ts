@@ -273,6 +273,7 @@ describe("the partition state", () => {
     const storage = await directory();
     const state = await PartitionState.load(contextOn(storage), "orders-3", { ...IDENTITY, readOnly: true });
     expect([state.facts(), state.problem]).toEqual([null, null]);
+    expect(state.reread()).toBe(false);
     expect(() => state.write(facts(1))).toThrow(/opened to be read/);
     expect(await storage.list("orders-3")).toEqual([]);
     await state.close();

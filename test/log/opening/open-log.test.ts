@@ -1,0 +1,124 @@
+/** What an opening believes of the books it finds beside a log, and what it finds out for itself. */
+import { expect, it } from "vitest";
+import type { StorageDriver } from "../../../src/api/storage-driver.ts";
+import { readBatchHeader } from "../../../src/base/record-batch.ts";
+import { PartitionState, type PartitionStateFacts } from "../../../src/log/state/partition-state.ts";
+import { memory } from "../../../src/storage/memory.ts";
+import { bytesOf, get, put, text } from "../books/support.ts";
+import { append, created, opened, type Rig, type RigOptions, readAll, send } from "../log-rig.ts";
+
+const LOG = "orders-0/00000000000000000000.log";
+const INDEX = "orders-0/00000000000000000000.index";
+const STATE = "orders-0/odradek.state";
+const EPOCHS = "orders-0/leader-epoch-checkpoint";
+const OPTIONS: RigOptions = { config: { indexIntervalBytes: 1 } };
+const CLEAN: RigOptions = { ...OPTIONS, cleanShutdown: true };
+/** As a broker's directory: what we would know of it is not there. */
+const THEIRS: RigOptions = { ...CLEAN, leftByUs: false };
+
+/** Closed in order behind three records. */
+async function closedLog(options: RigOptions = OPTIONS): Promise<{ storage: StorageDriver } & Rig> {
+  const storage = memory();
+  const { log, ...made } = await created(storage, options);
+  for (const value of ["a", "b", "c"]) await send(log, value);
+  await log.close(true);
+  return { storage, ...made };
+}
+
+const values = async (log: Parameters<typeof readAll>[0]): Promise<string[]> => (await readAll(log)).map(({ value }) => value);
+
+/** Lets the last entry of the offset index point elsewhere. Answers the index as it was. */
+async function misleading(storage: StorageDriver, by: (position: number) => number): Promise<Uint8Array> {
+  const before = (await get(storage, INDEX)) as Uint8Array<ArrayBuffer>;
+  const bytes = before.slice();
+  const view = new DataView(bytes.buffer);
+  view.setInt32(bytes.length - 4, by(view.getInt32(bytes.length - 4)));
+  await put(storage, INDEX, bytes);
+  return before;
+}
+
+it("a creation that a crash cut short behind its epochs goes on in the epoch that was begun", async () => {
+  const storage = memory();
+  await put(storage, EPOCHS, bytesOf("0\n1\n0 0\n"));
+  const { log } = await created(storage);
+  await send(log, "a");
+  expect(text(await get(storage, EPOCHS))).toBe("0\n1\n0 0\n");
+  await log.close(true);
+});
+
+it("a state that says that all was closed in order, and not what was left, has the log looked at", async () => {
+  const { storage, context, spec } = await closedLog();
+  const state = await PartitionState.load(context, "orders-0", { ...spec, cleanShutdown: true });
+  await state.writeDurably({ ...(state.facts() as PartitionStateFacts), activeSegment: null });
+  await state.close();
+  const index = await misleading(storage, (position) => position - 1);
+  const { log } = await opened(storage, CLEAN);
+  expect(await values(log)).toEqual(["a", "b", "c"]);
+  await log.close(true);
+  expect(await get(storage, INDEX)).toEqual(index);
+});
+
+it("another writer's index that points beyond its log is made anew, and nothing is lost", async () => {
+  const { storage } = await closedLog();
+  await storage.remove(STATE);
+  const index = await misleading(storage, () => 0x7fff_0000);
+  const { log } = await opened(storage, THEIRS);
+  expect(await values(log)).toEqual(["a", "b", "c"]);
+  await log.close(true);
+  expect(await get(storage, INDEX)).toEqual(index);
+});
+
+it("another writer's log without a batch is empty, and begins with the first append", async () => {
+  const storage = memory();
+  const { log: made } = await created(storage, OPTIONS);
+  await made.close(true);
+  await storage.remove(STATE);
+  const { log, events } = await opened(storage, THEIRS);
+  expect(events).toEqual([]);
+  expect(await send(log, "a")).toMatchObject({ baseOffset: 0 });
+  await log.close(true);
+});
+
+it("an epoch that batches carry and no checkpoint names is never used again", async () => {
+  const { storage } = await closedLog();
+  await storage.remove(STATE);
+  await storage.remove(EPOCHS);
+  const { log } = await opened(storage, THEIRS);
+  await send(log, "d");
+  expect(readBatchHeader(await log.read(2, 1)).leaderEpoch).toBe(0);
+  expect(readBatchHeader(await log.read(3, 1)).leaderEpoch).toBe(1);
+  await log.close(true);
+});
+
+it("a rewritten segment with unwritten space behind it is not put in place, and nothing is changed", async () => {
+  const { storage } = await closedLog();
+  const rewritten = (await get(storage, LOG)) as Uint8Array;
+  await put(storage, `${LOG}.swap`, new Uint8Array([...rewritten, ...new Uint8Array(100)]));
+  const before = await storage.list("orders-0");
+  await expect(opened(storage, CLEAN)).rejects.toThrow(
+    `${LOG}.swap:${rewritten.length}: expected the whole of a rewritten segment that is to be put in place, found zero; nothing in orders-0 is`,
+  );
+  expect(await storage.list("orders-0")).toEqual(before);
+  const { log, events } = await opened(storage, { ...CLEAN, frozen: true });
+  expect(events).toMatchObject([{ type: "swap.ignored", fields: { problem: expect.stringContaining("found zero; nothing in") } }]);
+  expect(await values(log)).toEqual(["a", "b", "c"]);
+  await log.close(false);
+});
+
+it("indexes that are missing are made again as they were, also of batches that have no time", async () => {
+  const options: RigOptions = { config: { indexIntervalBytes: 1, segmentBytes: 300 } };
+  const storage = memory();
+  const { log } = await created(storage, options);
+  for (let count = 0; count < 8; count += 1) await append(log, [{ value: "x".repeat(50), timestamp: -1 }]);
+  await log.flushed(8);
+  await log.close(true);
+  const before = await get(storage, INDEX);
+  expect(before?.length).toBeGreaterThan(0);
+  await storage.remove(INDEX);
+  const { log: next, events } = await opened(storage, { ...options, cleanShutdown: true });
+  expect(events).toMatchObject([{ type: "index.rebuilt", fields: { why: "it was missing" } }]);
+  expect(await get(storage, INDEX)).toEqual(before);
+  expect((await readAll(next)).map(({ timestamp }) => timestamp)).toEqual(Array.from({ length: 8 }, () => -1));
+  await next.close(true);
+  expect((await get(storage, INDEX.replace(".index", ".timeindex")))?.length).toBe(0);
+});
