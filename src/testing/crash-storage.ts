@@ -1,6 +1,6 @@
 /** A simulated disk that can lose power: it knows what is durable, what is not, and everything a crash may leave of it. */
 import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
-import { type Clock, type Random, systemClock } from "../base/clock.ts";
+import { type Random, systemClock } from "../base/clock.ts";
 import { errnoError } from "../storage/errno.ts";
 import { claimInProcess } from "../storage/process-locks.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "../storage/storage-name.ts";

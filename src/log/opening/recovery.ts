@@ -319,10 +319,10 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
   }
   const active = segments.at(-1) as Segment;
   const files = active.isHeld && active.files !== null ? active.files : await active.acquire();
-  const isZeroTail = active === segment && byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
+  const bytesEnd = active === segment ? await endOfBytes(files.log, end.position) : 0;
+  const isZeroTail = active === segment && byteLength === 0 && bytesEnd === end.position;
   // What was never written is not told as cut.
-  if (active === segment && mayBeAhead(storage, spec.config())) byteLength += (await endOfBytes(files.log, end.position)) - end.position;
-  else if (active === segment) byteLength += files.log.byteLength() - end.position;
+  if (active === segment) byteLength += (mayBeAhead(storage, spec.config()) ? bytesEnd : files.log.byteLength()) - end.position;
   if (!readOnly) {
     await storage.syncDirectory(spec.directory);
     if (active === segment) files.log.truncate(end.position);

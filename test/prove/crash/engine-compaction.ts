@@ -5,8 +5,8 @@ import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import type { KeyedPut } from "../../log/compaction-rig.ts";
 import { type Life, NOW_MS, openEngine } from "../../simulation/engine-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
-import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { isAlarm } from "./engine-topics.ts";
 import { HOUR_MS, KEYED_TOPICS, type KeyedTopic, KeyedTopics } from "./keyed-topics.ts";
 import { UNLIKE_BATCHES } from "./unlike-batches.ts";
@@ -100,7 +100,7 @@ export async function compactionCrashes(
     sectorByteLength: random.pick([64, 128, 512]),
     ...latencyOf(random),
     ...UNLIKE_BATCHES,
-    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+    ...roomOf(random),
   });
   const topics = random.pick(PAIRS);
   const named = topics.join(" and ");

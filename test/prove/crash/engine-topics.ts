@@ -7,8 +7,8 @@ import { openEngine } from "../../simulation/engine-rig.ts";
 import { Run, randomStep, type Step } from "../../simulation/engine-steps.ts";
 import { World } from "../../simulation/engine-world.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
-import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { UNLIKE_BATCHES } from "./unlike-batches.ts";
 
 const FIRST: readonly Step[] = [false, true].map((os): Step => ({ kind: "create", topic: "a", partitions: 2, os }));
@@ -107,7 +107,7 @@ export async function shortCrashes(
     sectorByteLength: random.pick([64, 512]),
     ...latencyOf(random),
     ...UNLIKE_BATCHES,
-    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+    ...roomOf(random),
   });
   const world = new World();
   const crashes: Crashed<World>[] = [];
@@ -149,7 +149,7 @@ export async function longCrashes(tree: CrashTree<World>, perCall: number, rando
     sectorByteLength: 64,
     ...latencyOf(random),
     ...UNLIKE_BATCHES,
-    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+    ...roomOf(random),
   });
   const world = new World();
   const crashes: Crashed<World>[] = [];

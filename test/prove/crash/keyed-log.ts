@@ -7,8 +7,8 @@ import { compactAll, type KeyedPut, type KeyedRecord, keyedBatch, readKeyed } fr
 import { lawsBroken } from "../../log/compaction-twin.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
-import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { bedOf, DIRECTORY, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const HOUR_MS = 3_600_000;
@@ -142,7 +142,7 @@ export async function keyedLife(
   const disk = crashStorage({
     sectorByteLength: random.pick([64, 128]),
     ...latencyOf(random),
-    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+    ...roomOf(random),
   });
   const clock = new ManualClock(NOW_MS);
   const facts: KeyedFacts = {

@@ -6,8 +6,8 @@ import { ManualClock } from "../../../src/testing/manual-clock.ts";
 import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
-import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 import { PlainFacts } from "./plain-facts.ts";
 
@@ -185,7 +185,7 @@ export async function plainLife(
   const disk = newDisk({
     sectorByteLength: random.pick([32, 64, 128]),
     ...latencyOf(random),
-    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+    ...roomOf(random),
   });
   const life = new PlainLife(disk, settings);
   // Records of no other trial, so that its disks are others too.

@@ -17,8 +17,8 @@ import {
   twinStableOffset,
 } from "../../log/producer-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
-import { AHEAD_BYTE_LENGTHS } from "./disk-ahead.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const SETTINGS: LogSettings = {
@@ -135,7 +135,7 @@ export async function producerLife(
   const disk = crashStorage({
     sectorByteLength: random.pick([64, 128]),
     ...latencyOf(random),
-    aheadByteLength: random.pick(AHEAD_BYTE_LENGTHS),
+    ...roomOf(random),
   });
   const { context, spec } = bedOf(disk, SETTINGS, new ManualClock(NOW_MS));
   const log = await PartitionLog.create(context, spec);
