@@ -264,6 +264,36 @@ describe("after an unclean end", () => {
   });
 });
 
+describe("a reader beside the one that writes", () => {
+  it("follows up to what is durable, through rolls and a change of durability, and takes nothing ahead for records", async () => {
+    const storage = withRoomAhead();
+    const made = rig(storage, ROLLING);
+    const settings: { durability: "sync" | "os" } = { durability: "sync" };
+    const spec = { ...made.spec, config: () => ({ ...made.config, ...settings }) };
+    const log = await PartitionLog.create(made.context, spec);
+    const beside = rig(storage, { ...ROLLING, readOnly: true });
+    const reader = await PartitionLog.open({ ...beside.context, isFollowing: true }, { ...beside.spec, config: spec.config });
+    const values: string[] = [];
+    for (let round = 0; round < 30; round += 1) {
+      if (round === 15 || round === 22) {
+        settings.durability = round === 15 ? "os" : "sync";
+        log.settingsChanged();
+      }
+      values.push(...(await fill(log, 1 + (round % 3))));
+      // Of an "os" log's roll a note tells, and that may take some turns.
+      for (let turn = 0; turn < 50 && reader.watermarks.highWatermark < log.watermarks.highWatermark; turn += 1) {
+        const change = await reader.follower.changeSeen(round % 4 === 0);
+        if (change !== null) await reader.follower.follow(change === "files");
+      }
+      expect(reader.failure).toBeNull();
+      expect((await readAll(reader)).map((record) => record.value)).toEqual(values);
+    }
+    expect(beside.events).toEqual([]);
+    await reader.close(false);
+    await log.close(true);
+  });
+});
+
 describe("a segment that was sized ahead and rolled", () => {
   it("has its length before the next one has a file, so that every file but the newest ends with its last batch, whenever the process dies", async () => {
     const disk = crashStorage({ aheadByteLength: AHEAD_BYTE_LENGTH });

@@ -27,7 +27,7 @@ export const sizedAheadBugs: readonly ZooEntry[] = [
     tale: "etcd's isTornEntry takes any sector of zeros for a write that was torn (server/storage/wal/decoder.go): a disk that gives zeros for what was acknowledged has it cut without a word.",
     file: "src/log/opening/recovery.ts",
     find: '      if (end.reason === "end" || end.reason === "older" ||',
-    replace: '      if (end.reason === "end" || end.reason === "length" || end.reason === "older" ||',
+    replace: '      if (end.reason === "end" || end.reason === "zero" || end.reason === "older" ||',
     caughtBy: { test: SIZED_AHEAD, name: "in the place of" },
     budgetMs: 20_000,
   },
