@@ -144,20 +144,20 @@ describe("a partition on a storage where files are best sized ahead", () => {
     const settings: { durability: "sync" | "os" } = { durability: "os" };
     const spec = { ...made.spec, config: () => ({ ...made.config, ...settings }) };
     const log = await PartitionLog.create(made.context, spec);
-    const grow = async (): Promise<[file: number, log: number]> => {
-      await fill(log, 3);
+    const grow = async (count: number): Promise<[file: number, log: number]> => {
+      await fill(log, count);
       return [(await lengths(storage)).at(-1) ?? 0, log.byteLength];
     };
-    const [grown, grownTo] = await grow();
+    const [grown, grownTo] = await grow(3);
     expect(grown).toBe(grownTo);
     settings.durability = "sync";
     log.settingsChanged();
-    const [ahead, aheadOf] = await grow();
+    const [ahead, aheadOf] = await grow(3);
     expect(ahead).toBeGreaterThan(aheadOf);
     settings.durability = "os";
     log.settingsChanged();
     // Another process that follows tells by the length that there is more to read.
-    const [back, backTo] = await grow();
+    const [back, backTo] = await grow(1);
     expect(back).toBe(backTo);
     await log.close(true);
   });
