@@ -82,7 +82,11 @@ export const ERROR_CODES = {
   PERMISSION_DENIED: [-1, false, "The system does not allow it."],
   FILE_NOT_FOUND: [-1, false, "There is no such file."],
   MARKERS_PENDING: [-1, true, "The transaction's outcome is decided; in some partitions its markers are still to be written."],
-  PARTITION_FAILED: [-1, false, "A flush of this partition failed; reopenPartition recovers it."],
+  PARTITION_FAILED: [
+    -1,
+    false,
+    "A flush of this partition failed, or its recovery found no room on the disk; reopenPartition recovers it.",
+  ],
   // ours: us
   CORE_FAULT: [-1, false, "The WebAssembly core broke one of its own rules; this is a defect in Odradek."],
   CORE_UNAVAILABLE: [-1, false, "WebAssembly cannot be compiled here, or there is no memory for it."],

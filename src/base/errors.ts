@@ -86,6 +86,11 @@ export class StorageError extends OdradekError {
   }
 }
 
+/** The disk has no room: what is derived can wait for some. */
+export function isStorageFull(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === "STORAGE_FULL";
+}
+
 /** A backup or `odradek repair` mends it: these bytes are not what was written. */
 export class CorruptionError extends OdradekError {
   override readonly name = "CorruptionError";

@@ -53,8 +53,7 @@ export class BatchIterator<K, V> extends ReadIterator<BatchView<K, V>, K, V> {
       record.value;
       return true;
     } catch (error) {
-      if (!(error instanceof SerdeError)) throw error;
-      if (await this.parts.policy.skips(error)) return false;
+      if (error instanceof SerdeError && (await this.parts.policy.skips(error))) return false;
       throw error;
     }
   }

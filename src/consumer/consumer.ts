@@ -265,7 +265,7 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
   async lag(partition: TopicPartition): Promise<number> {
     const position = await this.position(partition);
     const { offset } = await this.#positions.list(partition, "latest");
-    return Math.max(0, (offset ?? position) - position);
+    return Math.max(0, (offset as number) - position);
   }
 
   pause(partitions?: readonly TopicPartition[]): void {
@@ -303,7 +303,8 @@ class LogConsumer<K, V> implements Consumer<K, V>, CommitRole {
     // Not refused while closing: a listener may commit what is taken away.
     if (this.#isClosed) this.#refuseClosed("tx.commitOffsets()");
     if (this.#membership !== null) return this.#membership.present();
-    return { groupId: this.#settings.groupId ?? "", memberId: "", groupInstanceId: null, generation: -1 };
+    // Whoever has no group was refused before.
+    return { groupId: this.#settings.groupId as string, memberId: "", groupInstanceId: null, generation: -1 };
   }
 
   async whenSynced(): Promise<boolean> {

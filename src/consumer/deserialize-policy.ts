@@ -1,5 +1,5 @@
 /** What is done about a record whose key or value does not deserialize: `onDeserializeError`. */
-import type { ConsumerOptions } from "../api/consumer.ts";
+import type { ConsumerOptions, ConsumerRecord } from "../api/consumer.ts";
 import { type SerdeError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import type { Emit } from "./positions.ts";
@@ -42,8 +42,8 @@ export class DeserializePolicy {
   }
 
   report(error: SerdeError): void {
-    const { record } = error;
-    if (record === null) return;
+    // Every one that a consumer makes has its record.
+    const record = error.record as ConsumerRecord<unknown, unknown>;
     this.#emit("record.skipped", { partition: { topic: record.topic, partition: record.partition }, offset: record.offset, error });
   }
 }

@@ -32,7 +32,7 @@ export class PlainDecoder<K, V> {
     let headers = NO_HEADERS;
     let context = this.#context;
     if (cursor.headersCount > 0) {
-      headers = headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, value === null ? null : value.slice()]);
+      headers = headersAt(cursor, { topic, partition }).map(([name, value]) => [name, value === null ? null : value.slice()]);
       context = { topic, headers };
     } else if (context.topic !== topic) {
       context = this.#context = { topic, headers: NO_HEADERS };
@@ -48,6 +48,14 @@ export class PlainDecoder<K, V> {
     } catch (cause) {
       throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
     }
+  }
+}
+
+function headersAt(cursor: RecordCursor, partition: TopicPartition): Header[] {
+  try {
+    return headersOf(cursor.decodeHeaders());
+  } catch (cause) {
+    throw headersError(partition, cursor.offset, [cursor.start, cursor.recordEnd], cause);
   }
 }
 
@@ -92,17 +100,29 @@ export function framingError(
   byteRange: readonly [number, number],
   cause: unknown,
 ): CorruptionError {
-  const reason = reasonOf(cause);
-  return new CorruptionError(
-    `${partitionKey(partition)}: the batch of offsets ${baseOffset} to ${lastOffset} holds no whole records: ${reason}`,
-    {
-      file: partitionKey(partition),
-      byteRange,
-      offsetRange: [baseOffset, lastOffset + 1],
-      nextReadableOffset: lastOffset + 1,
-      cause,
-    },
-  );
+  const told = `the batch of offsets ${baseOffset} to ${lastOffset} holds no whole records: ${reasonOf(cause)}`;
+  return corruption(partition, told, [baseOffset, lastOffset + 1], byteRange, cause);
+}
+
+/** The same of a record's headers, which are looked at last. */
+export function headersError(
+  partition: TopicPartition,
+  offset: number,
+  byteRange: readonly [number, number],
+  cause: unknown,
+): CorruptionError {
+  return corruption(partition, `offset ${offset}: its headers are none: ${reasonOf(cause)}`, [offset, offset + 1], byteRange, cause);
+}
+
+function corruption(
+  partition: TopicPartition,
+  told: string,
+  offsetRange: readonly [number, number],
+  byteRange: readonly [number, number],
+  cause: unknown,
+): CorruptionError {
+  const file = partitionKey(partition);
+  return new CorruptionError(`${file}: ${told}`, { file, byteRange, offsetRange, nextReadableOffset: offsetRange[1], cause });
 }
 
 /**

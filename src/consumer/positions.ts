@@ -52,7 +52,7 @@ export class Positions {
           { range: watermarks },
         );
       }
-      const to = offset ?? watermarks.highWatermark;
+      const to = offset as number;
       if (epochs.get(state) !== state.epoch) continue;
       if (state.target === null && at === "earliest") state.startedAt = to;
       state.target = null;
@@ -67,8 +67,9 @@ export class Positions {
     if (autoOffsetReset === "none") throw error;
     const { epoch, position } = state;
     const [listed] = await this.#list([{ topic: state.topic, partition: state.partition, at: autoOffsetReset }]);
-    if (state.epoch !== epoch || state.revoked || listed === undefined) return;
-    const to = listed.offset ?? listed.watermarks.highWatermark;
+    if (state.epoch !== epoch || state.revoked) return;
+    const { offset, watermarks } = listed as ListedOffset;
+    const to = offset as number;
     state.moveTo(to);
     state.rewindTo = to;
     this.#emit("offset.reset", {
@@ -76,7 +77,7 @@ export class Positions {
       from: position,
       to,
       strategy: autoOffsetReset,
-      range: listed.watermarks,
+      range: watermarks,
     });
   }
 
@@ -89,7 +90,7 @@ export class Positions {
   /** The end of what this isolation level may read, by `topic-partition`. */
   async ends(partitions: readonly TopicPartition[]): Promise<Map<string, number>> {
     const listed = await this.#list(partitions.map(({ topic, partition }) => ({ topic, partition, at: "latest" as const })));
-    return new Map(listed.map((each) => [partitionKey(each), each.offset ?? 0]));
+    return new Map(listed.map((each) => [partitionKey(each), each.offset as number]));
   }
 
   async #fromCommitted(states: readonly PartitionState[], moveTo: (state: PartitionState, offset: number) => void): Promise<void> {

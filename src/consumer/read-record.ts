@@ -101,5 +101,5 @@ async function topicOf(broker: ConsumerBroker, topic: string): Promise<string> {
 async function startOf(broker: ConsumerBroker, { topic, partition }: TopicPartition): Promise<number> {
   const [listed] = await broker.listOffsets({ partitions: [{ topic, partition, at: "earliest" }], isolation: "readCommitted" });
   // With a fault there is no start: the fetch that follows tells it better.
-  return listed?.fault === null ? (listed.offset ?? 0) : Number.POSITIVE_INFINITY;
+  return listed?.fault === null ? (listed.offset as number) : Number.POSITIVE_INFINITY;
 }

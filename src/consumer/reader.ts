@@ -34,6 +34,11 @@ export interface Ending {
   left(): void;
 }
 
+interface Failed {
+  readonly run: FetchedRun;
+  readonly epoch: number;
+}
+
 /** How soon it is asked again for offsets that an open transaction may still change. */
 const UNSTABLE_RETRY_MS = 50;
 
@@ -54,7 +59,7 @@ export class Reader {
   /** Whether the cursor stands on a record that has not been delivered. */
   #hasRecord = false;
   /** What a fetch answered in place of data, when its turn came. */
-  #failed: { readonly run: FetchedRun; readonly epoch: number } | null = null;
+  #failed: Failed | null = null;
   readonly #onAbort = (): void => this.interrupt();
 
   constructor(parts: {
@@ -87,7 +92,6 @@ export class Reader {
 
   /** One at a time: throws a `UsageError` CONCURRENT_CALL for a second. */
   enter(session: Session): void {
-    if (this.#session === session) return;
     if (this.#session !== null) {
       throw new UsageError(
         "CONCURRENT_CALL",
@@ -99,7 +103,6 @@ export class Reader {
   }
 
   leave(session: Session): void {
-    if (this.#session !== session) return;
     this.#session = null;
     session.signal?.removeEventListener("abort", this.#onAbort);
     // Nothing is read while nobody asks.
@@ -143,7 +146,7 @@ export class Reader {
         await session.learnEnds(this.#assignment, this.#positions).catch((error) => this.#outlive(error));
       } else {
         if (this.#next(session)) return true;
-        if (this.#failed !== null) await this.#resetOrThrow();
+        if (this.#failed !== null) await this.#resetOrThrow(this.#failed);
         else if (session.hasEnds && session.isFinished(this.#assignment)) {
           if (this.group === null || (await this.group.isSettled())) return false;
           await this.#wait();
@@ -253,9 +256,7 @@ export class Reader {
     return this.interrupted ? Promise.resolve() : this.#wakeup.wait();
   }
 
-  async #resetOrThrow(): Promise<void> {
-    if (this.#failed === null) return;
-    const { run, epoch } = this.#failed;
+  async #resetOrThrow({ run, epoch }: Failed): Promise<void> {
     this.#failed = null;
     const { state, error } = run;
     // A seek since then has mended it.

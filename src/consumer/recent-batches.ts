@@ -77,9 +77,8 @@ export class RecentBatches {
     this.#whole.remove(run);
     this.#outlined.remove(run);
     if (this.#lastOutlined === run) this.#lastOutlined = null;
-    const ofTopic = this.#runs.get(run.topic);
-    const runs = ofTopic?.get(run.partition);
-    if (ofTopic === undefined || runs === undefined) return;
+    const ofTopic = this.#runs.get(run.topic) as Map<number, RecentRun[]>;
+    const runs = ofTopic.get(run.partition) as RecentRun[];
     runs.splice(indexUpTo(runs, run.baseOffset), 1);
     if (runs.length === 0) ofTopic.delete(run.partition);
     if (ofTopic.size === 0) this.#runs.delete(run.topic);

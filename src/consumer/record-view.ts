@@ -4,7 +4,7 @@ import type { ConsumerRecord } from "../api/consumer.ts";
 import type { SerdeContext } from "../api/serde.ts";
 import { decodeHeaders, RecordCursor } from "../base/record-decoder.ts";
 import type { BatchView } from "./batch-view.ts";
-import { deserializationError, headersOf, NO_HEADERS, rawRecord } from "./plain-record.ts";
+import { deserializationError, headersError, headersOf, NO_HEADERS, rawRecord } from "./plain-record.ts";
 
 const UNDECODED: unique symbol = Symbol("undecoded");
 
@@ -74,9 +74,10 @@ export class RecordView<K, V> implements ConsumerRecord<K, V> {
     return this.#value;
   }
 
+  /** Throws a `CorruptionError` when they do not fill what the record has for them. */
   get headers(): readonly Header[] {
     if (this.#headersCount === 0) return NO_HEADERS;
-    this.#headers ??= headersOf(decodeHeaders(this.#batch.bytes, this.#headersStart, this.#headersCount, this.#recordEnd));
+    this.#headers ??= this.#decodeHeaders();
     return this.#headers;
   }
 
@@ -84,6 +85,14 @@ export class RecordView<K, V> implements ConsumerRecord<K, V> {
   toJSON(): ConsumerRecord<K, V> {
     const { topic, partition, offset, timestamp, key, value, headers } = this;
     return { topic, partition, offset, timestamp, key, value, headers };
+  }
+
+  #decodeHeaders(): Header[] {
+    try {
+      return headersOf(decodeHeaders(this.#batch.bytes, this.#headersStart, this.#headersCount, this.#recordEnd));
+    } catch (cause) {
+      throw headersError(this.#batch, this.#offset, [this.#headersStart, this.#recordEnd], cause);
+    }
   }
 
   #decode(what: "key", at: number, byteLength: number): K;

@@ -139,8 +139,6 @@ function stateOf(lines: Lines): string {
 }
 
 function* entries(lines: Lines): Generator<[TopicPartition, number]> {
-  for (const [name, offset] of lines) {
-    const parsed = parsePartitionDirectoryName(name);
-    if (parsed !== null) yield [parsed, offset];
-  }
+  // Each name was made of a topic and a partition.
+  for (const [name, offset] of lines) yield [parsePartitionDirectoryName(name) as TopicPartition, offset];
 }

@@ -181,7 +181,7 @@ export class GroupService {
       return {
         state,
         protocolType,
-        stateTimestamp: this.#coordinator.stateTimestamp(groupId) ?? -1,
+        stateTimestamp: this.#coordinator.stateTimestamp(groupId) as number,
         subscribedTopics: subscribedTopics(group),
       };
     });

@@ -62,7 +62,6 @@ export class InternalTopic {
     durable: boolean,
     transaction: TransactionalWriter | null = null,
   ): Promise<void> {
-    if (records.length === 0) return;
     const log = await this.write(partition, records, transaction);
     if (durable) await log.flush();
     else this.#flushSoon(log);
@@ -133,9 +132,8 @@ export class InternalTopic {
   }
 
   /** The log of a partition that has one. */
-  log(partition: number): PartitionLog | null {
-    const slot = this.#house.topics.find(this.#name)?.slots[partition];
-    return slot?.state === "open" ? slot.log : null;
+  log(partition: number): PartitionLog {
+    return this.#house.topics.require(this.#name).log(partition) as PartitionLog;
   }
 
   /** Partitions that have a log. */
@@ -171,8 +169,8 @@ export class InternalTopic {
 
   async #makeLog(partition: number): Promise<PartitionLog> {
     const topic = await this.#topic();
-    const open = topic.log(partition);
-    if (open !== null) return open;
+    // Throws what keeps it from opening, where there is one.
+    topic.log(partition);
     const spec = partitionSpec(this.#house, topic, partition, true);
     await this.#house.checkpoints.forgetDurably(spec);
     await removeLeftovers(this.#house.context.storage, [spec.directory]);

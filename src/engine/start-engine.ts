@@ -52,13 +52,13 @@ export interface EngineOptions {
 
 export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
   const events = wiring.events ?? new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
-  const core = wiring.core ?? (await loadCore(options.wasm === undefined ? {} : { wasm: options.wasm }));
+  const core = wiring.core ?? (await loadCore({ wasm: options.wasm }));
   const storage = fenced(driver, { readOnly: options.readOnly });
   const topics = new TopicRegistry();
   let lock: StorageLock | null = null;
   try {
     // Through the fence, so that a path that cannot be a directory is refused by name.
-    if (!options.readOnly) lock = await takeLock(storage, wiring.holder, options);
+    lock = options.readOnly ? null : await takeLock(storage, wiring.holder, options);
     const context: LogContext = {
       storage,
       core,

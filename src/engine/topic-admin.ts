@@ -175,7 +175,8 @@ export class TopicAdmin {
         `topic "${at.topic}" has cleanupPolicy "${topic.config.cleanupPolicy}": deleteRecords needs "delete" in it`,
       );
     }
-    return log === null ? Promise.resolve(0) : log.deleteRecordsBefore(beforeOffset);
+    // Of topics that are ours only the internal ones have partitions without a log.
+    return (log as PartitionLog).deleteRecordsBefore(beforeOffset);
   }
 
   /** After a failed flush: recovery, then writable again. A partition that could not be opened is tried anew. */

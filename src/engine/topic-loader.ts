@@ -1,12 +1,13 @@
 /** Opening what a data directory holds: the topics of the catalogue, and those that another writer left. */
 import type { TopicPartition } from "../api/bytes.ts";
-import { OdradekError, StorageError } from "../base/errors.ts";
 import { readPartitionMetadata } from "../log/books/partition-metadata.ts";
 import { partitionDirectoryName } from "../log/files/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
 import { STATE_FILE } from "../log/state/partition-state.ts";
+import { storageError } from "../storage/errno.ts";
 import { PARTITION_COUNT_MAX } from "../topic/catalog-file.ts";
 import { scanDirectory } from "../topic/directory-scan.ts";
+import { newTopicId } from "../topic/topic-id.ts";
 import { type House, INTERNAL_PARTITION_COUNT, isInternal, makeTopic, missingDirectory, partitionSpec } from "./house.ts";
 import { holdsRecords } from "./leftover.ts";
 import type { OpenTopic, PartitionSlot } from "./open-topic.ts";
@@ -62,12 +63,7 @@ async function openSlot(house: House, topic: OpenTopic, partition: number): Prom
   try {
     return { state: "open", log: await PartitionLog.open(house.context, partitionSpec(house, topic, partition)) };
   } catch (cause) {
-    const error =
-      cause instanceof OdradekError
-        ? cause
-        : new StorageError("STORAGE_FAILED", `${partitionDirectoryName(topic.name, partition)} could not be opened: ${String(cause)}`, {
-            cause,
-          });
+    const error = storageError(cause, "the opening", partitionDirectoryName(topic.name, partition));
     house.events.emit("partition.failed", { partition: at, error });
     return { state: "failed", error };
   }
@@ -78,17 +74,27 @@ async function leftByAnother(house: House, name: string, present: ReadonlySet<nu
   const { context } = house;
   const internal = isInternal(name);
   if (!internal) present = await foreignOf(house, name, present);
-  const first = [...present][0];
-  if (first === undefined) return null;
-  const metadata = await readPartitionMetadata(context.storage, partitionDirectoryName(name, first));
-  const topicId = metadata?.topicId ?? "";
-  // The internal topics go on as ours: Kafka's settings for them are known.
+  if (present.size === 0) return null;
+  const found = await topicIdOf(house, name, present);
+  // The internal topics go on as ours: Kafka's settings for them are known. Nothing of ours can be written without an id.
+  const isNamed = found === null && internal && !context.readOnly;
+  const topicId = isNamed ? newTopicId(context.random) : (found ?? "");
+  if (isNamed) await house.catalog.addTopic({ name, topicId, partitions: INTERNAL_PARTITION_COUNT, overrides: {} });
   const topic = makeTopic(house, { name, topicId, frozen: !internal, overrides: {} });
   const count = Math.max(Math.max(...present) + 1, internal ? INTERNAL_PARTITION_COUNT : 0);
   for (let partition = 0; partition < count; partition += 1) {
     topic.slots.push(present.has(partition) || internal ? { state: "empty" } : missingDirectory(name, partition));
   }
   return topic;
+}
+
+/** As the topic's partitions have it; null where none does: brokers before Kafka 2.8 kept no ids. */
+async function topicIdOf(house: House, name: string, present: ReadonlySet<number>): Promise<string | null> {
+  for (const partition of present) {
+    const metadata = await readPartitionMetadata(house.context.storage, partitionDirectoryName(name, partition));
+    if (metadata !== null) return metadata.topicId;
+  }
+  return null;
 }
 
 /**

@@ -13,8 +13,6 @@ export class TransactionEnding {
   readonly #coordinator: TransactionCoordinator;
   readonly #log: TransactionLog;
   readonly #markers: TransactionMarkers;
-  /** By transactional id: the record of a completed commit, on its way to the disk. */
-  readonly #settling: Map<string, Promise<void>> = new Map();
   /** Part of `metrics()`. */
   committed = 0;
   aborted = 0;
@@ -93,8 +91,8 @@ export class TransactionEnding {
   }
 
   /** Resolves when the last commit's completion is durable: only then may its partitions take records of the next. */
-  async settled({ id }: Transaction): Promise<void> {
-    await this.#settling.get(id);
+  async settled(transaction: Transaction): Promise<void> {
+    await transaction.settling;
   }
 
   async #complete(transaction: Transaction, commit: boolean): Promise<void> {
@@ -102,7 +100,9 @@ export class TransactionEnding {
     try {
       const durable = await this.#log.write(transaction.id, next);
       this.#coordinator.apply(transaction, next);
-      this.#settle(transaction.id, commit ? durable() : Promise.resolve());
+      transaction.settling = commit ? durable() : Promise.resolve();
+      // Told to whoever begins the next one; `stateReopened` mends it.
+      transaction.settling.catch(() => {});
     } catch (error) {
       this.#tellLate(
         transaction,
@@ -112,20 +112,9 @@ export class TransactionEnding {
     }
   }
 
-  #settle(transactionalId: string, durable: Promise<void>): void {
-    this.#settling.set(transactionalId, durable);
-    durable.then(
-      () => {
-        if (this.#settling.get(transactionalId) === durable) this.#settling.delete(transactionalId);
-      },
-      // Told to whoever begins the next one; `stateReopened` mends it.
-      () => {},
-    );
-  }
-
   /** The partition of `__transaction_state` was reopened, and what is known stands there again, durably. */
-  mended(transactionalId: string): void {
-    this.#settling.delete(transactionalId);
+  mended(transaction: Transaction): void {
+    transaction.settling = Promise.resolve();
   }
 
   /** Once for each trouble, however often its end is tried again. */

@@ -1,5 +1,5 @@
 /** `__transaction_state`: what is written of each transactional id, and read at open. */
-import { OdradekError } from "../base/errors.ts";
+import type { OdradekError } from "../base/errors.ts";
 import { coordinatorPartition } from "../base/java-hash.ts";
 import { storageError } from "../storage/errno.ts";
 import { decodeTransactionKey, encodeTransactionKey } from "../transaction/schemas/transaction-key.ts";
@@ -50,14 +50,14 @@ export class TransactionLog {
     return kept;
   }
 
-  /** Kafka's: the leader epoch of the id's partition, which only rises. */
+  /** Kafka's: the leader epoch of the partition of an id that is known, which only rises. */
   coordinatorEpoch(transactionalId: string): number {
-    return this.#topic.log(coordinatorPartition(transactionalId))?.leaderEpoch ?? 0;
+    return this.#topic.log(coordinatorPartition(transactionalId)).leaderEpoch;
   }
 
-  /** Why the id's partition takes no records; null: it does. */
+  /** Why the partition of an id that is known takes no records; null: it does. */
   failure(transactionalId: string): OdradekError | null {
-    return this.#topic.log(coordinatorPartition(transactionalId))?.failure ?? null;
+    return this.#topic.log(coordinatorPartition(transactionalId)).failure;
   }
 
   /**
@@ -73,7 +73,7 @@ export class TransactionLog {
       try {
         await log.flush();
       } catch (error) {
-        throw error instanceof OdradekError ? error : storageError(error, "flushing", log.spec.directory);
+        throw storageError(error, "flushing", log.spec.directory);
       }
     };
   }

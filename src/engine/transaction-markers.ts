@@ -1,6 +1,6 @@
 /** What a transaction asks of the partitions it wrote to: that its records be durable, and then that a marker end it. */
 import type { TopicPartition } from "../api/bytes.ts";
-import { OdradekError, UsageError } from "../base/errors.ts";
+import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { PartitionLog } from "../log/partition-log.ts";
 import { storageError } from "../storage/errno.ts";
 import { type House, OFFSETS_TOPIC } from "./house.ts";
@@ -65,10 +65,7 @@ export class TransactionMarkers {
           if (marker !== null) written.push(marker);
           if (at.topic === OFFSETS_TOPIC) this.#offsetsEnded(at.partition, end.producerId, end.commit);
         } catch (error) {
-          late.push({
-            at,
-            error: error instanceof OdradekError ? error : storageError(error, "the marker", `${at.topic}-${at.partition}`),
-          });
+          late.push({ at, error: storageError(error, "the marker", `${at.topic}-${at.partition}`) });
         }
       }),
     );

@@ -73,9 +73,7 @@ export class TransactionRecovery {
       () => {},
       (error) => this.#told(partition, error),
     );
-    await Promise.all(
-      known.map((transaction) => inTurn(transaction.id, () => this.#reconcile(transaction, kept.get(transaction.id) ?? null))),
-    );
+    await Promise.all(known.map((transaction) => inTurn(transaction.id, () => this.#reconcile(transaction, kept.get(transaction.id)))));
   }
 
   /**
@@ -140,7 +138,7 @@ export class TransactionRecovery {
     }
   }
 
-  async #reconcile(transaction: Transaction, kept: TransactionMetadata | null): Promise<void> {
+  async #reconcile(transaction: Transaction, kept: TransactionMetadata | undefined): Promise<void> {
     if (transaction.doubt !== null) {
       transaction.doubt = null;
       transaction.isEnding = false;
@@ -153,7 +151,7 @@ export class TransactionRecovery {
       }
     }
     if (!isSame(kept, transaction.metadata)) await (await this.#log.write(transaction.id, transaction.metadata))();
-    this.#ending.mended(transaction.id);
+    this.#ending.mended(transaction);
   }
 
   #told(partition: number, error: unknown): void {
@@ -161,15 +159,13 @@ export class TransactionRecovery {
   }
 }
 
-function isSame(kept: TransactionMetadata | null, known: TransactionMetadata): boolean {
-  if (kept === null) return false;
-  const { producerId, producerEpoch, state, lastUpdateMs, partitions } = kept;
+function isSame(kept: TransactionMetadata | undefined, known: TransactionMetadata): boolean {
   return (
-    producerId === known.producerId &&
-    producerEpoch === known.producerEpoch &&
-    state === known.state &&
-    lastUpdateMs === known.lastUpdateMs &&
-    partitions.length === known.partitions.length
+    kept?.producerId === known.producerId &&
+    kept.producerEpoch === known.producerEpoch &&
+    kept.state === known.state &&
+    kept.lastUpdateMs === known.lastUpdateMs &&
+    kept.partitions.length === known.partitions.length
   );
 }
 

@@ -105,15 +105,16 @@ export class TransactionService {
   async endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity> {
     this.#refuse("endTransaction", request.transactionalId);
     const { producerId, producerEpoch, commit } = request;
-    const outcome = await this.#turns.take(request.transactionalId, async () => {
+    const ended = await this.#turns.take(request.transactionalId, async () => {
       const { transaction, hasEnded } = this.#coordinator.checkEnd(request, commit);
       if (hasEnded) return null;
-      return commit ? await this.#ending.commit(transaction) : await this.#ending.abort(transaction, "by its producer");
+      const outcome = await (commit ? this.#ending.commit(transaction) : this.#ending.abort(transaction, "by its producer"));
+      return { transaction, outcome };
     });
-    if (outcome !== null) {
-      if (isPrepared(this.#coordinator.find(request.transactionalId)?.metadata.state ?? "Empty")) this.#retryLater();
-      await this.#untilStable(outcome);
-      refuseLate(outcome, request);
+    if (ended !== null) {
+      if (isPrepared(ended.transaction.metadata.state)) this.#retryLater();
+      await this.#untilStable(ended.outcome);
+      refuseLate(ended.outcome, request);
     }
     return { producerId, producerEpoch };
   }
@@ -265,7 +266,6 @@ export class TransactionService {
     if (!isLate || this.#isClosed || this.#retryTimer !== null) return;
     this.#retryTimer = this.#house.context.clock.after(RETRY_MS, () => {
       this.#retryTimer = null;
-      if (this.#isClosed) return;
       void this.#finishLate().then(
         () => this.#retryLater(),
         (error: unknown) => this.#house.events.emit("maintenance.failed", { task: "transactions", error }),

@@ -7,12 +7,14 @@ import type { Appended } from "./append/appended.ts";
 import { LogWriter } from "./append/log-writer.ts";
 import { markerBatch, type TransactionMarker } from "./batch/marker-batch.ts";
 import { batchesBelow } from "./batch/stable-batches.ts";
+import type { LeaderEpoch } from "./books/leader-epochs.ts";
 import { Compaction, type CompactionOptions, type CompactionResult } from "./compaction/compaction.ts";
 import type { CompactionNeed } from "./compaction/compaction-need.ts";
 import type { LogContext } from "./context/log-context.ts";
 import type { PartitionSpec } from "./context/partition-spec.ts";
 import { leaveInOrder } from "./opening/clean-end.ts";
-import { createLog, openLog } from "./opening/open-log.ts";
+import { createLog } from "./opening/create-log.ts";
+import { openLog } from "./opening/open-log.ts";
 import type { LogPosition, OpenedLog } from "./opening/opened-log.ts";
 import type { ProducerStates } from "./producers/producer-states.ts";
 import type { AbortedTransaction } from "./producers/transaction-index.ts";
@@ -95,7 +97,8 @@ export class PartitionLog {
 
   /** What batches carry from here on, or will once the next is appended. */
   get leaderEpoch(): number {
-    return this.#log.nextEpoch ?? this.#log.epochs.latest()?.epoch ?? 0;
+    // Where nothing has begun one, there is one to begin.
+    return this.#log.nextEpoch ?? (this.#log.epochs.latest() as LeaderEpoch).epoch;
   }
 
   get byteLength(): number {

@@ -15,6 +15,8 @@ export class Transaction {
   trouble: string | null = null;
   /** Why nobody knows whether it is committed: its commit's record may stand, or not. null: it is known. */
   doubt: string | null = null;
+  /** Resolves when the record that completes the last commit is durable; rejects where nobody knows whether it is. */
+  settling: Promise<void> = Promise.resolve();
   #metadata: TransactionMetadata;
   #partitionKeys: ReadonlySet<string>;
 

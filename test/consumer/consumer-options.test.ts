@@ -30,6 +30,7 @@ describe("options", () => {
     { partitionAssignmentStrategy: "fair" },
     { partitionAssignmentStrategy: [] },
     { partitionAssignmentStrategy: ["range", "range"] },
+    { partitionAssignmentStrategy: ["range", "fair"] },
     { onDeserializeError: "ignore" },
   ])("refuses %j", async (options) => {
     const { consumer } = await bed();
@@ -39,6 +40,7 @@ describe("options", () => {
   it("refuses enableAutoCommit without a group, and takes undefined for what is left out", async () => {
     const { consumer } = await bed();
     expect(() => consumer({ enableAutoCommit: true })).toThrow(expect.objectContaining({ code: "NO_GROUP" }));
+    expect(() => consumer({ groupId: "g", partitionAssignmentStrategy: ["sticky", "range"] })).not.toThrow();
     expect(() => consumer({ groupId: undefined, signal: undefined, maxPollRecords: undefined })).not.toThrow();
   });
 

@@ -6,6 +6,7 @@ import type { Compression } from "../../src/compression/compression.ts";
 import { FetchedRun } from "../../src/consumer/fetched-run.ts";
 import { openBatch } from "../../src/consumer/opened-batch.ts";
 import { PartitionState } from "../../src/consumer/partition-state.ts";
+import { readRecord } from "../../src/consumer/read-record.ts";
 import { CorruptBatchError } from "../../src/core/corrupt-batch-error.ts";
 import { type Bed, bed, orders } from "./bed.ts";
 
@@ -70,6 +71,47 @@ describe("a record that claims what is not there", () => {
     }
     expect(first).toEqual([2]);
     expect(broker.partition(orders).endOffset).toBe(3);
+  });
+});
+
+// What was thrown was the decoder's own error, without a code, a place, or a word of where to go on.
+describe("a header that claims what is not there", () => {
+  async function withBadHeader(): Promise<Bed> {
+    const found = await bed();
+    found.broker.append(orders, [
+      { key: "k", value: "0" },
+      { key: "k", value: "1", headers: [["h", "x"]] },
+    ]);
+    // The last byte is the header's value; before it, how long that is.
+    const bytes = found.broker.partition(orders).batches[0]?.bytes as Uint8Array;
+    bytes[bytes.length - 2] = 0x7e;
+    found.broker.append(orders, [{ key: "k", value: "2" }]);
+    return found;
+  }
+  const told = { name: "CorruptionError", message: expect.stringMatching(/orders-0: offset 1: its headers/), nextReadableOffset: 2 };
+
+  it("ends every way of reading at its record, however records may be skipped, and a seek goes on behind it", async () => {
+    for (const onDeserializeError of ["stop", "skip"] as const) {
+      const { broker, consumer } = await withBadHeader();
+      const reader = consumer({ onDeserializeError });
+      await reader.assign([orders]);
+      const iterator = reader.records({ until: "end" });
+      expect((await iterator.next()).value).toMatchObject({ value: "0" });
+      expect(await caught(iterator.next())).toMatchObject(told);
+      reader.seek(orders, 1);
+      expect(await caught(reader.poll({ timeoutMs: 0 }))).toMatchObject(told);
+      reader.seek(orders, 1);
+      const batches = async (): Promise<void> => {
+        for await (const batch of reader.batches({ until: "end" })) for (const { headers } of batch) expect(headers).toEqual([]);
+      };
+      expect(await caught(batches())).toMatchObject(told);
+      const serde = { deserialize: String };
+      expect(await caught(readRecord({ broker, compression: broker.compression }, { ...orders, offset: 1 }, serde, serde))).toMatchObject(
+        told,
+      );
+      reader.seek(orders, 2);
+      expect((await reader.poll({ timeoutMs: 0 })).map(({ value }) => value)).toEqual(["2"]);
+    }
   });
 });
 

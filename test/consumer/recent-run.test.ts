@@ -4,15 +4,18 @@ import { describe, expect, it } from "vitest";
 import type { AtHand, BatchPart } from "../../src/api/broker.ts";
 import type { Bytes } from "../../src/api/bytes.ts";
 import { readInt32 } from "../../src/base/big-endian.ts";
-import { CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
+import { CorruptionError } from "../../src/base/errors.ts";
+import { ATTRIBUTES_AT, CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
+import { BatchOutline } from "../../src/consumer/batch-outline.ts";
 import type { BatchSlice } from "../../src/consumer/batch-slice.ts";
 import { PartitionState } from "../../src/consumer/partition-state.ts";
 import { RecentRun } from "../../src/consumer/recent-run.ts";
 import { slowBatchBytes } from "../core/twin/batch.ts";
 
 const PIECE_BYTE_LENGTH_MAX = 4096;
+const orders = { topic: "orders", partition: 0 };
 
-function batchOf(baseOffset: number, values: readonly number[]): Bytes {
+function batchOf(baseOffset: number, values: readonly number[], deltaOf = (index: number): number => index): Bytes {
   return slowBatchBytes({
     baseOffset: BigInt(baseOffset),
     leaderEpoch: 0,
@@ -24,7 +27,7 @@ function batchOf(baseOffset: number, values: readonly number[]): Bytes {
     producerEpoch: -1,
     baseSequence: -1,
     records: values.map((byteLength, offsetDelta) => ({
-      offsetDelta,
+      offsetDelta: deltaOf(offsetDelta),
       timestampDelta: BigInt(offsetDelta),
       key: null,
       value: new Uint8Array(byteLength).fill(offsetDelta % 251),
@@ -34,7 +37,7 @@ function batchOf(baseOffset: number, values: readonly number[]): Bytes {
 }
 
 function sliceOf(bytes: Bytes, at: number, byteLength: number, baseOffset: number, recordCount: number): BatchSlice {
-  const state = new PartitionState({ topic: "orders", partition: 0 });
+  const state = new PartitionState(orders);
   return { state, epoch: 0, bytes, at, byteLength, baseOffset, lastOffset: baseOffset + recordCount - 1, recordCount };
 }
 
@@ -95,6 +98,67 @@ describe("a batch that was read lately", () => {
     run.giveUpBytes();
     expect(run.record(7, logOf(batchOf(0, [...values.slice(1), 99])))).toBe(undefined);
     expect(run.record(7, undefined)).toBe(undefined);
+  });
+
+  it("must be read anew where the piece at hand holds other records, or none, and a fault of its reading is told", () => {
+    const values = new Array(200).fill(100);
+    const batch = batchOf(0, values);
+    const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 0, 200), true, true);
+    run.giveUpBytes();
+    const log = logOf(batch);
+    const giving = (change: (piece: Bytes) => Bytes): AtHand => ({ ...log, part: (wanted) => change(log.part?.(wanted) as Bytes) });
+    const first = log.part?.({
+      ...orders,
+      baseOffset: 0,
+      byteLength: batch.length,
+      checksum: readInt32(batch, CRC_AT),
+      from: 61,
+      until: 8000,
+    });
+    expect(
+      run.record(
+        190,
+        giving(() => (first as Bytes).slice()),
+      ),
+    ).toBe(undefined);
+    expect(
+      run.record(
+        190,
+        giving((piece) => piece.fill(0, HEADER_BYTE_LENGTH)),
+      ),
+    ).toBe(undefined);
+    const compressed = giving((piece) => {
+      piece[ATTRIBUTES_AT + 1] = 1;
+      return piece;
+    });
+    expect(() => run.record(190, compressed)).toThrow(/compressed/);
+    expect(run.record(190, log)?.offset).toBe(190);
+  });
+
+  it("holds the whole ones behind it alone, where the bytes end within a batch", () => {
+    const [one, two] = [batchOf(0, [20]), batchOf(1, [200])];
+    const bytes = new Uint8Array(Buffer.concat([one, two.subarray(0, two.length - 1)]));
+    expect(new RecentRun("id", sliceOf(bytes, 0, one.length, 0, 1), true, false).lastOffset).toBe(0);
+  });
+
+  it("whose records do not stand where its header says is told as what it is", () => {
+    const batch = batchOf(0, new Array(200).fill(100), (index) => (index === 150 ? 149 : index));
+    const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 0, 200), true, true);
+    expect(run.record(10, undefined)?.offset).toBe(10);
+    expect(() => run.record(150, undefined)).toThrow(CorruptionError);
+  });
+
+  it("is outlined by lengths that add up, and by no others", () => {
+    const batch = batchOf(0, [100, 100, 100]);
+    const outlined = (bytes: Bytes, recordCount = 3): boolean => BatchOutline.of(sliceOf(bytes, 0, bytes.length, 0, recordCount)) !== null;
+    expect(outlined(batch)).toBe(true);
+    expect(outlined(batch, 2)).toBe(false);
+    expect(outlined(batch, 4)).toBe(false);
+    for (const length of [[0], [0xff, 0xff, 0xff, 0xff, 0xff], [0xfe, 0xff, 0x01]]) {
+      const bent = batch.slice();
+      bent.set(length, HEADER_BYTE_LENGTH);
+      expect(outlined(bent), length.join(" ")).toBe(false);
+    }
   });
 
   it("keeps its bytes when the log has them compressed, and when a record is reached as quickly without", () => {

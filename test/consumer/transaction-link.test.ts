@@ -31,6 +31,20 @@ async function readerOf(recordCount: number) {
   return { broker, reader };
 }
 
+describe("a partition that was taken away meanwhile", () => {
+  it("is passed over by what was committed of it, and by the way back", async () => {
+    const { reader } = await readerOf(3);
+    expect(await valuesToEnd(reader)).toEqual(["0", "1", "2"]);
+    const gone = { ...at(7), nextOffset: 2 };
+    link(reader).committed([gone, { ...orders, nextOffset: 1 }]);
+    expect(claimed(reader)).toEqual([[0, 3]]);
+    reader.seek(orders, 1);
+    await valuesToEnd(reader);
+    link(reader).rewind([gone]);
+    expect(await valuesToEnd(reader)).toEqual(["1", "2"]);
+  });
+});
+
 describe("a claim", () => {
   it("covers everything delivered, the record or batch in hand included, and nothing that was not", async () => {
     const { broker, consumer } = await bed();

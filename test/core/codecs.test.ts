@@ -436,6 +436,21 @@ describe.each(BUILDS)("snappy (%s)", (build) => {
     expectSame(snappy.decompress(new Uint8Array(stream), MAX), new Uint8Array(Buffer.concat(contents)));
   });
 
+  it("says where a stream ends too early, and which length stands where none can", async () => {
+    const { lz4, snappy } = await coreOf(build);
+    const begin = [...snappy.compress(new Uint8Array(0))];
+    const stream = (...rest: readonly number[]): Uint8Array => Uint8Array.from([...begin, ...rest]);
+    expect(() => snappy.decompress(Uint8Array.from(begin.slice(0, 9)), MAX)).toThrow("it ends within its header");
+    expect(() => snappy.decompress(stream(0, 0, 0), MAX)).toThrow("it ends where a block's length should stand");
+    expect(() => snappy.decompress(stream(0, 0, 0, 9, 1), MAX)).toThrow("a block says it is 9 bytes long; there are 1");
+    expect(() => snappy.decompress(stream(0xff, 0xff, 0xff, 0xff, 1), MAX)).toThrow("a block says it is -1 bytes long");
+    expect(() => snappy.decompress(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x7f, 0), MAX)).toThrow("no length stands at the beginning");
+    // A content's size is announced, and is not there.
+    const frame = lz4.compress(Uint8Array.of(1, 2, 3)).slice(0, 10);
+    frame[4] = (frame[4] as number) | 0x08;
+    expect(() => lz4.decompress(frame, MAX)).toThrow("it ends within its header");
+  });
+
   it("allocates nothing for a length that no block of its size can have", async () => {
     const { snappy } = await coreOf(build);
     const claim = Uint8Array.of(0x80, 0x80, 0x80, 0x1f, 0x00, 0x61);

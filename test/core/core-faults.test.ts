@@ -7,6 +7,7 @@ import { faultSentence } from "../../src/core/core-fault.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { noise } from "../compression/contents.ts";
 import { type CoreCall, FaultyCore } from "../prove/errors/faulty-core.ts";
+import { binaryOf } from "./builds.ts";
 
 const BYTES = new TextEncoder().encode("123456789");
 
@@ -169,6 +170,9 @@ describe("a runtime without WebAssembly", () => {
     global.WebAssembly = undefined;
     try {
       await expect(loadCore()).rejects.toMatchObject({ code: "CORE_UNAVAILABLE", message: expect.stringContaining("no WebAssembly") });
+      // Of bytes that nobody has compiled before: what to do about it is said, too.
+      const compiled = loadCore({ wasm: binaryOf("release") });
+      await expect(compiled).rejects.toMatchObject({ code: "CORE_UNAVAILABLE", message: expect.stringContaining("without --jitless") });
       expect(() => core.compactor({ dedupeBufferByteLength: 1 << 20, hashSecret: new Uint8Array(16) })).toThrow(
         expect.objectContaining({ code: "CORE_UNAVAILABLE" }),
       );

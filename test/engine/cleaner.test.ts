@@ -3,13 +3,15 @@ import { describe, expect, it } from "vitest";
 import type { OdradekEvent } from "../../src/api/odradek.ts";
 import type { TopicConfig } from "../../src/api/topic.ts";
 import { nodeCodecs } from "../../src/compression/node-codecs.ts";
-import { CLEANER_BACKOFF_MS } from "../../src/engine/cleaner.ts";
+import { CLEANER_BACKOFF_MS, Cleaner } from "../../src/engine/cleaner.ts";
 import type { Engine } from "../../src/engine/engine.ts";
+import type { House } from "../../src/engine/house.ts";
 import { startEngine } from "../../src/engine/start-engine.ts";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
+import { resolveConfig } from "../../src/topic/topic-config.ts";
 import { keyedBatch } from "../log/compaction-rig.ts";
 
 const NOW_MS = Date.UTC(2020, 5, 1);
@@ -184,6 +186,33 @@ describe("the cleaner", () => {
     await engine.close();
     expect(compacted(events)).toEqual(["t"]);
     expect(events.filter(({ type }) => type.endsWith(".failed"))).toEqual([]);
+  });
+
+  it("stops a pass at once for which the files came free only when the log was closing", async () => {
+    const closed = new AbortController();
+    const asked: boolean[] = [];
+    const log = {
+      failure: null,
+      compactionProblem: null,
+      spec: { topic: "t", partition: 0, frozen: false, config: () => resolveConfig(SMALL) },
+      compactionNeed: async () => ({ firstDirtyOffset: 0, firstUncleanableOffset: 1, cleanableBytes: 1, ratio: 1, mustClean: true }),
+      compact: async ({ signal }: { readonly signal: AbortSignal }) => {
+        asked.push(signal.aborted);
+        throw new Error("interrupted");
+      },
+    };
+    const house = { context: { clock: new ManualClock(NOW_MS) }, topics: { openLogs: () => [log] } } as unknown as House;
+    const cleaner = new Cleaner(
+      house,
+      {},
+      (call) => {
+        closed.abort();
+        return call();
+      },
+      closed.signal,
+    );
+    await cleaner.run();
+    expect(asked).toEqual([true]);
   });
 
   it("does not hold up the deletion of the topic it is at", async () => {

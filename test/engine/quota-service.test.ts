@@ -188,6 +188,16 @@ describe("the quota service", () => {
     expect(service.isActive).toBe(false);
   });
 
+  it("is kept when it is set while the log closes, and holds nobody any more", async () => {
+    const { service, produced } = bed([]);
+    service.lift();
+    await service.alter("a", { producerByteRate: 1 });
+    expect(service.describe()).toEqual([{ clientId: "a", quota: { producerByteRate: 1 } }]);
+    expect(service.isActive).toBe(false);
+    for (let count = 0; count < 3; count += 1) void service.produce({ ...batch(100), clientId: "a" });
+    expect(produced.length).toBe(3);
+  });
+
   it("lets no request overtake those that waited, where the line takes more than one turn", async () => {
     const made = bed([limited({ producerByteRate: 1 })]);
     await made.service.produce(batch(100));

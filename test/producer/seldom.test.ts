@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { TopicMetadata } from "../../src/api/broker.ts";
 import { utf8 } from "../../src/base/serde.ts";
 import { loadCore } from "../../src/core/load-core.ts";
+import { Accumulator } from "../../src/producer/accumulator.ts";
 import { Idempotence } from "../../src/producer/idempotence.ts";
 import { Numbering } from "../../src/producer/numbering.ts";
 import type { ProducerBroker } from "../../src/producer/producer-broker.ts";
@@ -153,6 +154,20 @@ describe("a record", () => {
     broker.makeTopic(topic, 1);
     expect(await producer().send({ topic, value: "v" })).toMatchObject({ timestamp: -1 });
     expect(broker.records(topic)[0]?.timestamp).toBe(-1);
+  });
+
+  it("that cannot be taken in for want of memory rejects its own send alone", async () => {
+    const { broker, producer } = makeWorld();
+    broker.makeTopic(topic, 1);
+    const sender = producer();
+    await sender.send({ topic, value: "known" });
+    const full = new RangeError("Array buffer allocation failed");
+    vi.spyOn(Accumulator.prototype, "add").mockImplementationOnce(() => {
+      throw full;
+    });
+    await expect(sender.send({ topic, value: "v" })).rejects.toBe(full);
+    await sender.send({ topic, value: "goes on" });
+    expect(broker.values(topic)).toStrictEqual(["known", "goes on"]);
   });
 
   it("is not handed over in a batch that the core wrote otherwise than it was reckoned", async () => {

@@ -49,10 +49,12 @@ async function filesOf(word: string, options: CommandOptions, io: Io): Promise<s
 
 /** A directory's files, then those of the partitions in it. */
 async function filesUnder(directory: string): Promise<string[]> {
-  const entries = (await nodeStorage(directory).list("")).sort((left, right) => (left.name < right.name ? -1 : 1));
-  const files = entries.filter(({ kind }) => kind === "file").map(({ name }) => resolve(directory, name));
-  for (const { name, kind } of entries) {
-    if (kind === "directory" && parsePartitionDirectoryName(name) !== null) files.push(...(await filesUnder(resolve(directory, name))));
+  const kinds = new Map((await nodeStorage(directory).list("")).map(({ name, kind }) => [name, kind]));
+  const names = [...kinds.keys()].sort();
+  const files = names.filter((name) => kinds.get(name) === "file").map((name) => resolve(directory, name));
+  for (const name of names) {
+    if (kinds.get(name) === "directory" && parsePartitionDirectoryName(name) !== null)
+      files.push(...(await filesUnder(resolve(directory, name))));
   }
   return files;
 }

@@ -342,8 +342,9 @@ export class LogWriter {
 
   /** Its line in the checkpoint is durable before a batch carries it. */
   async #beginEpoch(): Promise<void> {
-    const { epochs, nextEpoch } = this.#log;
-    if (nextEpoch === null) return;
+    const { epochs } = this.#log;
+    // An obstacle only while there is one to begin.
+    const nextEpoch = this.#log.nextEpoch as number;
     await epochs.assign(nextEpoch, this.logEndOffset);
     this.#epoch = nextEpoch;
     this.#log.nextEpoch = null;
@@ -365,7 +366,7 @@ export class LogWriter {
     try {
       if (this.#failure !== null) throw this.#failure;
       try {
-        if (old.files !== null) old.finishIndexes(old.files);
+        old.finishIndexes(old.openFiles);
       } catch (error) {
         this.#emit("storage.failed", { error }); // derived files: rebuilt at the next open, the log goes on
       }

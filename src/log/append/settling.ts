@@ -19,7 +19,7 @@ export interface SettlingHost {
   readonly emit: (type: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
-const ROUTINE_ERRNOS: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE"]);
+const ROUTINE_ERRNOS: ReadonlySet<string | null> = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE"]);
 
 export class Settling {
   readonly #host: SettlingHost;
@@ -131,7 +131,7 @@ export class Settling {
     this.#isRunning = true;
     const current = this.#current.then(work).catch((error: unknown) => {
       const { failure, fail, emit } = this.#host;
-      if (failure() === null && ROUTINE_ERRNOS.has(errnoOf(error) ?? "")) emit("storage.failed", { error });
+      if (failure() === null && ROUTINE_ERRNOS.has(errnoOf(error))) emit("storage.failed", { error });
       else fail(error);
     });
     this.#current = current;

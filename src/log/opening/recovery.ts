@@ -1,6 +1,6 @@
 /** What is done with a partition that was not left in order (C9): finds where the log ends, tells a torn tail from damage, makes the rest durable. */
 import type { StorageFile } from "../../api/storage-driver.ts";
-import type { OdradekError } from "../../base/errors.ts";
+import { isStorageFull, type OdradekError, StorageError } from "../../base/errors.ts";
 import { HEADER_BYTE_LENGTH, lastOffsetAt, readInt64, viewOf } from "../batch/batch-header.ts";
 import { endOfBytes, hasBytesBeyond, type ScanEnd, scanBatches } from "../batch/batch-scan.ts";
 import { batchBehind, type KnownEnd } from "../batch/resync.ts";
@@ -48,7 +48,19 @@ interface BadBatch {
   readonly end: ScanEnd;
 }
 
+/** On a disk without room for what a recovery makes (indexes, snapshots, seals) the records are served all the same, and nothing is appended. */
 export async function recover(input: RecoveryInput): Promise<Recovered> {
+  try {
+    return await recoverWith(input, null);
+  } catch (error) {
+    if (input.readOnly || !isStorageFull(error)) throw error;
+    const noRoom = withoutRoom(input.spec, error);
+    input.context.emit("storage.failed", { partition: { topic: input.spec.topic, partition: input.spec.partition }, error: noRoom });
+    return await recoverWith({ ...input, readOnly: true }, noRoom);
+  }
+}
+
+async function recoverWith(input: RecoveryInput, noRoom: StorageError | null): Promise<Recovered> {
   const { spec, segments, facts, epochs, readOnly } = input;
   const firstBase = (segments[0] as Segment).baseOffset;
   const recoveryPoint = Math.max(firstBase, facts?.recoveryPoint ?? spec.checkpoint.recoveryPoint ?? 0);
@@ -75,14 +87,14 @@ export async function recover(input: RecoveryInput): Promise<Recovered> {
   if (bad === null && problem === null && facts !== null) problem = endsTooEarly(segments.at(-1) as Segment, walk.acceptedOffset, durable);
   if (bad !== null && problem === null) await cut(input, bad);
   const active = segments.at(-1) as Segment;
-  const endProblem = problem;
+  const endProblem = problem ?? noRoom;
   const unreadableFrom = problem === null ? null : walk.acceptedOffset;
   if (problem !== null) active.nextOffset = Math.max(walk.acceptedOffset, durable.offset, active.baseOffset);
   else if (!readOnly) await makeDurable(input, start, walk.rewriteFrom, producers);
-  if (problem !== null && !readOnly) await keepServed(input, walk.rewriteFrom);
+  if (noRoom !== null || (problem !== null && !readOnly)) await keepServed(input, walk.rewriteFrom);
   const known = problem === null ? await producers.finish(segments, active.nextOffset) : producers.outcome();
   const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
-  const found = { recoveryPoint: problem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
+  const found = { recoveryPoint: endProblem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
   return { ...found, ...known, endProblem, unreadableFrom };
 }
 
@@ -285,6 +297,11 @@ async function judge(
   return null;
 }
 
+function withoutRoom({ directory }: PartitionSpec, cause: StorageError): StorageError {
+  const message = `${directory}: its recovery found no room on the disk (${cause.message}): its records are served, and nothing is appended; make room, then reopenPartition`;
+  return new StorageError("PARTITION_FAILED", message, { cause });
+}
+
 /** Whole batches, as many bytes as there should be, and other ones: a file in another's place. */
 function endsTooEarly({ logName, byteLength }: Segment, acceptedOffset: number, durable: DurableEnd): OdradekError | null {
   if (acceptedOffset >= durable.offset) return null;
@@ -319,10 +336,13 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
   }
   const active = segments.at(-1) as Segment;
   const files = active.isHeld && active.files !== null ? active.files : await active.acquire();
-  const bytesEnd = active === segment ? await endOfBytes(files.log, end.position) : 0;
-  const isZeroTail = active === segment && byteLength === 0 && bytesEnd === end.position;
-  // What was never written is not told as cut.
-  if (active === segment) byteLength += (mayBeAhead(storage, spec.config()) ? bytesEnd : files.log.byteLength()) - end.position;
+  let isZeroTail = false;
+  if (active === segment) {
+    const bytesEnd = await endOfBytes(files.log, end.position);
+    isZeroTail = byteLength === 0 && bytesEnd === end.position;
+    // What was never written is not told as cut.
+    byteLength += (mayBeAhead(storage, spec.config()) ? bytesEnd : files.log.byteLength()) - end.position;
+  }
   if (!readOnly) {
     await storage.syncDirectory(spec.directory);
     if (active === segment) files.log.truncate(end.position);

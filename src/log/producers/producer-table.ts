@@ -10,7 +10,6 @@ import {
   LAST_OFFSET_DELTA_AT,
   PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
-  RECORD_COUNT_AT,
 } from "../../base/record-batch.ts";
 import { RecordCursor, RecordFramingError } from "../../base/record-decoder.ts";
 import { OpenTransactions } from "./open-transactions.ts";
@@ -92,7 +91,8 @@ export class ProducerTable implements ProducerStates {
 
   openTransactions(): readonly OpenTransaction[] {
     return Array.from(this.transactions.entries(), ([firstOffset, producerId]) => {
-      const { producerEpoch = -1, coordinatorEpoch = -1 } = this.#entries.get(keyOf(producerId)) ?? {};
+      // None goes while its transaction is open.
+      const { producerEpoch, coordinatorEpoch } = this.#entries.get(keyOf(producerId)) as ProducerEntry;
       return { producerId, producerEpoch, coordinatorEpoch, firstOffset };
     });
   }
@@ -169,9 +169,9 @@ function keyOf(producerId: bigint): number | bigint {
 }
 
 function markerIn(bytes: Uint8Array, at: number): ReturnType<typeof decodeMarker> {
-  if (readInt32(bytes, at + RECORD_COUNT_AT) < 1) return null;
   try {
     const cursor = new RecordCursor(bytes, at);
+    // Compaction may have emptied it.
     return cursor.next() ? decodeMarker(cursor.key(), cursor.value()) : null;
   } catch (error) {
     // Its checksum is right and its record is none: another writer's, and it says nothing about any transaction.

@@ -53,24 +53,24 @@ export async function readOrRemake(
   difference: (bytes: Bytes | null) => Promise<string | null> | string | null,
 ): Promise<TransactionEntries> {
   const { context, spec } = source;
-  const found = await tryRead(source, segment);
-  const why = typeof found === "string" ? found : await difference(found);
-  if (why === null && typeof found !== "string") return new TransactionEntries(found ?? undefined);
-  const entries = await rebuildTransactionEntries(source, segments, segment, why ?? "");
+  const { bytes, problem } = await tryRead(source, segment);
+  const why = problem ?? (await difference(bytes));
+  if (why === null) return new TransactionEntries(bytes ?? undefined);
+  const entries = await rebuildTransactionEntries(source, segments, segment, why);
   if (context.readOnly || spec.frozen) return entries;
   await writeTransactionEntries(context.storage, spec.directory, segment.baseOffset, entries);
   await context.storage.syncDirectory(spec.directory);
   return entries;
 }
 
-/** The bytes, null where there is no file, or why they are no such index. */
-async function tryRead({ context }: ReplaySource, segment: Segment): Promise<Bytes | string | null> {
+/** The bytes, null where there is no file; and why they are no such index, null where they may be. */
+async function tryRead({ context }: ReplaySource, segment: Segment): Promise<{ bytes: Bytes | null; problem: string | null }> {
   const { directory, baseOffset } = segment;
   try {
     const bytes = await readTransactionIndexBytes(context, directory, baseOffset, segment.isInSwap ? "swap" : "");
-    return bytes === null ? null : (transactionIndexProblem(bytes, baseOffset)?.problem ?? bytes);
+    return { bytes, problem: bytes === null ? null : (transactionIndexProblem(bytes, baseOffset)?.problem ?? null) };
   } catch (error) {
-    if (error instanceof CorruptionError) return error.message;
+    if (error instanceof CorruptionError) return { bytes: null, problem: error.message };
     throw error;
   }
 }

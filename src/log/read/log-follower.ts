@@ -35,6 +35,8 @@ export class LogFollower {
     const context = { ...before.context, emit: () => {} };
     const next = await openLog(context, { ...before.spec, cleanShutdown: false });
     this.#followed.replaceBy(next);
+    // Of files that were replaced: what is known of all of them is of the old ones.
+    if (anew) this.#seenByteLengths.clear();
     before.segments.releaseActive();
     await Promise.allSettled([...before.segments.all().map((segment) => segment.close()), before.state.close()]);
   }

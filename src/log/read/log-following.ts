@@ -44,7 +44,7 @@ export async function followTail(log: OpenedLog, show: (end: LogPosition) => voi
   if (active.isAbsent) return false;
   const facts = log.state.facts();
   const isSame = facts !== null && facts.durableSegmentBase === active.baseOffset && facts.logStartOffset === log.logStartOffset;
-  const fileByteLength = active.files?.log.byteLength() ?? 0;
+  const fileByteLength = active.openFiles.log.byteLength();
   if (!isSame || log.endProblem !== null || fileByteLength < active.byteLength) return false;
   const isSync = facts.writtenAs === "sync";
   const end = isSync ? Math.min(facts.durableEndPosition, fileByteLength) : fileByteLength;
@@ -58,16 +58,15 @@ export async function followTail(log: OpenedLog, show: (end: LogPosition) => voi
 /** Whole batches up to byte `end`, or as far as they go. False, with some of them taken in, when what stands there is no mere continuation. */
 async function takeIn(log: OpenedLog, end: number): Promise<boolean> {
   const { active } = log.segments;
-  const { files } = active;
-  if (files === null) return false;
+  const { log: file } = active.openFiles;
   // A writer that began anew has begun another epoch, and may have cut what was seen before.
   const epoch = log.epochs.latest()?.epoch ?? 0;
   const begin = active.byteLength;
   const order = active.contiguous ? "exact" : "rising";
   const expectation = { nextOffset: active.nextOffset, order, epochFor: () => epoch } as const;
-  const into = { log: files.log, offsetIndex: null, timeIndex: null };
+  const into = { log: file, offsetIndex: null, timeIndex: null };
   const { indexIntervalBytes } = log.spec.config();
-  const { position, reason } = await scanBatches(log.context.core, files.log, [begin, end], expectation, (batch) => {
+  const { position, reason } = await scanBatches(log.context.core, file, [begin, end], expectation, (batch) => {
     const { baseOffset, lastOffset, maxTimestamp, byteLength, at } = batch;
     active.admit(into, byteLength, lastOffset, maxTimestamp, indexIntervalBytes);
     noteProducer(log, batch.bytes.subarray(at, at + byteLength), baseOffset, lastOffset, maxTimestamp);

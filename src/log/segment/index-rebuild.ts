@@ -1,10 +1,14 @@
 /** Makes a segment's two indexes again from its log, by the rule an append keeps: for files that are missing or wrong. */
+import { isStorageFull } from "../../base/errors.ts";
 import { scanBatches } from "../batch/batch-scan.ts";
 import type { LogContext } from "../context/log-context.ts";
 import type { PartitionSpec } from "../context/partition-spec.ts";
 import { type Segment, type SegmentFiles, withIndexes } from "./segment.ts";
 
-/** Of a sealed segment that may be written. Not durable: what is lost of it is made again. Entries end where the log cannot be walked. */
+/**
+ * Of a sealed segment that may be written. Not durable: what is lost of it is made again. Entries end where the log cannot be walked. On
+ * a disk without room searches in the segment go without an index, until it is opened anew.
+ */
 export async function rebuildIndexes(
   context: LogContext,
   spec: PartitionSpec,
@@ -12,6 +16,15 @@ export async function rebuildIndexes(
   files: SegmentFiles,
   why: string,
 ): Promise<void> {
+  try {
+    await rebuild(context, spec, segment, files, why);
+  } catch (error) {
+    if (!isStorageFull(error)) throw error;
+    segment.indexIsBelieved = false;
+  }
+}
+
+async function rebuild(context: LogContext, spec: PartitionSpec, segment: Segment, files: SegmentFiles, why: string): Promise<void> {
   const { byteLength, nextOffset } = segment;
   const { offsetIndex, timeIndex } = withIndexes(files);
   offsetIndex.clear();

@@ -133,21 +133,17 @@ function readBatches(
 ): Bytes | "unanchored" {
   const available = limit.position - position;
   const wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
-  let bytes: Bytes = new Uint8Array(wholeByteLength(files.log, position, wantedByteLength, limit.position));
-  let byteLength = readThrough(files.log, bytes, position);
-  let view = viewOf(bytes);
+  // Room for the first batch at least, where its header is to be had; the fence gives fewer bytes only where the file ends.
+  const bytes: Bytes = new Uint8Array(wholeByteLength(files.log, position, wantedByteLength, limit.position));
+  const byteLength = readThrough(files.log, bytes, position);
+  const view = viewOf(bytes);
   const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
   if (!(firstByteLength <= available))
     throw new Damage(position, limit.position, `length: it says ${firstByteLength} bytes, ${available} are left`);
   if (view.getUint8(MAGIC_AT) !== 2)
     throw new Damage(position, limit.position, `magic ${view.getUint8(MAGIC_AT)}`, view.getUint8(MAGIC_AT) < 2);
-  if (firstByteLength > byteLength) {
-    bytes = new Uint8Array(firstByteLength);
-    byteLength = readThrough(files.log, bytes, position);
-    view = viewOf(bytes);
-    if (byteLength < firstByteLength)
-      throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
-  }
+  if (firstByteLength > byteLength)
+    throw new Damage(position, limit.position, `length: the file ends after ${byteLength} of its ${firstByteLength} bytes`);
   // A batch that begins behind what was asked for: one before it may have been passed over, by its own wrong length or last offset. Where
   // offsets may lack, the first batch of a segment passes over none.
   const isAhead = readInt64(view, 0) > Math.max(offset, segment.baseOffset) && segment.hints.positionOf(offset) !== position;

@@ -61,7 +61,7 @@ async function seal(log: OpenedLog, segment: Segment, unsealed: Unsealed): Promi
   try {
     const problem = files.offsetIndex?.problem ?? files.timeIndex?.problem ?? null;
     if (problem !== null) await rebuildIndexes(context, spec, segment, files, problem);
-    const nextBaseOffset = log.segments.after(segment)?.baseOffset ?? segment.baseOffset;
+    const { baseOffset: nextBaseOffset } = log.segments.after(segment) as Segment;
     const bad = await trySeal(context, spec, segment, { epochFor, nextBaseOffset }, unsealed.nextOffset);
     if (bad !== null) {
       const what = `batch at ${segment.logName}:${bad.position}: ${bad.reason}${bad.detail === "" ? "" : `: ${bad.detail}`}`;

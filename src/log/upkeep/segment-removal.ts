@@ -28,7 +28,7 @@ export async function removeExpired(log: OpenedLog, writer: LogWriter, reader: L
   if (decision.rollActive) await writer.rollNow();
   // What was appended to the active segment since is not expired.
   const count =
-    decision.rollActive && (facts.at(-1)?.nextOffset ?? 0) !== segments.all()[decision.count - 1]?.nextOffset
+    decision.rollActive && (facts.at(-1) as RetentionSegment).nextOffset !== segments.all()[decision.count - 1]?.nextOffset
       ? decision.count - 1
       : decision.count;
   const first = segments.all()[count];

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assignorByName, decodeSubscription, encodeSubscription, type Subscription } from "../../../src/consumer/assignors/index.ts";
+import { topicOwners } from "../../../src/consumer/assignors/partition-claims.ts";
 import {
   type Assigned,
   countsArbitrary,
@@ -119,8 +120,51 @@ describe("sticky", () => {
   });
 });
 
+describe("claims", () => {
+  const at = (topic: string, partition: number) => ({ topic, partition });
+
+  it("count where the topic and the partition are there and the member subscribes to it, the newest before the others", () => {
+    const claims = [
+      { generation: 5, partitions: [at("t", 0), at("gone", 0), at("t", 9)] },
+      { generation: 3, partitions: [at("t", 0), at("t", 1)] },
+      { generation: 5, partitions: [at("t", 1), at("u", 0)] },
+      { generation: 5, partitions: [at("u", 0), at("u", 0)] },
+    ];
+    const subscribed = [new Set(["t"]), new Set(["t"]), new Set(["t"]), new Set(["u"])];
+    const topics = [
+      { topic: "t", partitionCount: 2 },
+      { topic: "u", partitionCount: 1 },
+    ];
+    expect(topicOwners(topics, subscribed, claims).map(({ topic, ownerOf }) => [topic, [...ownerOf]])).toEqual([
+      ["t", [0, 2]],
+      ["u", [3]],
+    ]);
+  });
+});
+
 describe("cooperative-sticky", () => {
   const cooperative = assignorByName("cooperative-sticky");
+
+  it("leaves a partition with the newest of its claims, whichever member is looked at first", () => {
+    const claim = (generation: number): Subscription =>
+      decodeSubscription(encodeSubscription({ topics: ["t"], ownedPartitions: [{ topic: "t", partition: 0 }], generation }));
+    const given = (generations: readonly [string, number][]) =>
+      [...cooperative.assign(new Map([["t", 1]]), new Map(generations.map(([id, generation]) => [id, claim(generation)])))]
+        .filter(([, partitions]) => partitions.length > 0)
+        .map(([id]) => id);
+    expect(
+      given([
+        ["a", 5],
+        ["b", 3],
+      ]),
+    ).toEqual(["a"]);
+    expect(
+      given([
+        ["a", 3],
+        ["b", 5],
+      ]),
+    ).toEqual(["b"]);
+  });
 
   /** One rebalance: what each member is given, from what each still owns as it joins. */
   const rebalance = (counts: ReadonlyMap<string, number>, memberIds: readonly string[], owned: Assigned, generation: number) =>

@@ -1,6 +1,6 @@
 /** A flush asks the disk for what is not durable yet, and for nothing else. */
 import { expect, it } from "vitest";
-import { createLog } from "../../../src/log/opening/open-log.ts";
+import { createLog } from "../../../src/log/opening/create-log.ts";
 import { syncSegments } from "../../../src/log/opening/segment-sync.ts";
 import { memory } from "../../../src/storage/memory.ts";
 import { faultyStorage } from "../../../src/testing/index.ts";

@@ -95,7 +95,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "creation-without-first-directory-flush",
     tale: "raft-wal's ALICE runs, first initialisation: files whose names reach the disk in another order than they were made in.",
-    file: "src/log/opening/open-log.ts",
+    file: "src/log/opening/create-log.ts",
     find: "    await storage.syncDirectory(directory);\n    return await createFiles",
     replace: "    return await createFiles",
     caughtBy: { test: "test/prove/zoo/lost-names.test.ts", name: "being made" },
@@ -104,7 +104,7 @@ export const logFlushes: readonly ZooEntry[] = [
   {
     name: "partition-directory-name-not-flushed",
     tale: "The other half of KAFKA-3968 (fixed in 2021 after a revert): the new partition's own name in the log directory.",
-    file: "src/log/opening/open-log.ts",
+    file: "src/log/opening/create-log.ts",
     find: '  await storage.syncDirectory("");\n  active.directoryUnflushed = false;\n',
     replace: "  active.directoryUnflushed = false;\n",
     caughtBy: { test: "test/simulation/log-crash-exhaustive.test.ts" },

@@ -14,7 +14,7 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "clean-marker-is-the-truth",
     tale: "Kafka skips recovery where the marker stands, whatever the logs look like; a marker restored with half a backup then hides a loss.",
-    file: "src/log/opening/open-log.ts",
+    file: "src/log/opening/clean-start.ts",
     find: "    if (!facts.cleanlyClosed || facts.durableSegmentBase !== active.baseOffset || facts.durableEndPosition !== active.byteLength)\n      return false;\n",
     replace: "",
     caughtBy: { test: "test/face/harm.test.ts" },
@@ -41,9 +41,9 @@ export const readingBugs: readonly ZooEntry[] = [
   {
     name: "resurrected-segment-is-served",
     tale: "NATS #7387, lost tombstones: segments that retention had removed come back with a loss of power, and their records with them.",
-    file: "src/log/opening/open-log.ts",
-    find: "      if (next !== undefined && next <= logStartOffset) {\n",
-    replace: "      if (next !== undefined && next < 0) {\n",
+    file: "src/log/opening/found-segments.ts",
+    find: "    if (next !== undefined && next <= logStartOffset) {\n",
+    replace: "    if (next !== undefined && next < 0) {\n",
     caughtBy: { test: "test/prove/zoo/wrong-places.test.ts", name: "has come back" },
     budgetMs: 15_000,
   },
