@@ -10,6 +10,7 @@ import { checksumsOf } from "../files/file-checksums.ts";
 import type { LogPosition, OpenedLog } from "../opening/opened-log.ts";
 import { type ReadSeal, readSeal } from "../seal/sealing.ts";
 import { rebuildIndexes } from "../segment/index-rebuild.ts";
+import { indexesGoOn } from "../segment/left-indexes.ts";
 import type { Segment, SegmentFiles } from "../segment/segment.ts";
 import {
   type CheckedBatch,
@@ -108,10 +109,10 @@ export class LogReader {
   #assertNoneMissing(segment: Segment, offset: number): void {
     const next = this.#log.segments.after(segment);
     if (next === null || segment.sealedEnd === null) return;
-    const { nextOffset, isWhole, isOfThisFile } = segment.sealedEnd;
+    const { nextOffset, isWhole, isOfThisFile, isCut } = segment.sealedEnd;
     const { leftByUs } = this.#log.spec;
     // A broker's cleaner keeps the last batch of all that it cleans, not of each segment: what lies before the next one is then no loss.
-    if (!isWhole && !isOfThisFile && leftByUs !== true) return;
+    if (!isWhole && !isOfThisFile && leftByUs !== true && !isCut) return;
     const hasLostItsEnd = (isWhole || !isOfThisFile) && offset < nextOffset;
     if (!hasLostItsEnd && (offset < nextOffset || offset >= next.baseOffset)) return;
     const last = hasLostItsEnd ? nextOffset - 1 : next.baseOffset - 1;
@@ -283,7 +284,8 @@ export class LogReader {
     const isOurs = seal.baseOffset === segment.baseOffset && seal.partition === spec.partition && seal.topicId === spec.topicId;
     if (!isOurs) return report(`the seal is of partition ${seal.partition}, base offset ${seal.baseOffset}, topic id ${seal.topicId}`);
     const isOfThisFile = files.log.byteLength() === seal.logByteLength;
-    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: contiguous && !seal.hasGaps, isOfThisFile };
+    const isCut = !isOfThisFile && (await indexesGoOn(context.core, segment, files));
+    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: contiguous && !seal.hasGaps, isOfThisFile, isCut };
     if (!isOfThisFile) return report(`sealed with ${seal.logByteLength} bytes, found ${files.log.byteLength()}`);
     segment.contiguous = contiguous && !seal.hasGaps;
     segment.checksums = { byteLength: seal.logByteLength, checksums: seal.logChecksums };

@@ -89,7 +89,7 @@ export async function trySeal(
     };
     await replaceFile(storage, segment.directory, sealName(segment), encodeSeal(seal, core));
     segment.checksums = { byteLength: segment.byteLength, checksums: logChecksums };
-    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: segment.contiguous && !hasGaps, isOfThisFile: true };
+    segment.sealedEnd = { nextOffset: seal.nextOffset, isWhole: segment.contiguous && !hasGaps, isOfThisFile: true, isCut: false };
     if (isDamaged) return end;
     segment.maxTimestamp = maxTimestamp;
     return null;

@@ -47,6 +47,8 @@ export interface SealedEnd {
   readonly isWhole: boolean;
   /** The file is as long as it was when sealed; else another writer may have compacted it since. */
   readonly isOfThisFile: boolean;
+  /** Its indexes name what the file has not: whoever compacts a segment writes them anew, so that its end is gone. */
+  readonly isCut: boolean;
 }
 
 const NO_KINDS: ReadonlySet<SegmentFileKind> = new Set();

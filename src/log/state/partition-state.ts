@@ -81,7 +81,8 @@ export class PartitionState {
 
   /**
    * Reads the file, and makes an empty one where there is none; one of which no slot can be believed is set aside first.
-   * After an unclean end what was read is flushed, so that it stays what it is.
+   * After an unclean end what was read is written again and flushed, so that it stays what it is: a flush that failed may have left it in
+   * the cache alone, as clean, and the next one would pass it over.
    */
   static async load(context: LogContext, directory: string, identity: PartitionIdentity): Promise<PartitionState> {
     const { storage, core } = context;
@@ -103,7 +104,10 @@ export class PartitionState {
         const byteLength = file.byteLength();
         writeBytes(file, new Uint8Array(STATE_BYTE_LENGTH - byteLength), byteLength);
       }
-      if (isKnown && !readOnly && identity.cleanShutdown !== true) await Promise.all([file?.sync(), storage.syncDirectory(directory)]);
+      if (file !== null && found.newest !== null && !readOnly && identity.cleanShutdown !== true) {
+        writeAgain(file, found.newest, found.openSlot);
+        await Promise.all([file.sync(), storage.syncDirectory(directory)]);
+      }
       return new PartitionState({ ...setup, ...found, directoryUnflushed: !isKnown });
     } catch (error) {
       await file?.close();
@@ -207,6 +211,13 @@ export class PartitionState {
     }
     return this.#file;
   }
+}
+
+/** The newest slot, in its place: not the open one. A crash in the middle leaves what was there, or the same. */
+function writeAgain(file: StorageFile, { blockByteLength }: StateSlot, openSlot: number): void {
+  const slot = (openSlot + SLOT_COUNT - 1) % SLOT_COUNT;
+  writeBytes(file, readBytes(file, blockAreaAt(slot), blockByteLength), blockAreaAt(slot));
+  writeBytes(file, readBytes(file, slotAt(slot), SLOT_BYTE_LENGTH), slotAt(slot));
 }
 
 interface Found {

@@ -269,6 +269,26 @@ describe("the partition state", () => {
     }
   });
 
+  // A start of the log that deleteRecords had confirmed was gone: the slot of the failed flush was read from the cache and believed,
+  // flushed to no effect, and the one before it, which alone was on the disk, was written next (crash:881392352).
+  it("writes again what it read, so that what a failed flush left in the cache alone takes no fact with it", async () => {
+    const storage = crashStorage();
+    await storage.createDirectory("orders-3");
+    const state = await PartitionState.load(contextOn(storage), "orders-3", IDENTITY);
+    await storage.syncDirectory("");
+    await state.writeDurably(facts(1));
+    await state.writeDurably(facts(2));
+    storage.failSyncs(/odradek\.state/, "ext4");
+    await expect(state.writeDurably(facts(3))).rejects.toMatchObject({ code: "EIO" });
+    await state.close();
+    const next = await PartitionState.load(contextOn(storage), "orders-3", IDENTITY);
+    next.write(facts(4));
+    for (const disk of storage.enumerateCrashes(200)) {
+      const read = await PartitionState.load(contextOn(disk), "orders-3", IDENTITY);
+      expect([3, 4]).toContain(read.facts()?.logStartOffset);
+    }
+  });
+
   it("makes nothing where the partition is only read", async () => {
     const storage = await directory();
     const state = await PartitionState.load(contextOn(storage), "orders-3", { ...IDENTITY, readOnly: true });

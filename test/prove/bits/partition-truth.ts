@@ -93,21 +93,28 @@ function timesIn(batches: readonly Uint8Array[]): number[] {
   return [0, largest[largest.length >> 1] ?? 1, Math.max(0, ...largest), Math.max(0, ...largest) + 1];
 }
 
-/** Those of which a batch is left. Of the others compaction has left the marker alone, and an index made again from the log need not name them. */
+/**
+ * Those of which a batch is left, from the first that is. Of the others compaction has left the marker alone, and an index made again from
+ * the log can name neither them nor what went before.
+ */
 async function abortedOf(
   log: PartitionLog,
   { logStartOffset, logEndOffset, batches, bytes, starts }: Omit<PartitionTruth, "aborted" | "producers" | "times">,
 ): Promise<string> {
-  const hasBatch = (producerId: bigint, first: number, last: number): boolean =>
-    batches.some(({ baseOffset, lastOffset }, index) => {
+  const firstLeft = (producerId: bigint, first: number, last: number): number | undefined =>
+    batches.find(({ baseOffset, lastOffset }, index) => {
       const at = starts[index] as number;
       if (lastOffset < first || baseOffset > last || isControl(readInt16(bytes, at + ATTRIBUTES_AT))) return false;
       return readBigInt64(bytes, at + PRODUCER_ID_AT) === producerId;
-    });
+    })?.baseOffset;
   const all = await log.abortedTransactions(logStartOffset, logEndOffset);
-  const found = all.filter(({ producerId, firstOffset, lastOffset }) => hasBatch(producerId, firstOffset, lastOffset));
   // The last stable offset of that time bounds a search, and is another where compaction has left nothing of what was open then.
-  return found.map(({ producerId, firstOffset, lastOffset }) => `${producerId} ${firstOffset}-${lastOffset}`).join("; ");
+  return all
+    .flatMap(({ producerId, firstOffset, lastOffset }) => {
+      const left = firstLeft(producerId, firstOffset, lastOffset);
+      return left === undefined ? [] : [`${producerId} ${Math.max(left, firstOffset)}-${lastOffset}`];
+    })
+    .join("; ");
 }
 
 /** What is asked of a producer's next batch. Batches before the last one may be forgotten, or found again: an opening is free to. */

@@ -152,7 +152,7 @@ export const writingBugs: readonly ZooEntry[] = [
     file: "src/log/segment/segment.ts",
     find: "    if (files === null || this.#holderCount > 0) return;\n",
     replace: "    if (files === null) return;\n",
-    caughtBy: { test: "test/log/compaction-readers.test.ts" },
+    caughtBy: { test: "test/log/idle-segments-held.test.ts" },
     budgetMs: 30_000,
   },
   {
