@@ -42,7 +42,7 @@ export class PlainDecoder<K, V> {
     let headers = NO_HEADERS;
     let context = this.#context;
     if (cursor.headersCount > 0) {
-      headers = headersAt(cursor, { topic, partition }).map(([name, value]) => [name, value === null ? null : value.slice()]);
+      headers = headersAt(cursor, { topic, partition });
       context = { topic, headers };
     } else if (context.topic !== topic) {
       context = this.#context = { topic, headers: NO_HEADERS };
@@ -66,7 +66,9 @@ export class PlainDecoder<K, V> {
       }
       return { topic, partition, offset, timestamp, key, value, headers };
     } catch (cause) {
-      throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
+      const [keyBytes, valueBytes] = [copied(bytes, keyStart, keyLength), copied(bytes, valueStart, valueLength)];
+      const record = { topic, partition, offset, timestamp, key: keyBytes, value: valueBytes, headers };
+      throw deserializationError(what, { topic, partition }, record, cause);
     }
   }
 }
@@ -80,13 +82,18 @@ function deserialized<T>(
   context: SerdeContext,
   isLent: boolean,
 ): T {
-  if (isLent) return deserializer.deserialize(bytes.slice(start, start + length) as Bytes, context);
+  if (isLent) return deserializer.deserialize(copied(bytes, start, length) as Bytes, context);
   return owned(deserializer.deserialize(new Uint8Array(buffer, byteOffset + start, length), context), buffer);
 }
 
+function copied(bytes: Uint8Array, start: number, length: number): Bytes | null {
+  return length < 0 ? null : (bytes.slice(start, start + length) as Bytes);
+}
+
+/** In memory of their own. */
 function headersAt(cursor: RecordCursor, partition: TopicPartition): Header[] {
   try {
-    return headersOf(cursor.decodeHeaders());
+    return headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, value === null ? null : value.slice()]);
   } catch (cause) {
     throw headersError(partition, cursor.offset, [cursor.start, cursor.recordEnd], cause);
   }
@@ -94,16 +101,9 @@ function headersAt(cursor: RecordCursor, partition: TopicPartition): Header[] {
 
 /** A record as stored, in memory of its own. */
 export function rawRecord(cursor: RecordCursor, { topic, partition }: TopicPartition): ConsumerRecord<Bytes, Bytes> {
-  const copied = (view: Uint8Array | null): Bytes | null => (view === null ? null : (view.slice() as Bytes));
-  return {
-    topic,
-    partition,
-    offset: cursor.offset,
-    timestamp: cursor.timestamp,
-    key: copied(cursor.key()),
-    value: copied(cursor.value()),
-    headers: headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, copied(value)]),
-  };
+  const { bytes, offset, timestamp, keyStart, keyLength, valueStart, valueLength } = cursor;
+  const [key, value] = [copied(bytes, keyStart, keyLength), copied(bytes, valueStart, valueLength)];
+  return { topic, partition, offset, timestamp, key, value, headers: headersAt(cursor, { topic, partition }) };
 }
 
 export function deserializationError(

@@ -1,7 +1,7 @@
 /** Records out of batches whose bytes were given up, by the whole way from the face to the file: each read in memory that is used again. */
 import { describe, expect, it } from "vitest";
 import type { Deserializer } from "../../src/api/serde.ts";
-import { bytes, msgpack, open, utf8 } from "../../src/index.ts";
+import { bytes, msgpack, open, SerdeError, utf8 } from "../../src/index.ts";
 import { memory } from "../../src/storage/memory.ts";
 
 const BATCH = 100;
@@ -73,6 +73,34 @@ describe("a record out of a batch that is not kept", () => {
       expect(record).toMatchObject({ offset, key: `key-${offset}`, value: { offset } });
       expect(await inner).toMatchObject({ offset: 4321, key: "key-4321" });
     }
+    await log.close();
+  });
+
+  // Where a batch is kept whole its records have one cursor: the error showed the record that was asked for within.
+  it("is told as what it is when its own deserializer asks for another and fails", async () => {
+    const log = await filledLog();
+    const where = (offset: number) => ({ topic: "t", partition: 0, offset });
+    const inner: Promise<unknown>[] = [];
+    const failing: Deserializer<never> = {
+      deserialize: (stored) => {
+        inner.push(log.read(where(7), { key: utf8, value: bytes }), log.read(where(4321), { key: utf8, value: bytes }));
+        throw new RangeError(`nothing for ${stored.length} bytes`);
+      },
+    };
+    for (const offset of [5, 4322]) {
+      const stored = msgpack().serialize(valueAt(offset), { topic: "t", headers: [] });
+      for (const serdes of [
+        { key: failing, value: msgpack<Value>() },
+        { key: utf8, value: failing },
+      ]) {
+        const error = (await log.read(where(offset), serdes).catch((told: unknown) => told)) as SerdeError;
+        expect(error).toBeInstanceOf(SerdeError);
+        expect(error.message).toContain(`offset ${offset}: `);
+        expect(error.record?.offset).toBe(offset);
+        expect(Buffer.from(stored).equals(error.record?.value as Uint8Array)).toBe(true);
+      }
+    }
+    expect(await Promise.all(inner)).toMatchObject(inner.map((_, index) => ({ offset: index % 2 === 0 ? 7 : 4321 })));
     await log.close();
   });
 });
