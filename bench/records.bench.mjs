@@ -1,7 +1,9 @@
 /**
- * How fast are records with msgpack values read by `for await`, each a plain object, beside the decoding of the same values alone?
- * Not answered: what the caller does with them, and other serdes.
+ * How fast are records with msgpack values read by `for await`, each a plain object, beside the decoding of one of the values alone, again
+ * and again, by our serde; and beside msgpackr as it is on npm, which decodes as many messages that lie one behind another in the
+ * memory of a batch, as a program without a log would have them? Not answered: what the caller does with them, and other serdes.
  */
+import { Packr } from "msgpackr";
 import { msgpack } from "odradek";
 import { filledLog } from "./harness/filled-log.mjs";
 import { remove } from "./harness/places.mjs";
@@ -18,26 +20,46 @@ const { directory, log } = await filledLog(
 );
 const context = { topic: "t", headers: [] };
 const encoded = serde.serialize(value, context);
+const ours = async () => {
+  const consumer = log.consumer();
+  await consumer.assign([{ topic: "t", partition: 0 }]);
+  let seen = 0;
+  const took = await seconds(async () => {
+    for await (const record of consumer.records({ until: "end" })) seen += record.value.items.length;
+  });
+  await consumer.close();
+  if (seen !== total * 2) throw new Error(`expected ${total} records, saw ${seen / 2}`);
+  return total / took;
+};
 await race({
   name: "for await, msgpack values",
   unit: "records/s",
   against: "msgpack decoding alone",
   budget: { ratio: 0.6 },
-  ours: async () => {
-    const consumer = log.consumer();
-    await consumer.assign([{ topic: "t", partition: 0 }]);
-    let seen = 0;
-    const took = await seconds(async () => {
-      for await (const record of consumer.records({ until: "end" })) seen += record.value.items.length;
-    });
-    await consumer.close();
-    if (seen !== total * 2) throw new Error(`expected ${total} records, saw ${seen / 2}`);
-    return total / took;
-  },
+  ours,
   raw: async () => {
     let seen = 0;
     const took = await seconds(async () => {
       for (let record = 0; record < total; record += 1) seen += serde.deserialize(encoded, context).items.length;
+    });
+    return seen / 2 / took;
+  },
+});
+const packr = new Packr({ useRecords: false });
+const batch = new Uint8Array(BATCH * encoded.length);
+for (let record = 0; record < BATCH; record += 1) batch.set(encoded, record * encoded.length);
+await race({
+  name: "for await, msgpack values, each decoded once",
+  unit: "records/s",
+  against: "msgpackr of npm, message after message of a batch",
+  ours,
+  raw: async () => {
+    let seen = 0;
+    const took = await seconds(async () => {
+      for (let record = 0; record < total; record += 1) {
+        const at = (record % BATCH) * encoded.length;
+        seen += packr.unpack(new Uint8Array(batch.buffer, at, encoded.length)).items.length;
+      }
     });
     return seen / 2 / took;
   },

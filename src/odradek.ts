@@ -13,7 +13,7 @@ import { bytes, msgpack, utf8 } from "./base/serde.ts";
 import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
 import type { Compression } from "./compression/compression.ts";
 import { createConsumer } from "./consumer/consumer.ts";
-import { type RecordReading, readRecord } from "./consumer/read-record.ts";
+import { RecordReading, readRecord } from "./consumer/read-record.ts";
 import type { Core } from "./core/core.ts";
 import { checkSameSettings, splitTopicOptions } from "./create-topic-options.ts";
 import { describeGroup, resetOffsets } from "./group-admin.ts";
@@ -53,7 +53,7 @@ export class EmbeddedOdradek implements Odradek {
     this.#platform = platform;
     this.#home = home;
     this.#letGo = letGo;
-    this.#reading = { broker: keeper, compression: tools.compression };
+    this.#reading = new RecordReading(keeper, tools.compression);
     keptBy(this, keeper);
   }
 
@@ -176,15 +176,19 @@ export class EmbeddedOdradek implements Odradek {
     return table;
   }
 
-  async read<K = string, V = unknown>(
+  read<K = string, V = unknown>(
     at: TopicPartition & { readonly offset: number },
     options?: Options<{ key: Deserializer<K>; value: Deserializer<V> }>,
   ): Promise<ConsumerRecord<K, V> | null> {
-    this.#refuseClosed("read");
-    // Looked at once where a loop gives the same object again and again: a read takes some microseconds.
-    if (options !== this.#readOptions) {
-      checkRead(options);
-      this.#readOptions = options;
+    try {
+      this.#refuseClosed("read");
+      // Looked at once where a loop gives the same object again and again: a read takes a microsecond or two.
+      if (options !== this.#readOptions) {
+        checkRead(options);
+        this.#readOptions = options;
+      }
+    } catch (error) {
+      return Promise.reject(error);
     }
     return readRecord(this.#reading, at, options?.key ?? (utf8 as never), options?.value ?? (DEFAULT_VALUE as never));
   }

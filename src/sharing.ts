@@ -15,6 +15,12 @@ import { EmbeddedOdradek } from "./odradek.ts";
 import { wiringOf } from "./open.ts";
 import type { Platform, Sharing } from "./platform.ts";
 
+/**
+ * Whoever opened a log has something to do with it first: a socket, its directory and its file cost a process that has just begun some
+ * milliseconds. Others who come sooner try again anyway, and one who is gone by then has listened for nobody.
+ */
+const LISTEN_AFTER_MS = 50;
+
 const SILENCE = "it lets nobody attach: it was opened with attach: false, or may not listen";
 
 export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
@@ -58,11 +64,17 @@ export function sharingOn(times: AttachTimes = ATTACH_TIMES): Sharing {
 
     serve(platform, path, engine) {
       const serving = servingFor(platform, engine);
-      const listening = serve(path, serving).catch((error: unknown) => {
-        engine.events.emit("attach.unavailable", { error });
-        return () => serving.close();
+      let listening: Promise<() => Promise<void>> | null = null;
+      const timer = platform.clock.after(LISTEN_AFTER_MS, () => {
+        listening = serve(path, serving).catch((error: unknown) => {
+          engine.events.emit("attach.unavailable", { error });
+          return () => serving.close();
+        });
       });
-      return async () => (await listening)();
+      return async () => {
+        timer.cancel();
+        await (listening === null ? serving.close() : (await listening)());
+      };
     },
 
     isWithin(inner, outer) {

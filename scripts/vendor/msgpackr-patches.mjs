@@ -18,10 +18,27 @@ export const unpackPatches = [
   },
   { why: "the same, byte by byte", from: "units.push(0xFFFD)", put: "throwNotUtf8()", times: 7 },
   {
-    why: "no property is left on the caller's bytes",
-    from: "source.dataView || (source.dataView = new DataView(source.buffer, source.byteOffset, source.byteLength))",
-    put: "new DataView(source.buffer, source.byteOffset, source.byteLength)",
+    why: "no property is left on the caller's bytes; of a batch the next message is read through the same view, a large one is not held for it",
+    from: "dataView = source.dataView || (source.dataView = new DataView(source.buffer, source.byteOffset, source.byteLength));",
+    put: `if (source !== viewed || source.length !== viewedLength) {
+				viewed = null;
+				dataView = new DataView(source.buffer, source.byteOffset, source.byteLength);
+				viewedLength = source.length;
+				if (viewedLength <= 0x100000) viewed = source;
+			}`,
   },
+  { why: "the same", from: "var dataView;", put: "var dataView, viewed = null, viewedLength = 0;" },
+  {
+    why: "the same",
+    from: "		dataView = new DataView(src.buffer, src.byteOffset, src.byteLength);\n	}\n}",
+    put: "		dataView = new DataView(src.buffer, src.byteOffset, src.byteLength);\n		viewed = null;\n	}\n}",
+  },
+  {
+    why: "no native extractor makes it worth to read short text another way where the source is long",
+    from: "if (srcStringEnd == 0 && srcEnd < 140) {",
+    put: "if (srcStringEnd == 0) {",
+  },
+  { why: "the same", from: "!(srcStringEnd == 0 && srcEnd < 180)", put: "srcStringEnd != 0" },
   {
     why: "every message begins at depth 0",
     from: "arrayAllocationBudget = srcEnd - position;",

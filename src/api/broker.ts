@@ -76,18 +76,19 @@ export interface AtHand {
   standing(topic: string, partition: number): Standing | null;
   /** What a `fetch` of this partition alone would answer with "readCommitted"; null: only `fetch` can tell, perhaps that it fails. */
   read(wanted: FetchRequest["partitions"][number]): FetchedPartition | null;
-  /** A batch's header as stored, and a piece of the batch behind it; null: it must be read whole, since it is not there or was not checked yet. */
-  part?(wanted: BatchPart): Bytes | null;
+  /** Fills `into` with what stands there in the batch; false: it must be read whole, since it is not there or was not checked yet. */
+  part?(wanted: BatchPart, into: Uint8Array): boolean;
 }
 
-/** A piece of a batch that `read` once gave: from and until which of its bytes. */
+/** A piece of a batch that `read` once gave, from the byte `from` on. The asker keeps it, and asks with it again. */
 export interface BatchPart extends TopicPartition {
   readonly baseOffset: number;
   readonly byteLength: number;
   /** As stored in its header. */
   readonly checksum: number;
   readonly from: number;
-  readonly until: number;
+  /** The keeper's own, null at first: where it found the batch. */
+  place: object | null;
 }
 
 /** Which topic a partition belongs to, of all that ever had its name, and where its log begins. */

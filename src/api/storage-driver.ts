@@ -16,6 +16,11 @@ export interface StorageDriver {
   readonly directorySync: boolean;
   /** Whether another process may read the files while this one writes. */
   readonly sharedReaders: boolean;
+  /**
+   * How many bytes ahead of what is written a file may be made long, where that pays: it takes neither time nor room (what is not written
+   * is a hole), and a flush of bytes below the length is cheaper than one that makes a new length durable too. Absent or 0: never.
+   */
+  readonly aheadByteLength?: number;
 
   /** Opens a file for reading and writing. `create`: "no" (must exist), "if-missing", or "new" (must not exist). */
   open(name: string, options: { readonly create: "no" | "if-missing" | "new"; readonly readOnly?: boolean }): Promise<StorageFile>;

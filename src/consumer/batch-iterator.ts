@@ -1,6 +1,6 @@
 /** What `batches()` gives: stored batches of lazy views, one at a time. */
 import { SerdeError } from "../base/errors.ts";
-import { BatchView, type Serdes } from "./batch-view.ts";
+import { BatchView, type Serdes, viewSerdes } from "./batch-view.ts";
 import { type IteratorParts, ReadIterator } from "./record-iterator.ts";
 import type { RecordView } from "./record-view.ts";
 import type { Session } from "./session.ts";
@@ -10,7 +10,7 @@ export class BatchIterator<K, V> extends ReadIterator<BatchView<K, V>, K, V> {
 
   constructor(parts: IteratorParts<K, V>, session: Session, serdes: Serdes<K, V>) {
     super(parts, session);
-    this.#serdes = serdes;
+    this.#serdes = viewSerdes(serdes);
   }
 
   protected take(): BatchView<K, V> | null {

@@ -1,12 +1,13 @@
 /** Where every so many-th record of a batch begins: enough to reach one of them without what stands before it. */
 
+import type { BatchPart } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 import { readInt32, writeInt32 } from "../base/big-endian.ts";
 import { CRC_AT, HEADER_BYTE_LENGTH, LENGTH_AT, LENGTH_OVERHEAD, RECORD_BYTE_LENGTH_MIN, RECORD_COUNT_AT } from "../base/record-batch.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 
 /** About so much lies between two places that are remembered: a read of it costs no more than the call. */
-const PIECE_BYTE_LENGTH = 2048;
+const PIECE_BYTE_LENGTH = 1024;
 
 /** Some records of a batch that follow one another, and where they lie, from the batch's first byte on. */
 export interface BatchPiece {
@@ -17,16 +18,19 @@ export interface BatchPiece {
 }
 
 export class BatchOutline {
-  /** As the header says: what is read later must be of the very same batch. */
-  readonly checksum: number;
-  readonly byteLength: number;
+  /** What is asked of the log, again and again, with another place to begin. */
+  readonly part: BatchPart & { from: number };
+  readonly #header: Bytes;
   readonly #recordCount: number;
   readonly #stride: number;
   readonly #starts: Int32Array;
 
-  private constructor({ bytes, at, byteLength, recordCount }: BatchSlice, stride: number, starts: Int32Array) {
-    this.checksum = readInt32(bytes, at + CRC_AT);
-    this.byteLength = byteLength;
+  private constructor({ state, bytes, at, byteLength, baseOffset, recordCount }: BatchSlice, stride: number, starts: Int32Array) {
+    const { topic, partition } = state;
+    // As its header says: what is read later must be of the very same batch.
+    const checksum = readInt32(bytes, at + CRC_AT);
+    this.part = { topic, partition, baseOffset, byteLength, checksum, from: 0, place: null };
+    this.#header = bytes.slice(at, at + HEADER_BYTE_LENGTH);
     this.#recordCount = recordCount;
     this.#stride = stride;
     this.#starts = starts;
@@ -72,14 +76,14 @@ export class BatchOutline {
       firstIndex,
       recordCount: Math.min(this.#stride, this.#recordCount - firstIndex),
       from: this.#starts[place] as number,
-      until: this.#starts[place + 1] ?? this.byteLength,
+      until: this.#starts[place + 1] ?? this.part.byteLength,
     };
   }
-}
 
-/** Makes a batch of its own of a stored header and the piece behind it: no longer what its checksum says, and read here alone. */
-export function asBatch(headerAndPiece: Bytes, recordCount: number): Bytes {
-  writeInt32(headerAndPiece, LENGTH_AT, headerAndPiece.length - LENGTH_OVERHEAD);
-  writeInt32(headerAndPiece, RECORD_COUNT_AT, recordCount);
-  return headerAndPiece;
+  /** Makes of a piece a batch of its own, by its header: no longer what its checksum says, and read here alone. */
+  putHeader(room: Bytes, { recordCount, from, until }: BatchPiece): void {
+    room.set(this.#header);
+    writeInt32(room, LENGTH_AT, HEADER_BYTE_LENGTH + until - from - LENGTH_OVERHEAD);
+    writeInt32(room, RECORD_COUNT_AT, recordCount);
+  }
 }

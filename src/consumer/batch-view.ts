@@ -3,6 +3,8 @@ import type { Bytes } from "../api/bytes.ts";
 import type { ConsumerRecord, RecordBatch } from "../api/consumer.ts";
 import type { Deserializer, SerdeContext } from "../api/serde.ts";
 import { RecordCursor } from "../base/record-decoder.ts";
+import { bytes } from "../base/serdes/bytes.ts";
+import { inPlaceReaderOf, type ReadInPlace } from "../base/serdes/in-place.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { framingError, NO_HEADERS } from "./plain-record.ts";
 import { RecordView } from "./record-view.ts";
@@ -10,6 +12,19 @@ import { RecordView } from "./record-view.ts";
 export interface Serdes<K, V> {
   readonly key: Deserializer<K>;
   readonly value: Deserializer<V>;
+  /** How they read without a view, where they can and a view is not what they give. */
+  readonly keyInPlace?: ReadInPlace<K> | null;
+  readonly valueInPlace?: ReadInPlace<V> | null;
+}
+
+/** The same, for views of records. */
+export function viewSerdes<K, V>({ key, value }: Serdes<K, V>): Serdes<K, V> {
+  return { key, value, keyInPlace: readerFor(key), valueInPlace: readerFor(value) };
+}
+
+function readerFor<T>(deserializer: Deserializer<T>): ReadInPlace<T> | null {
+  // Its values are to be views: in place it copies.
+  return (deserializer as unknown) === bytes ? null : inPlaceReaderOf(deserializer);
 }
 
 export class BatchView<K, V> implements RecordBatch<K, V> {

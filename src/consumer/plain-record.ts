@@ -5,6 +5,7 @@ import type { Deserializer, SerdeContext } from "../api/serde.ts";
 import { CorruptionError, SerdeError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import type { DecodedHeader, RecordCursor } from "../base/record-decoder.ts";
+import { inPlaceReaderOf, type ReadInPlace } from "../base/serdes/in-place.ts";
 import { partitionKey } from "./partition-state.ts";
 
 export const NO_HEADERS: readonly Header[] = Object.freeze([]);
@@ -19,63 +20,90 @@ export function headersOf(decoded: readonly DecodedHeader[]): Header[] {
 export class PlainDecoder<K, V> {
   readonly #key: Deserializer<K>;
   readonly #value: Deserializer<V>;
+  readonly #keyInPlace: ReadInPlace<K> | null;
+  readonly #valueInPlace: ReadInPlace<V> | null;
   /** Records without headers share one context for each topic in a row. */
   #context: SerdeContext = { topic: "", headers: NO_HEADERS };
 
   constructor(key: Deserializer<K>, value: Deserializer<V>) {
     this.#key = key;
     this.#value = value;
+    this.#keyInPlace = inPlaceReaderOf(key);
+    this.#valueInPlace = inPlaceReaderOf(value);
   }
 
-  /** The record that the cursor stands on. Throws a `SerdeError` when its key or value does not deserialize. */
-  decode(cursor: RecordCursor, { topic, partition }: TopicPartition): ConsumerRecord<K, V> {
+  /**
+   * The record that the cursor stands on. Throws a `SerdeError` when its key or value does not deserialize. `isLent`: the cursor's bytes
+   * are used again for others.
+   */
+  decode(cursor: RecordCursor, { topic, partition }: TopicPartition, isLent = false): ConsumerRecord<K, V> {
+    // A deserializer is a program's own, and may read another record by the same cursor.
+    const { bytes, offset, timestamp, keyStart, keyLength, valueStart, valueLength } = cursor;
     let headers = NO_HEADERS;
     let context = this.#context;
     if (cursor.headersCount > 0) {
-      headers = headersAt(cursor, { topic, partition }).map(([name, value]) => [name, value === null ? null : value.slice()]);
+      headers = headersAt(cursor, { topic, partition });
       context = { topic, headers };
     } else if (context.topic !== topic) {
       context = this.#context = { topic, headers: NO_HEADERS };
     }
     let what = "key";
     try {
-      const keyBytes = view(cursor, cursor.keyStart, cursor.keyLength);
-      const key = keyBytes === null ? null : owned(this.#key.deserialize(keyBytes, context), cursor.buffer);
+      let key: K | null = null;
+      if (keyLength >= 0) {
+        key =
+          this.#keyInPlace === null
+            ? deserialized(this.#key, cursor, keyStart, keyLength, context, isLent)
+            : this.#keyInPlace(bytes, keyStart, keyStart + keyLength, context);
+      }
       what = "value";
-      const valueBytes = view(cursor, cursor.valueStart, cursor.valueLength);
-      const value = valueBytes === null ? null : owned(this.#value.deserialize(valueBytes, context), cursor.buffer);
-      return { topic, partition, offset: cursor.offset, timestamp: cursor.timestamp, key, value, headers };
+      let value: V | null = null;
+      if (valueLength >= 0) {
+        value =
+          this.#valueInPlace === null
+            ? deserialized(this.#value, cursor, valueStart, valueLength, context, isLent)
+            : this.#valueInPlace(bytes, valueStart, valueStart + valueLength, context);
+      }
+      return { topic, partition, offset, timestamp, key, value, headers };
     } catch (cause) {
-      throw deserializationError(what, { topic, partition }, rawRecord(cursor, { topic, partition }), cause);
+      const [keyBytes, valueBytes] = [copied(bytes, keyStart, keyLength), copied(bytes, valueStart, valueLength)];
+      const record = { topic, partition, offset, timestamp, key: keyBytes, value: valueBytes, headers };
+      throw deserializationError(what, { topic, partition }, record, cause);
     }
   }
 }
 
+/** By a deserializer that is not ours: it is given a view (quicker than `subarray`, which asks the array for its species), or a copy. */
+function deserialized<T>(
+  deserializer: Deserializer<T>,
+  { bytes, buffer, byteOffset }: RecordCursor,
+  start: number,
+  length: number,
+  context: SerdeContext,
+  isLent: boolean,
+): T {
+  if (isLent) return deserializer.deserialize(copied(bytes, start, length) as Bytes, context);
+  return owned(deserializer.deserialize(new Uint8Array(buffer, byteOffset + start, length), context), buffer);
+}
+
+function copied(bytes: Uint8Array, start: number, length: number): Bytes | null {
+  return length < 0 ? null : (bytes.slice(start, start + length) as Bytes);
+}
+
+/** In memory of their own. */
 function headersAt(cursor: RecordCursor, partition: TopicPartition): Header[] {
   try {
-    return headersOf(cursor.decodeHeaders());
+    return headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, value === null ? null : value.slice()]);
   } catch (cause) {
     throw headersError(partition, cursor.offset, [cursor.start, cursor.recordEnd], cause);
   }
 }
 
-/** Quicker than `subarray`, which asks the array for its species. */
-function view({ buffer, byteOffset }: RecordCursor, start: number, length: number): Bytes | null {
-  return length < 0 ? null : new Uint8Array(buffer, byteOffset + start, length);
-}
-
 /** A record as stored, in memory of its own. */
 export function rawRecord(cursor: RecordCursor, { topic, partition }: TopicPartition): ConsumerRecord<Bytes, Bytes> {
-  const copied = (view: Uint8Array | null): Bytes | null => (view === null ? null : (view.slice() as Bytes));
-  return {
-    topic,
-    partition,
-    offset: cursor.offset,
-    timestamp: cursor.timestamp,
-    key: copied(cursor.key()),
-    value: copied(cursor.value()),
-    headers: headersOf(cursor.decodeHeaders()).map(([name, value]) => [name, copied(value)]),
-  };
+  const { bytes, offset, timestamp, keyStart, keyLength, valueStart, valueLength } = cursor;
+  const [key, value] = [copied(bytes, keyStart, keyLength), copied(bytes, valueStart, valueLength)];
+  return { topic, partition, offset, timestamp, key, value, headers: headersAt(cursor, { topic, partition }) };
 }
 
 export function deserializationError(

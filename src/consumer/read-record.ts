@@ -10,15 +10,10 @@ import { checkPartition } from "./assignment.ts";
 import type { ConsumerBroker } from "./consumer-broker.ts";
 import { FetchedRun } from "./fetched-run.ts";
 import { PartitionState } from "./partition-state.ts";
+import { PieceRoom } from "./piece-room.ts";
 import { PlainDecoder } from "./plain-record.ts";
-import { recentBatchesOf } from "./recent-batches.ts";
+import { type RecentBatches, recentBatchesOf } from "./recent-batches.ts";
 import { RecentRun } from "./recent-run.ts";
-
-/** What it reads from, and what opens compressed batches. */
-export interface RecordReading {
-  readonly broker: ConsumerBroker;
-  readonly compression: Compression;
-}
 
 /**
  * The batch that holds the offset comes whole, whatever this says. Small ones come with those behind them: a page is read for one as it is
@@ -26,45 +21,116 @@ export interface RecordReading {
  */
 const READ_MAX_BYTES = 4096;
 
+/** What the reads of one log share: where they read from, what opens compressed batches, and what the last one needed as well. */
+export class RecordReading {
+  readonly broker: ConsumerBroker;
+  readonly compression: Compression;
+  readonly recent: RecentBatches;
+  /** null while a read has it: a deserializer is a program's own, and may begin another. */
+  #room: PieceRoom | null = null;
+  #decoder: PlainDecoder<unknown, unknown> | null = null;
+  #key: unknown = null;
+  #value: unknown = null;
+
+  constructor(broker: ConsumerBroker, compression: Compression) {
+    this.broker = broker;
+    this.compression = compression;
+    this.recent = recentBatchesOf(broker);
+  }
+
+  decoderOf<K, V>(key: Deserializer<K>, value: Deserializer<V>): PlainDecoder<K, V> {
+    if (this.#decoder === null || this.#key !== key || this.#value !== value) {
+      this.#decoder = new PlainDecoder<unknown, unknown>(key, value);
+      this.#key = key;
+      this.#value = value;
+    }
+    return this.#decoder as PlainDecoder<K, V>;
+  }
+
+  /** Out of what was read before; undefined: it must be read. */
+  recentRecord<K, V>(decoder: PlainDecoder<K, V>, wanted: Wanted, standing: Standing): ConsumerRecord<K, V> | null | undefined {
+    const { offset } = wanted;
+    if (standing.logStartOffset > offset) return undefined;
+    const run = this.recent.find(wanted, standing.topicId, offset);
+    if (run === null) return undefined;
+    const room = this.#room ?? new PieceRoom();
+    this.#room = null;
+    try {
+      const cursor = run.record(offset, this.broker.atHand, room);
+      return cursor === null || cursor === undefined ? cursor : decoder.decode(cursor, wanted, room.isLent(cursor.bytes));
+    } finally {
+      this.#room = room;
+    }
+  }
+
+  /** Out of what was just read. Null: there is none. */
+  freshRecord<K, V>(decoder: PlainDecoder<K, V>, wanted: Wanted, answer: FetchedPartition, topicId: string): ConsumerRecord<K, V> | null {
+    const { offset } = wanted;
+    const state = new PartitionState(wanted);
+    state.moveTo(offset);
+    const run = new FetchedRun(state, answer, { fetchOffset: offset, readCommitted: true, compression: this.compression });
+    if (run.error instanceof OffsetError && offset >= run.error.range.logStartOffset) return null;
+    if (run.error !== null) throw run.error;
+    const slice = run.next();
+    if (slice === null || slice.baseOffset > offset) return null;
+    const isStored = slice.bytes === answer.batches;
+    const kept = new RecentRun(topicId, slice, isStored, answer.abortedTransactions.length > 0);
+    const cursor = kept.record(offset, undefined, null) ?? null;
+    this.recent.keep(kept);
+    return cursor === null ? null : decoder.decode(cursor, wanted);
+  }
+}
+
 /**
  * Null where there is none: compacted away, a control record, of an aborted transaction, or behind the last stable offset.
- * Throws an `OffsetError` with the legal range before the log's start, where a record may have been, and a `SerdeError` when
- * it does not deserialize.
+ * Rejects with an `OffsetError` with the legal range before the log's start, where a record may have been, and with a `SerdeError` when
+ * it does not deserialize. No asynchronous function: what is at hand costs one promise.
  */
-export async function readRecord<K, V>(
-  { broker, compression }: RecordReading,
+export function readRecord<K, V>(
+  reading: RecordReading,
   at: TopicPartition & { readonly offset: number },
   key: Deserializer<K>,
   value: Deserializer<V>,
 ): Promise<ConsumerRecord<K, V> | null> {
-  const { topic, partition } = checkPartition(at, "read");
-  const { offset } = at;
-  if (!Number.isSafeInteger(offset) || offset < 0) {
-    throw new UsageError("INVALID_ARGUMENT", `read: offset: expected a whole number from 0 to 2^53-1, found ${describeValue(offset)}`);
+  try {
+    const { topic, partition } = checkPartition(at, "read");
+    const { offset } = at;
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new UsageError("INVALID_ARGUMENT", `read: offset: expected a whole number from 0 to 2^53-1, found ${describeValue(offset)}`);
+    }
+    const decoder = reading.decoderOf(key, value);
+    const wanted = { topic, partition, offset, maxBytes: READ_MAX_BYTES };
+    const { atHand } = reading.broker;
+    // What was deleted since, with its topic or from the log's start, is not there any more, though it is remembered.
+    const standing = atHand?.standing(topic, partition) ?? null;
+    if (atHand === undefined || standing === null) return readAsking(reading, wanted, decoder);
+    const recent = reading.recentRecord(decoder, wanted, standing);
+    if (recent !== undefined) return Promise.resolve(recent);
+    const answer = atHand.read(wanted);
+    if (answer === null) return readFetching(reading, wanted, decoder, standing.topicId);
+    return Promise.resolve(reading.freshRecord(decoder, wanted, answer, standing.topicId));
+  } catch (error) {
+    return Promise.reject(error);
   }
-  const recent = recentBatchesOf(broker);
-  const decoder = new PlainDecoder(key, value);
-  const wanted = { topic, partition, offset, maxBytes: READ_MAX_BYTES };
-  // What was deleted since, with its topic or from the log's start, is not there any more, though it is remembered.
-  const standing = broker.atHand?.standing(topic, partition) ?? (recent.has(wanted) ? await standingOf(broker, wanted) : null);
-  if (standing !== null && standing.logStartOffset <= offset) {
-    const cursor = recent.find(wanted, standing.topicId, offset)?.record(offset, broker.atHand);
-    if (cursor !== undefined) return cursor === null ? null : decoder.decode(cursor, wanted);
-  }
-  const answer = broker.atHand?.read(wanted) ?? (await fetchOne(broker, wanted));
+}
+
+async function readAsking<K, V>(reading: RecordReading, wanted: Wanted, decoder: PlainDecoder<K, V>): Promise<ConsumerRecord<K, V> | null> {
+  const { broker, recent } = reading;
+  if (!recent.has(wanted)) return readFetching(reading, wanted, decoder, null);
+  const standing = await standingOf(broker, wanted);
+  const found = reading.recentRecord(decoder, wanted, standing);
+  return found !== undefined ? found : readFetching(reading, wanted, decoder, standing.topicId);
+}
+
+async function readFetching<K, V>(
+  reading: RecordReading,
+  wanted: Wanted,
+  decoder: PlainDecoder<K, V>,
+  topicId: string | null,
+): Promise<ConsumerRecord<K, V> | null> {
+  const answer = await fetchOne(reading.broker, wanted);
   if (answer === undefined) return null;
-  const state = new PartitionState(wanted);
-  state.moveTo(offset);
-  const run = new FetchedRun(state, answer, { fetchOffset: offset, readCommitted: true, compression });
-  if (run.error instanceof OffsetError && offset >= run.error.range.logStartOffset) return null;
-  if (run.error !== null) throw run.error;
-  const slice = run.next();
-  if (slice === null || slice.baseOffset > offset) return null;
-  const isStored = slice.bytes === answer.batches;
-  const kept = new RecentRun(standing?.topicId ?? (await topicOf(broker, topic)), slice, isStored, answer.abortedTransactions.length > 0);
-  const cursor = kept.record(offset, undefined) ?? null;
-  recent.keep(kept);
-  return cursor === null ? null : decoder.decode(cursor, wanted);
+  return reading.freshRecord(decoder, wanted, answer, topicId ?? (await topicOf(reading.broker, wanted.topic)));
 }
 
 interface Wanted extends TopicPartition {

@@ -14,9 +14,10 @@ import {
   RECORD_COUNT_AT,
 } from "../base/record-batch.ts";
 import { RecordCursor, RecordFramingError } from "../base/record-decoder.ts";
-import { asBatch, BatchOutline } from "./batch-outline.ts";
+import { BatchOutline } from "./batch-outline.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { advance, openCursor } from "./batch-view.ts";
+import type { PieceRoom } from "./piece-room.ts";
 
 /** A batch of less is walked as quickly as looked up, and read as quickly as a piece of it. */
 const OUTLINED_BYTE_LENGTH_MIN = 8192;
@@ -36,6 +37,10 @@ export class RecentRun {
   #bytes: Bytes | null;
   #at: number;
   #end: number;
+  /** Of a run of several batches, where each begins. */
+  #starts: number[] | null = null;
+  /** Whether each of them holds one offset. */
+  #isOfSingles = false;
   #outline: BatchOutline | null = null;
 
   /** `isAlone`: what stands behind it in the same bytes is not to be kept. */
@@ -74,7 +79,7 @@ export class RecentRun {
 
   /** The bytes that it keeps from being freed. */
   get heldByteLength(): number {
-    return (this.#bytes?.byteLength ?? 0) + (this.#outline?.heldByteLength ?? 0);
+    return (this.#bytes?.byteLength ?? 0) + (this.#outline?.heldByteLength ?? 0) + (this.#starts?.length ?? 0) * 8;
   }
 
   /** Another run begins at `offset`: this one answers for what lies before it. */
@@ -89,8 +94,10 @@ export class RecentRun {
     let end = this.#at;
     while (end < this.#end && readInt64(bytes, end + BASE_OFFSET_AT) <= this.#lastOffset) end += batchByteLengthAt(bytes, end);
     if (2 * (end - this.#at) > bytes.byteLength) return;
-    this.#bytes = bytes.slice(this.#at, end);
-    this.#end = end - this.#at;
+    const from = this.#at;
+    this.#bytes = bytes.slice(from, end);
+    this.#starts = (this.#starts ?? []).filter((start) => start < end).map((start) => start - from);
+    this.#end = end - from;
     this.#at = 0;
     this.#lookAt(this.#bytes, 0);
   }
@@ -104,9 +111,9 @@ export class RecentRun {
     return true;
   }
 
-  /** The record at an offset that the run answers for; null: there is none. `undefined`: it must be read. */
-  record(offset: number, atHand: AtHand | undefined): RecordCursor | null | undefined {
-    if (this.#bytes === null) return this.#fromPiece(offset, atHand);
+  /** The record at an offset that the run answers for, perhaps in the room; null: there is none. `undefined`: it must be read. */
+  record(offset: number, atHand: AtHand | undefined, room: PieceRoom | null): RecordCursor | null | undefined {
+    if (this.#bytes === null) return atHand?.part === undefined || room === null ? undefined : this.#fromPiece(offset, atHand, room);
     if (!this.#isOneBatch && !this.#moveTo(this.#bytes, offset)) return null;
     const slice = this.#slice;
     if (offset < slice.baseOffset || offset > slice.lastOffset) return null;
@@ -131,10 +138,17 @@ export class RecentRun {
 
   /** Makes the batch that reaches the offset the one looked at. False: that has no records. */
   #moveTo(bytes: Bytes, offset: number): boolean {
-    let at = this.#at;
-    while (at < this.#end && lastOffsetAt(bytes, at) < offset) at += batchByteLengthAt(bytes, at);
-    // A gap at its end: what comes behind it was cut off.
-    if (at >= this.#end) return false;
+    const starts = this.#starts as number[];
+    let low = this.#isOfSingles ? Math.min(offset - this.baseOffset, starts.length - 1) : 0;
+    let high = this.#isOfSingles ? low : starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (readInt64(bytes, (starts[middle] as number) + BASE_OFFSET_AT) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    const at = starts[low] as number;
+    // In a gap, perhaps at its end: what comes behind it was cut off.
+    if (lastOffsetAt(bytes, at) < offset) return false;
     if (isControl(readInt16(bytes, at + ATTRIBUTES_AT))) return false;
     if (at !== this.#slice.at) this.#lookAt(bytes, at);
     return true;
@@ -154,21 +168,20 @@ export class RecentRun {
     this.#cursor = null;
   }
 
-  #fromPiece(offset: number, atHand: AtHand | undefined): RecordCursor | undefined {
+  #fromPiece(offset: number, atHand: AtHand, room: PieceRoom): RecordCursor | undefined {
     const outline = this.#outline as BatchOutline;
-    const { topic, partition, baseOffset } = this;
-    const { firstIndex, from, until, recordCount } = outline.pieceOf(offset - baseOffset);
-    const { byteLength, checksum } = outline;
-    const found = atHand?.part?.({ topic, partition, baseOffset, byteLength, checksum, from, until }) ?? null;
-    if (found === null) return undefined;
+    const piece = outline.pieceOf(offset - this.baseOffset);
+    const bytes = room.batchOf(outline, piece, atHand);
+    if (bytes === null) return undefined;
     try {
-      const cursor = new RecordCursor(asBatch(found, recordCount));
-      cursor.skip(offset - baseOffset - firstIndex);
+      const cursor = new RecordCursor(bytes);
+      cursor.skip(offset - this.baseOffset - piece.firstIndex);
       if (cursor.next() && cursor.offset === offset) return cursor;
     } catch (error) {
       if (!(error instanceof RecordFramingError)) throw error;
     }
     // What is wrong with it is told better by the whole batch.
+    room.forget();
     return undefined;
   }
 
@@ -176,6 +189,7 @@ export class RecentRun {
   #takeFollowing(): void {
     const { bytes } = this.#slice;
     let at = this.#end;
+    const starts = [this.#at];
     while (bytes.byteLength - at >= HEADER_BYTE_LENGTH) {
       const byteLength = batchByteLengthAt(bytes, at);
       if (byteLength < HEADER_BYTE_LENGTH || at + byteLength > bytes.byteLength) break;
@@ -184,10 +198,14 @@ export class RecentRun {
       const lastOffset = baseOffset + lastOffsetDelta;
       const isSafe = offsetsAreSafe({ baseOffset, lastOffset, lastOffsetDelta }) && baseOffset > this.#lastOffset;
       if (!isSafe || codecNumber(readInt16(bytes, at + ATTRIBUTES_AT)) !== 0) break;
+      starts.push(at);
       at += byteLength;
       this.#lastOffset = lastOffset;
     }
     this.#end = at;
+    if (starts.length === 1) return;
+    this.#starts = starts;
+    this.#isOfSingles = starts.length === this.#lastOffset - this.baseOffset + 1;
   }
 }
 

@@ -99,9 +99,11 @@ export class RecordView<K, V> implements ConsumerRecord<K, V> {
   #decode(what: "value", at: number, byteLength: number): V;
   #decode(what: "key" | "value", at: number, byteLength: number): K | V {
     const batch = this.#batch;
-    const view = new Uint8Array(batch.buffer, batch.byteOffset + at, byteLength) as Bytes;
     const context: SerdeContext = this.#headersCount === 0 ? batch.context : { topic: batch.topic, headers: this.headers };
+    const inPlace = what === "key" ? batch.serdes.keyInPlace : batch.serdes.valueInPlace;
     try {
+      if (inPlace !== undefined && inPlace !== null) return inPlace(batch.bytes, at, at + byteLength, context);
+      const view = new Uint8Array(batch.buffer, batch.byteOffset + at, byteLength) as Bytes;
       return (what === "key" ? batch.serdes.key : batch.serdes.value).deserialize(view, context);
     } catch (cause) {
       throw deserializationError(what, batch, rawRecord(this.#cursor(), batch), cause);

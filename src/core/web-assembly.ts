@@ -16,6 +16,10 @@ export interface WasmInstance {
 
 interface WebAssemblyApi {
   compile(bytes: Uint8Array): Promise<WasmModule>;
+  /** Compiles at once, or throws: where that is forbidden, and on pages that allow it for a few bytes alone. */
+  readonly Module: new (
+    bytes: Uint8Array,
+  ) => WasmModule;
   readonly Instance: new (module: WasmModule, imports: object) => WasmInstance;
 }
 

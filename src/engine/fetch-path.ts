@@ -101,7 +101,7 @@ export class FetchPath implements AtHand {
     const open = this.#topics.find(topic);
     const slot = open?.slots[partition];
     if (open === undefined || slot?.state !== "open") return null;
-    return { topicId: open.topicId, logStartOffset: slot.log.watermarks.logStartOffset };
+    return { topicId: open.topicId, logStartOffset: slot.log.logStartOffset };
   }
 
   read({ topic, partition, offset, maxBytes }: FetchRequest["partitions"][number]): FetchedPartition | null {
@@ -124,19 +124,17 @@ export class FetchPath implements AtHand {
     return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: byFirstOffset(aborted), batches };
   }
 
-  part(wanted: BatchPart): Bytes | null {
+  part(wanted: BatchPart, into: Uint8Array): boolean {
     const slot = this.#topics.find(wanted.topic)?.slots[wanted.partition];
-    if (slot?.state !== "open") return null;
+    if (slot?.state !== "open") return false;
     try {
-      const bytes = slot.log.readPartSync(wanted);
-      if (bytes !== null) {
-        this.fetches += 1;
-        this.bytes += bytes.byteLength;
-      }
-      return bytes;
+      if (!slot.log.readPartSync(wanted, into)) return false;
     } catch {
-      return null;
+      return false;
     }
+    this.fetches += 1;
+    this.bytes += into.length;
+    return true;
   }
 
   async #readAll(request: FetchRequest): Promise<FetchedPartition[]> {

@@ -90,6 +90,10 @@ export class PartitionLog {
     return { logStartOffset, lastStableOffset, highWatermark, logEndOffset: this.#writer.logEndOffset };
   }
 
+  get logStartOffset(): number {
+    return this.#log.logStartOffset;
+  }
+
   /** The producers that have written here, as of what was written last. */
   get producers(): ProducerStates {
     return this.#log.producers;
@@ -179,10 +183,10 @@ export class PartitionLog {
     return bytes === null ? null : this.#stable(bytes);
   }
 
-  /** Of a batch that `read` gave before; null: it must be read whole. */
-  readPartSync(batch: CheckedBatch): Bytes | null {
+  /** Of a batch that `read` gave before; false: it must be read whole. */
+  readPartSync(batch: CheckedBatch, into: Uint8Array): boolean {
     this.#assertOpen();
-    return this.#reader.readPartSync(batch);
+    return this.#reader.readPartSync(batch, into);
   }
 
   /**

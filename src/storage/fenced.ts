@@ -35,6 +35,7 @@ class FencedStorage implements StorageDriver {
   readonly atomicReplace: boolean;
   readonly directorySync: boolean;
   readonly sharedReaders: boolean;
+  readonly aheadByteLength: number;
   readonly #driver: StorageDriver;
   readonly #readOnly: boolean;
   readonly #syncGate: Gate;
@@ -54,6 +55,7 @@ class FencedStorage implements StorageDriver {
     this.atomicReplace = driver.atomicReplace;
     this.directorySync = driver.directorySync;
     this.sharedReaders = driver.sharedReaders;
+    this.aheadByteLength = driver.aheadByteLength ?? 0;
   }
 
   /** In a fence that is read-only every file is, and none is made: "if-missing" then asks for one that is there. */

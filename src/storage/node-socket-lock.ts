@@ -3,9 +3,8 @@
  * that name in it, is renamed to the lock's name. The rename succeeds only where nothing or an empty directory stands there, so it
  * is the taking of the lock; the socket tells whether its owner lives. Every process that opens the directory must use this way.
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import type { LockHolder } from "../api/storage-driver.ts";
 import { StorageError } from "../base/errors.ts";
@@ -24,6 +23,8 @@ type Probe = { readonly state: "dead" | "gone" } | { readonly state: "held"; rea
 /** One attempt. */
 export async function lockBySocket(directory: string, holder: LockHolder): Promise<LockAttempt> {
   const lockPath = join(directory, LOCK_NAME);
+  // Loaded where they are needed, which is seldom: they take longer to load than this module.
+  const { randomBytes } = await import("node:crypto");
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const name = `${LOCK_NAME}.${process.pid}-${randomBytes(8).toString("hex")}`;
     const claim = await makeClaim(directory, name, holder);
@@ -104,6 +105,7 @@ interface Claim {
 /** Listening comes before being seen: whoever finds the socket may conclude from it. Null when the directory was swept away. */
 async function makeClaim(directory: string, name: string, holder: LockHolder): Promise<Claim | null> {
   const path = join(directory, name);
+  const { createServer } = await import("node:net");
   mkdirSync(path, 0o700);
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy());
@@ -195,8 +197,9 @@ async function probeSocket(parent: string, name: string): Promise<Probe> {
   }
 }
 
-function probeByConnecting(path: string): Promise<Probe> {
-  return new Promise((resolve) => {
+async function probeByConnecting(path: string): Promise<Probe> {
+  const { connect } = await import("node:net");
+  return await new Promise((resolve) => {
     let text = "";
     const socket = connect({ path });
     const finish = (probe: Probe): void => {

@@ -15,6 +15,13 @@ import { checkDirectoryName, parseFileName, parseRename } from "./storage-name.t
 // What is asked of a name before anything is done with it is asked at once: it costs a few microseconds, by way of a thread ten times as
 // many, and a swap of segments asks seventy times.
 
+/**
+ * 132 bytes and fdatasync each: 142 microseconds in a file that is long already, holes, and 182 in one that grows (ext4, two cores, 2026-11).
+ * A journal that has the new length to keep besides makes it dearer. At this many bytes the flush that makes a length durable is one of
+ * many thousands, or one of thirty where each is of 128 KiB.
+ */
+const AHEAD_BYTE_LENGTH = 4 * 1024 * 1024;
+
 /** The last part of a name is never followed as a link, and a pipe under a file's name does not hang the opening. */
 const OPEN_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -62,6 +69,8 @@ class NodeStorage implements StorageDriver {
   // Windows has no flush of a directory: opening one to flush it is refused there. NTFS journals names by itself.
   readonly directorySync: boolean = process.platform !== "win32";
   readonly sharedReaders = true;
+  // Its usual file systems keep holes and journal lengths. Elsewhere nobody has looked.
+  readonly aheadByteLength: number = process.platform === "linux" ? AHEAD_BYTE_LENGTH : 0;
   readonly #path: string;
   /** The real path, once the directory is there. */
   #root: string | null = null;

@@ -81,6 +81,24 @@ export function fileContract(promise: Promises, expect: TestFramework["expect"])
     await file.close();
   });
 
+  promise("keeps a length that was made far ahead of what is written, reads zeros there, and gives it back", async (driver) => {
+    const file = await driver.open("a.log", { create: "new" });
+    const byteLength = Math.max(20_000, driver.aheadByteLength ?? 0);
+    file.writeAt(pattern(10), 0);
+    file.truncate(byteLength);
+    expect(file.writeAt(pattern(10), 10)).toEqual(10);
+    await file.sync();
+    expect(file.byteLength()).toEqual(byteLength);
+    const bytes = new Uint8Array(byteLength).fill(1);
+    expect(file.readAt(bytes, 0)).toEqual(byteLength);
+    expect([bytes.subarray(0, 10), bytes.subarray(10, 20)]).toEqual([pattern(10), pattern(10)]);
+    expect(firstDifference(bytes.subarray(20), new Uint8Array(byteLength - 20))).toEqual(0);
+    file.truncate(20);
+    await file.sync();
+    expect(file.byteLength()).toEqual(20);
+    await file.close();
+  });
+
   promise("writes a mebibyte in one call or answers how much it took", async (driver) => {
     const file = await driver.open("a.log", { create: "new" });
     const bytes = new SeededRandom(1).bytes(1 << 20);

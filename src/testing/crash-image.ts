@@ -22,13 +22,16 @@ export interface CrashChooser {
   fillBytes(fill: Fill, byteLength: number): Uint8Array;
 }
 
-/** An image of `root` after a crash, as `chooser` decides. Files keep their identity: one file under two names is one still. */
-export function crashImage(root: SimDirectory, chooser: CrashChooser): SimDirectory {
+/**
+ * An image of `root` after a crash, as `chooser` decides. Files keep their identity: one file under two names is one still.
+ * `blockByteLength`: what the file system gives a file at a time; where its bytes did not come, all of it reads as what stood there before.
+ */
+export function crashImage(root: SimDirectory, chooser: CrashChooser, blockByteLength = 0): SimDirectory {
   const made = new Map<SimNode, SimNode>();
   const image = (node: SimNode): SimNode => {
     let copy = made.get(node);
     if (copy === undefined) {
-      copy = node.kind === "file" ? fileImage(node, chooser) : directoryImage(node);
+      copy = node.kind === "file" ? fileImage(node, chooser, blockByteLength) : directoryImage(node);
       made.set(node, copy);
     }
     return copy;
@@ -53,28 +56,49 @@ function isFileRename({ sets }: DirectoryChange): boolean {
   return sets.length === 2 && sets[1]?.[1]?.kind === "file";
 }
 
-function fileImage(file: SimFile, chooser: CrashChooser): SimFile {
+function fileImage(file: SimFile, chooser: CrashChooser, blockByteLength: number): SimFile {
   if (file.changeCount === 0) return file.durableImage();
   const sectorByteLength = file.sectorByteLength;
   const { sizes, sectors } = file.history();
   const { byteLength } = sizes[chooser.size(sizes)] as SizeVersion;
   const bytes = file.durableBytes(byteLength);
   const changed = [...sectors.keys()].filter((sector) => sector * sectorByteLength < byteLength).sort((one, other) => one - other);
-  for (const sector of changed)
-    bytes.set(sectorImage(sectors.get(sector) as readonly SectorVersion[], chooser, sectorByteLength), sector * sectorByteLength);
+  const fillBlock = (sector: number, fill: Fill): void => {
+    const sectorCount = Math.max(1, Math.floor(blockByteLength / sectorByteLength));
+    const first = Math.floor(sector / sectorCount) * sectorCount;
+    // A block of which anything is durable was the file's before.
+    if (first < file.holesFrom) return;
+    for (let other = first; other < first + sectorCount && other * sectorByteLength < byteLength; other += 1)
+      if (!sectors.has(other)) bytes.set(chooser.fillBytes(fill, sectorByteLength), other * sectorByteLength);
+  };
+  for (const sector of changed) {
+    const versions = sectors.get(sector) as readonly SectorVersion[];
+    bytes.set(
+      sectorImage(versions, chooser, sectorByteLength, (fill) => fillBlock(sector, fill)),
+      sector * sectorByteLength,
+    );
+  }
   bytes.fill(0, byteLength);
   const image = new SimFile(sectorByteLength, bytes, byteLength);
   image.modifiedAt = file.modifiedAt;
   return image;
 }
 
-function sectorImage(versions: readonly SectorVersion[], chooser: CrashChooser, byteLength: number): Uint8Array {
+function sectorImage(
+  versions: readonly SectorVersion[],
+  chooser: CrashChooser,
+  byteLength: number,
+  onFill: (fill: Fill) => void,
+): Uint8Array {
   const at = chooser.version(versions);
   const chosen = versions[at]!.bytes;
   if (chosen === null) {
     // Never written afterwards either: a hole, and holes are zeros on every file system.
     const writtenLater = versions.some((version, later) => later > at && version.bytes !== null);
-    return writtenLater ? chooser.fillBytes(chooser.fill(), byteLength) : new Uint8Array(byteLength);
+    if (!writtenLater) return new Uint8Array(byteLength);
+    const fill = chooser.fill();
+    if (fill !== "zero") onFill(fill);
+    return chooser.fillBytes(fill, byteLength);
   }
   const tornAt = chooser.tear(byteLength);
   if (tornAt >= byteLength) return chosen;

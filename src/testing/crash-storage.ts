@@ -1,32 +1,23 @@
 /** A simulated disk that can lose power: it knows what is durable, what is not, and everything a crash may leave of it. */
 import type { LockHolder, LockOptions, StorageDriver, StorageEntry, StorageFile, StorageLock } from "../api/storage-driver.ts";
-import { type Clock, type Random, systemClock } from "../base/clock.ts";
+import { type Random, systemClock } from "../base/clock.ts";
 import { errnoError } from "../storage/errno.ts";
 import { claimInProcess } from "../storage/process-locks.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "../storage/storage-name.ts";
 import { type CrashPolicy, digitChooser, nextDigits, randomChooser, untilTime } from "./crash-choosers.ts";
 import { CrashFile } from "./crash-file.ts";
-import { crashImage } from "./crash-image.ts";
+import { type CrashChooser, crashImage } from "./crash-image.ts";
+import type { CrashStorageOptions } from "./crash-options.ts";
 import { type SyncFailure, SyncFailures } from "./crash-sync-failures.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { cloneDirectory, SimDirectory, type SimNode } from "./sim-directory.ts";
 import { SimFile } from "./sim-file.ts";
 
+export type { CrashStorageOptions } from "./crash-options.ts";
 export type { SyncFailure } from "./crash-sync-failures.ts";
 
 /** How many sectors that files gave back are remembered for stale fills. */
 const STALE_SECTORS_MAX = 64;
-
-/** What kind of disk it is. */
-export interface CrashStorageOptions {
-  readonly clock?: Clock;
-  /** What a disk writes whole. 512 unless said; smaller gives more ways to tear a small write. */
-  readonly sectorByteLength?: number;
-  /** Awaited within each asynchronous call, before it takes effect: where other work may come between. Nothing unless given. */
-  readonly latency?: (call: "sync" | "syncDirectory" | "open" | "close" | "entry") => Promise<void>;
-  /** Whether a sector that a file gave back may be read again in another one, where bytes never came to the disk. All may unless given. */
-  readonly mayReturn?: (sector: Uint8Array) => boolean;
-}
 
 interface OpenFile {
   readonly name: string;
@@ -49,6 +40,7 @@ export class CrashStorage implements StorageDriver {
   readonly atomicReplace = true;
   readonly directorySync = true;
   readonly sharedReaders = false;
+  readonly aheadByteLength: number;
   readonly #options: CrashStorageOptions;
   readonly #sectorByteLength: number;
   readonly #root: SimDirectory;
@@ -67,6 +59,7 @@ export class CrashStorage implements StorageDriver {
     image: { readonly root: SimDirectory; readonly stale: readonly Uint8Array[]; readonly time: number } | null = null,
   ) {
     this.#options = options;
+    this.aheadByteLength = options.aheadByteLength ?? 0;
     this.#sectorByteLength = options.sectorByteLength ?? 512;
     this.#root = image?.root ?? new SimDirectory();
     this.#stale = [...(image?.stale ?? [])];
@@ -89,7 +82,7 @@ export class CrashStorage implements StorageDriver {
       next.#syncFailures.isShutDown = this.isShutDown;
       return next;
     }
-    return this.#next(crashImage(this.#root, randomChooser(random, policy, this.#time, this.#stale)));
+    return this.#next(this.#imageBy(randomChooser(random, policy, this.#time, this.#stale)));
   }
 
   /**
@@ -108,7 +101,7 @@ export class CrashStorage implements StorageDriver {
     for (let count = 0; count < limit; count++) {
       const moment = moments[count];
       const chooser = moment === undefined ? randomChooser(random, { survival: "scatter" }, this.#time, this.#stale) : untilTime(moment);
-      yield this.#next(crashImage(this.#root, chooser));
+      yield this.#next(this.#imageBy(chooser));
     }
   }
 
@@ -122,7 +115,7 @@ export class CrashStorage implements StorageDriver {
   *#everyImage(limit: number): Generator<SimDirectory, void, undefined> {
     for (let [digits, count]: [number[] | null, number] = [[], 0]; digits !== null && count < limit; count++) {
       const radices: number[] = [];
-      yield crashImage(this.#root, digitChooser(digits, radices, this.#stale));
+      yield this.#imageBy(digitChooser(digits, radices, this.#stale));
       digits = nextDigits(digits, radices);
     }
   }
@@ -325,6 +318,10 @@ export class CrashStorage implements StorageDriver {
   async release(number: number): Promise<void> {
     this.#table[number] = null;
     await this.#pause("close");
+  }
+
+  #imageBy(chooser: CrashChooser): SimDirectory {
+    return crashImage(this.#root, chooser, this.#options.blockByteLength);
   }
 
   #next(root: SimDirectory): CrashStorage {

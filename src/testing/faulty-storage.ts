@@ -74,6 +74,7 @@ export class FaultyStorage implements StorageDriver {
   readonly atomicReplace: boolean;
   readonly directorySync: boolean;
   readonly sharedReaders: boolean;
+  readonly aheadByteLength: number;
   readonly #driver: StorageDriver;
   readonly #options: FaultyStorageOptions;
   readonly #counts = new Map<StorageCall, number>();
@@ -89,6 +90,7 @@ export class FaultyStorage implements StorageDriver {
     this.atomicReplace = driver.atomicReplace;
     this.directorySync = driver.directorySync;
     this.sharedReaders = driver.sharedReaders;
+    this.aheadByteLength = driver.aheadByteLength ?? 0;
     for (const fault of options.faults ?? []) this.fail(fault);
   }
 

@@ -39,6 +39,8 @@ export class SimFile {
   #byteLength: number;
   #durable: Uint8Array;
   #durableByteLength: number;
+  /** Of the durable sectors, those from here on were never written: a length that was set, and nothing behind it. */
+  #holesFrom: number;
   /** Whether the array may be another's as well (the durable bytes, or a file of an image): it is copied before it is written. */
   #isCurrentShared = true;
   #isDurableShared = true;
@@ -52,6 +54,7 @@ export class SimFile {
     this.sectorByteLength = sectorByteLength;
     this.#durableByteLength = this.#byteLength = byteLength;
     this.#durable = this.#current = durable;
+    this.#holesFrom = Math.ceil(byteLength / sectorByteLength);
   }
 
   get byteLength(): number {
@@ -60,6 +63,11 @@ export class SimFile {
 
   get durableByteLength(): number {
     return this.#durableByteLength;
+  }
+
+  /** From this sector on nothing durable was ever written. */
+  get holesFrom(): number {
+    return this.#holesFrom;
   }
 
   /** Changes that no flush has covered. */
@@ -130,7 +138,9 @@ export class SimFile {
       let versions = sectors.get(sector);
       if (versions === undefined) {
         versions = [];
-        note(versions, 0, sector < durableSectorCount ? slot(this.#durable, sector, this.sectorByteLength) : null);
+        // A hole has no bytes on the disk: what is written there later gets room of its own, and may never come to it.
+        const isThere = sector < Math.min(durableSectorCount, this.#holesFrom);
+        note(versions, 0, isThere ? slot(this.#durable, sector, this.sectorByteLength) : null);
         sectors.set(sector, versions);
       }
       return versions;
@@ -158,6 +168,7 @@ export class SimFile {
   durableImage(): SimFile {
     this.#isDurableShared = true;
     const image = new SimFile(this.sectorByteLength, this.#durable, this.#durableByteLength);
+    image.#holesFrom = this.#holesFrom;
     image.modifiedAt = this.modifiedAt;
     if (this.#current === this.#durable) image.#fingerprint = this.fingerprint();
     return image;
@@ -172,6 +183,7 @@ export class SimFile {
   /** The file as a process finds it after another one died: nothing lost, nothing made durable by it. */
   clone(): SimFile {
     const copy = new SimFile(this.sectorByteLength, this.#durable, this.#durableByteLength);
+    copy.#holesFrom = this.#holesFrom;
     copy.modifiedAt = this.modifiedAt;
     copy.#current = this.#current;
     copy.#byteLength = this.#byteLength;
@@ -204,6 +216,8 @@ export class SimFile {
     this.#isDurableShared = false;
     if (change.cutFrom !== Number.POSITIVE_INFINITY) this.#durable.fill(0, change.cutFrom * size);
     this.#durable.set(change.sectors, change.firstSector * size);
+    this.#holesFrom = Math.min(this.#holesFrom, change.cutFrom);
+    if (change.sectors.length > 0) this.#holesFrom = Math.max(this.#holesFrom, change.firstSector + change.sectors.length / size);
     this.#durableByteLength = change.byteLength;
   }
 

@@ -3,8 +3,10 @@ export declare class Packr {
   constructor(options: { readonly useRecords: false; readonly encodeUndefinedAsNil: true });
   /** With `RESET_BUFFER_MODE` the answer is overwritten by the next call; without, it is never used again. */
   pack(value: unknown, mode?: number): Uint8Array<ArrayBuffer>;
-  /** Byte strings in the answer are views of `source`. */
-  unpack(source: Uint8Array): unknown;
+  /** Whether byte strings in what `unpack` answers have memory of their own, or are views of `source`. */
+  copyBuffers: boolean;
+  /** All of `source`, or what lies from `start` up to `end`, which is above 0. */
+  unpack(source: Uint8Array, range?: { readonly start: number; readonly end: number }): unknown;
 }
 
 export declare const RESET_BUFFER_MODE: number;

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { StorageError, UsageError } from "../../src/base/errors.ts";
 import { utf8 } from "../../src/base/serdes/utf8.ts";
-import { readRecord } from "../../src/consumer/read-record.ts";
+import { RecordReading, readRecord } from "../../src/consumer/read-record.ts";
 import { bed, orders } from "./bed.ts";
 import { FakeBroker } from "./fake-broker.ts";
 
@@ -18,7 +18,8 @@ describe("readRecord", () => {
     broker.addTopic("orders", 1);
     broker.appendSingles(orders, 1);
     const fetch = vi.spyOn(broker, "fetch");
-    const read = () => readRecord({ broker, compression: broker.compression }, { ...orders, offset: 0 }, utf8, utf8);
+    const reading = new RecordReading(broker, broker.compression);
+    const read = () => readRecord(reading, { ...orders, offset: 0 }, utf8, utf8);
     const empty = { ...orders, fault: null, watermarks: {} as never, abortedTransactions: [], batches: new Uint8Array(0) };
     fetch.mockResolvedValueOnce({ partitions: [], throttleTimeMs: 5 });
     expect(await read()).toBeNull();

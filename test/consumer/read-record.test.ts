@@ -2,14 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../src/base/serdes/utf8.ts";
-import { readRecord } from "../../src/consumer/read-record.ts";
+import { RecordReading, readRecord } from "../../src/consumer/read-record.ts";
 import { numbers, orders } from "./bed.ts";
 import { FakeBroker } from "./fake-broker.ts";
 
 async function withOrders(): Promise<{ broker: FakeBroker; read: (offset: number) => ReturnType<typeof readRecord<string, string>> }> {
   const broker = await FakeBroker.create();
   broker.addTopic("orders", 1);
-  return { broker, read: (offset) => readRecord({ broker, compression: broker.compression }, { ...orders, offset }, utf8, utf8) };
+  const reading = new RecordReading(broker, broker.compression);
+  return { broker, read: (offset) => readRecord(reading, { ...orders, offset }, utf8, utf8) };
 }
 
 describe("readRecord", () => {

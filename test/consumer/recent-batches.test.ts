@@ -50,15 +50,27 @@ function runAt(baseOffset: number, bytes: Bytes, recordCount: number, isStored =
 describe("what was read lately", () => {
   const large = batchOf(10, 104_000);
 
-  it("gives up its oldest bytes first, and then answers for one record of a batch; the second in a row is worth the whole of it", () => {
+  it("gives up its oldest bytes first, and then answers for the records of a batch by where they begin, however many are asked for", () => {
     const recent = new RecentBatches();
     for (let index = 0; index < MANY; index++) recent.keep(runAt(index * 10, large, 10));
     const oldest = recent.find(orders, "id", 3);
     expect(oldest?.isWhole).toBe(false);
-    expect(recent.find(orders, "id", 4)).toBeNull();
-    // Asked again it begins anew.
+    expect(recent.find(orders, "id", 4)).toBe(oldest);
     expect(recent.find(orders, "id", 5)).toBe(oldest);
     expect(recent.find(orders, "id", 15)?.isWhole).toBe(true);
+  });
+
+  it("of a batch that would drive out the others keeps where its records begin, and nothing where that tells nothing", () => {
+    const recent = new RecentBatches();
+    recent.keep(runAt(0, large, 10));
+    const huge = batchOf(11, 104_000);
+    recent.keep(runAt(10, huge, 11));
+    recent.keep(runAt(30, huge, 11, false));
+    recent.keep(runAt(50, batchOf(1, 70_000), 1, false));
+    expect(recent.find(orders, "id", 3)?.isWhole).toBe(true);
+    expect(recent.find(orders, "id", 13)?.isWhole).toBe(false);
+    expect(recent.find(orders, "id", 33)).toBeNull();
+    expect(recent.find(orders, "id", 50)).toBeNull();
   });
 
   it("keeps the bytes of what was asked for meanwhile", () => {
@@ -80,9 +92,9 @@ describe("what was read lately", () => {
   it("forgets the oldest of what it only knows the outlines of, when there are thousands", () => {
     const small = batchOf(10, 900);
     const recent = new RecentBatches();
-    for (let index = 0; index < 6000; index++) recent.keep(runAt(index * 10, small, 10));
+    for (let index = 0; index < 9000; index++) recent.keep(runAt(index * 10, small, 10));
     expect(recent.find(orders, "id", 3)).toBeNull();
-    expect(recent.find(orders, "id", 59_993)?.isWhole).toBe(true);
+    expect(recent.find(orders, "id", 89_993)?.isWhole).toBe(true);
   });
 
   it("is nothing any more when the topic was made anew", () => {

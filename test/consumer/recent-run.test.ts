@@ -6,16 +6,27 @@ import type { Bytes } from "../../src/api/bytes.ts";
 import { readInt32 } from "../../src/base/big-endian.ts";
 import { CorruptionError } from "../../src/base/errors.ts";
 import { ATTRIBUTES_AT, CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
+import type { RecordCursor } from "../../src/base/record-decoder.ts";
+import { bytes as plainBytes } from "../../src/base/serdes/bytes.ts";
 import { BatchOutline } from "../../src/consumer/batch-outline.ts";
 import type { BatchSlice } from "../../src/consumer/batch-slice.ts";
 import { PartitionState } from "../../src/consumer/partition-state.ts";
+import { PieceRoom } from "../../src/consumer/piece-room.ts";
+import { PlainDecoder } from "../../src/consumer/plain-record.ts";
 import { RecentRun } from "../../src/consumer/recent-run.ts";
-import { slowBatchBytes } from "../core/twin/batch.ts";
+import { type SlowRecord, slowBatchBytes } from "../core/twin/batch.ts";
 
 const PIECE_BYTE_LENGTH_MAX = 4096;
+const ROOM = new PieceRoom();
+const HEADER = [Uint8Array.of(0x68), Uint8Array.of(0x78)] as const;
 const orders = { topic: "orders", partition: 0 };
 
-function batchOf(baseOffset: number, values: readonly number[], deltaOf = (index: number): number => index): Bytes {
+function batchOf(
+  baseOffset: number,
+  values: readonly number[],
+  deltaOf = (index: number): number => index,
+  headersOf = (_index: number): SlowRecord["headers"] => [],
+): Bytes {
   return slowBatchBytes({
     baseOffset: BigInt(baseOffset),
     leaderEpoch: 0,
@@ -31,7 +42,7 @@ function batchOf(baseOffset: number, values: readonly number[], deltaOf = (index
       timestampDelta: BigInt(offsetDelta),
       key: null,
       value: new Uint8Array(byteLength).fill(offsetDelta % 251),
-      headers: [],
+      headers: headersOf(offsetDelta),
     })),
   });
 }
@@ -41,27 +52,24 @@ function sliceOf(bytes: Bytes, at: number, byteLength: number, baseOffset: numbe
   return { state, epoch: 0, bytes, at, byteLength, baseOffset, lastOffset: baseOffset + recordCount - 1, recordCount };
 }
 
-/** A log that holds one batch; what was asked of it is noted. */
-function logOf(batch: Bytes): AtHand & { readonly asked: BatchPart[] } {
-  const asked: BatchPart[] = [];
+/** A log that holds one batch; how many bytes were asked of it each time is noted. */
+function logOf(batch: Bytes): AtHand & { readonly asked: number[] } {
+  const asked: number[] = [];
   return {
     asked,
     standing: () => null,
     read: () => null,
-    part: (wanted) => {
-      asked.push(wanted);
+    part: (wanted: BatchPart, into) => {
+      asked.push(into.length);
       const isIt = wanted.byteLength === batch.length && wanted.checksum === readInt32(batch, CRC_AT);
-      if (!isIt) return null;
-      const found = new Uint8Array(HEADER_BYTE_LENGTH + wanted.until - wanted.from);
-      found.set(batch.subarray(0, HEADER_BYTE_LENGTH));
-      found.set(batch.subarray(wanted.from, wanted.until), HEADER_BYTE_LENGTH);
-      return found;
+      if (isIt) into.set(batch.subarray(wanted.from, wanted.from + into.length));
+      return isIt;
     },
   };
 }
 
 function shown(run: RecentRun, offset: number, log?: AtHand): unknown {
-  const cursor = run.record(offset, log);
+  const cursor = run.record(offset, log, ROOM);
   return cursor === null || cursor === undefined ? cursor : [cursor.offset, cursor.timestamp, [...(cursor.value() ?? [])]];
 }
 
@@ -82,8 +90,9 @@ describe("a batch that was read lately", () => {
           expect(run.giveUpBytes()).toBe(true);
           const log = logOf(batch);
           expect(values.map((_, index) => shown(run, 70 + index, log))).toEqual(before);
-          expect(log.asked.length).toBe(values.length);
-          const median = log.asked.map(({ from, until }) => until - from).sort((left, right) => left - right)[values.length >> 1] as number;
+          const backAndForth = values.map((_, index) => 70 + (index % 2 === 0 ? index : values.length - 1 - index));
+          expect(backAndForth.map((offset) => shown(run, offset, log))).toEqual(backAndForth.map((offset) => before[offset - 70]));
+          const median = [...log.asked].sort((left, right) => left - right)[log.asked.length >> 1] as number;
           expect(median).toBeLessThan(PIECE_BYTE_LENGTH_MAX * 4);
           expect(run.heldByteLength).toBeLessThan(batch.length / 20);
         },
@@ -92,12 +101,23 @@ describe("a batch that was read lately", () => {
     );
   });
 
+  it("reads a piece once for the records in it that are asked for in a row", () => {
+    const values = new Array(200).fill(100);
+    const batch = batchOf(0, values);
+    const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 0, 200), true, true);
+    run.giveUpBytes();
+    const log = logOf(batch);
+    for (let offset = 0; offset < 200; offset++) expect(run.record(offset, log, ROOM)?.offset).toBe(offset);
+    expect(log.asked.reduce((sum, byteLength) => sum + byteLength, 0)).toBe(batch.length - HEADER_BYTE_LENGTH);
+    expect(log.asked.length).toBeLessThan(30);
+  });
+
   it("must be read anew where the log has another batch in its place, or none at hand", () => {
     const values = new Array(200).fill(100);
     const run = new RecentRun("id", sliceOf(batchOf(0, values), 0, batchOf(0, values).length, 0, 200), true, true);
     run.giveUpBytes();
-    expect(run.record(7, logOf(batchOf(0, [...values.slice(1), 99])))).toBe(undefined);
-    expect(run.record(7, undefined)).toBe(undefined);
+    expect(run.record(7, logOf(batchOf(0, [...values.slice(1), 99])), ROOM)).toBe(undefined);
+    expect(run.record(7, undefined, ROOM)).toBe(undefined);
   });
 
   it("must be read anew where the piece at hand holds other records, or none, and a fault of its reading is told", () => {
@@ -106,33 +126,60 @@ describe("a batch that was read lately", () => {
     const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 0, 200), true, true);
     run.giveUpBytes();
     const log = logOf(batch);
-    const giving = (change: (piece: Bytes) => Bytes): AtHand => ({ ...log, part: (wanted) => change(log.part?.(wanted) as Bytes) });
-    const first = log.part?.({
-      ...orders,
-      baseOffset: 0,
-      byteLength: batch.length,
-      checksum: readInt32(batch, CRC_AT),
-      from: 61,
-      until: 8000,
+    const giving = (change: (piece: Uint8Array) => void, isGiven = true): AtHand => ({
+      ...log,
+      part: (wanted, into) => {
+        expect(log.part?.(wanted, into)).toBe(true);
+        change(into);
+        return isGiven;
+      },
     });
+    const others = (piece: Uint8Array): void => piece.set(batch.subarray(HEADER_BYTE_LENGTH, HEADER_BYTE_LENGTH + piece.length));
+    const refused = (piece: Uint8Array): void => {
+      others(piece);
+      throw new RangeError("the disk refuses");
+    };
+    const isThere = (offset: number): void => expect(run.record(offset, log, ROOM)?.value()).toEqual(new Uint8Array(100).fill(offset));
+    expect(run.record(190, giving(others), ROOM)).toBe(undefined);
     expect(
       run.record(
         190,
-        giving(() => (first as Bytes).slice()),
+        giving((piece) => piece.fill(0)),
+        ROOM,
       ),
     ).toBe(undefined);
-    expect(
-      run.record(
-        190,
-        giving((piece) => piece.fill(0, HEADER_BYTE_LENGTH)),
-      ),
-    ).toBe(undefined);
-    const compressed = giving((piece) => {
-      piece[ATTRIBUTES_AT + 1] = 1;
-      return piece;
+    expect(run.record(190, giving(others, false), ROOM)).toBe(undefined);
+    expect(() => run.record(190, giving(refused), ROOM)).toThrow(/the disk refuses/);
+    isThere(190);
+    // What was read before is not what stands in the room when another piece was begun.
+    expect(run.record(100, giving(others, false), ROOM)).toBe(undefined);
+    isThere(190);
+    expect(() => run.record(100, giving(refused), ROOM)).toThrow(/the disk refuses/);
+    isThere(190);
+  });
+
+  it("tells of a piece that cannot be read by any way what is wrong with it, and of a record whose headers are none where it is", () => {
+    const batch = batchOf(0, new Array(200).fill(100), undefined, (index) => (index === 199 ? [HEADER] : []));
+    const kept = (change: (bytes: Bytes) => void): [RecentRun, AtHand] => {
+      const bytes = batch.slice();
+      change(bytes);
+      const run = new RecentRun("id", sliceOf(bytes, 0, bytes.length, 0, 200), true, true);
+      expect(run.giveUpBytes()).toBe(true);
+      return [run, logOf(bytes)];
+    };
+    const [compressed, compressedLog] = kept((bytes) => {
+      bytes[ATTRIBUTES_AT + 1] = 1;
     });
-    expect(() => run.record(190, compressed)).toThrow(/compressed/);
-    expect(run.record(190, log)?.offset).toBe(190);
+    expect(() => compressed.record(190, compressedLog, new PieceRoom())).toThrow(/compressed/);
+    // The last record ends with the value of its one header; before it, how long that is.
+    const [headless, headlessLog] = kept((bytes) => {
+      bytes[bytes.length - 2] = 0x7e;
+    });
+    const decoded = (offset: number): unknown =>
+      new PlainDecoder(plainBytes, plainBytes).decode(headless.record(offset, headlessLog, ROOM) as RecordCursor, orders, true);
+    expect(decoded(198)).toMatchObject({ offset: 198, headers: [] });
+    expect(() => decoded(199)).toThrow(CorruptionError);
+    expect(() => decoded(199)).toThrow(expect.objectContaining({ offsetRange: [199, 200], nextReadableOffset: 200 }));
   });
 
   it("holds the whole ones behind it alone, where the bytes end within a batch", () => {
@@ -144,8 +191,8 @@ describe("a batch that was read lately", () => {
   it("whose records do not stand where its header says is told as what it is", () => {
     const batch = batchOf(0, new Array(200).fill(100), (index) => (index === 150 ? 149 : index));
     const run = new RecentRun("id", sliceOf(batch, 0, batch.length, 0, 200), true, true);
-    expect(run.record(10, undefined)?.offset).toBe(10);
-    expect(() => run.record(150, undefined)).toThrow(CorruptionError);
+    expect(run.record(10, undefined, ROOM)?.offset).toBe(10);
+    expect(() => run.record(150, undefined, ROOM)).toThrow(CorruptionError);
   });
 
   it("is outlined by lengths that add up, and by no others", () => {
@@ -190,7 +237,7 @@ describe("a batch that was read lately", () => {
           run.trim();
           for (let offset = 100; offset <= run.lastOffset; offset++) {
             const filled = there.get(offset);
-            const value = run.record(offset, undefined);
+            const value = run.record(offset, undefined, null);
             expect(value === null ? undefined : value?.value()?.[0], `offset ${offset}`).toBe(filled);
           }
           const alone = new RecentRun("id", first, true, true);

@@ -23,8 +23,11 @@ describe("loading the core", () => {
   });
 
   it("says what to do where compiling is forbidden, and is well again when it is allowed", async () => {
-    const api = webAssembly() as { compile: unknown };
-    const { compile } = api;
+    const api = webAssembly() as { compile: unknown; Module: unknown };
+    const { compile, Module } = api;
+    api.Module = function refused() {
+      throw new Error("Wasm code generation disallowed by embedder");
+    };
     api.compile = () => Promise.reject(new Error("Wasm code generation disallowed by embedder"));
     try {
       const refused = loadCore({ wasm: binaryOf("release") });
@@ -32,6 +35,7 @@ describe("loading the core", () => {
       await expect(refused).rejects.toThrowError(/wasm-unsafe-eval.*open\(\{ wasm \}\)/);
     } finally {
       api.compile = compile;
+      api.Module = Module;
     }
     expect((await loadCore({ wasm: binaryOf("release") })).crc32c(NINE)).toBe(CHECK);
   });

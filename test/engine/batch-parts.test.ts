@@ -1,14 +1,14 @@
 /** A piece of a batch at hand: of the very batch that was read and checked, or nothing. */
 import { describe, expect, it } from "vitest";
 import { readInt32 } from "../../src/base/big-endian.ts";
-import { batchByteLengthAt, CRC_AT, HEADER_BYTE_LENGTH } from "../../src/base/record-batch.ts";
+import { batchByteLengthAt, CRC_AT } from "../../src/base/record-batch.ts";
 import { memory } from "../../src/index.ts";
 import { openEngine, produce } from "../simulation/engine-rig.ts";
 
 const AT = { topic: "orders", partition: 0 };
 
 describe("a piece of a batch", () => {
-  it("is given once this process has checked all of the batch, of that batch alone, with its header before it", async () => {
+  it("is given once this process has checked all of the batch, and of that batch alone", async () => {
     const storage = memory();
     const first = await openEngine(storage);
     await first.engine.createTopic({ topic: "orders", partitions: 1, config: { maxMessageBytes: 4096, segmentBytes: 8192 } });
@@ -33,9 +33,13 @@ describe("a piece of a batch", () => {
     const batch = read?.batches ?? new Uint8Array(0);
     const byteLength = batchByteLengthAt(batch, 0);
     expect(batch.length).toBe(byteLength);
-    const wanted = { ...AT, baseOffset: 100, byteLength, checksum: readInt32(batch, CRC_AT), from: 70, until: 170 };
-    const found = engine.atHand?.part?.(wanted);
-    expect(found).toEqual(new Uint8Array([...batch.subarray(0, HEADER_BYTE_LENGTH), ...batch.subarray(70, 170)]));
+    const wanted = { ...AT, baseOffset: 100, byteLength, checksum: readInt32(batch, CRC_AT), from: 70, place: null };
+    const into = new Uint8Array(100);
+    for (const other of [wanted, { ...wanted, place: null }]) {
+      into.fill(0);
+      expect(engine.atHand?.part?.(other, into)).toBe(true);
+      expect(into).toEqual(batch.slice(70, 170));
+    }
     for (const other of [
       { checksum: wanted.checksum ^ 1 },
       { byteLength: byteLength - 1 },
@@ -44,7 +48,7 @@ describe("a piece of a batch", () => {
       { baseOffset: 0 },
       { topic: "others" },
     ])
-      expect(engine.atHand?.part?.({ ...wanted, ...other }), JSON.stringify(other)).toBe(null);
+      expect(engine.atHand?.part?.({ ...wanted, place: null, ...other }, into), JSON.stringify(other)).toBe(false);
     await engine.close();
     expect(engine.atHand).toBe(undefined);
   });

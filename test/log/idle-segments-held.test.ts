@@ -13,7 +13,7 @@ it("whoever holds a segment reads its own bytes, though its turn to be closed co
   for (let baseOffset = 0; baseOffset < IDLE_SEGMENTS_OPEN_MAX + 8; baseOffset += 1) {
     const made = await Segment.create(context, "orders-0", baseOffset, config);
     const batch = batchOf([{ value: `of segment ${baseOffset}`, timestamp: NOW_MS }]);
-    made.write(made.openFiles.log, batch);
+    made.write(made.openFiles.log, batch, config);
     made.release();
     await made.close();
     const segment = new Segment(context, "orders-0", baseOffset, false);

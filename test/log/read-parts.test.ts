@@ -17,10 +17,16 @@ async function noted(log: PartitionLog, offset: number): Promise<{ wanted: Check
   const { baseOffset, byteLength, checksum } = readBatchHeader(read, 0);
   const bytes = read.slice(0, byteLength);
   return {
-    wanted: { baseOffset, byteLength, checksum: checksum | 0, from: HEADER_BYTE_LENGTH, until: byteLength },
+    wanted: { baseOffset, byteLength, checksum: checksum | 0, from: 0, place: null },
     bytes,
     position: before,
   };
+}
+
+/** What a log gives of a batch; null: it must be read whole. */
+function part(log: PartitionLog, wanted: CheckedBatch, byteLength: number = wanted.byteLength - wanted.from): Uint8Array | null {
+  const into = new Uint8Array(byteLength);
+  return log.readPartSync(wanted, into) ? into : null;
 }
 
 /** A log of equally long batches, and its file for whoever wants to spoil it. */
@@ -36,11 +42,12 @@ it("gives the part that is asked for, as it was read", async () => {
   const { log } = await threeBatches();
   for (const offset of [0, 1, 2]) {
     const { wanted, bytes } = await noted(log, offset);
-    expect(log.readPartSync(wanted)).toEqual(bytes);
+    expect(part(log, wanted)).toEqual(bytes);
     const from = wanted.byteLength - 7;
-    expect(log.readPartSync({ ...wanted, from, until: from + 5 })).toEqual(
-      new Uint8Array([...bytes.subarray(0, HEADER_BYTE_LENGTH), ...bytes.subarray(from, from + 5)]),
-    );
+    for (const place of [null, wanted.place, {}]) {
+      expect(part(log, { ...wanted, from, place }, 5)).toEqual(bytes.slice(from, from + 5));
+      expect(part(log, { ...wanted, from, place }, 8), "beyond its end").toBeNull();
+    }
   }
   await log.close(false);
 });
@@ -48,11 +55,11 @@ it("gives the part that is asked for, as it was read", async () => {
 it("gives nothing of what is not that batch: another length or checksum, offsets within it or beyond the end", async () => {
   const { log } = await threeBatches();
   const { wanted } = await noted(log, 2);
-  expect(log.readPartSync({ ...wanted, checksum: wanted.checksum ^ 1 })).toBeNull();
-  expect(log.readPartSync({ ...wanted, byteLength: wanted.byteLength - 1 })).toBeNull();
-  expect(log.readPartSync({ ...wanted, byteLength: wanted.byteLength + 1 })).toBeNull();
-  expect(log.readPartSync({ ...wanted, baseOffset: 1 })).toBeNull();
-  expect(log.readPartSync({ ...wanted, baseOffset: 3 })).toBeNull();
+  expect(part(log, { ...wanted, checksum: wanted.checksum ^ 1 })).toBeNull();
+  expect(part(log, { ...wanted, byteLength: wanted.byteLength - 1 })).toBeNull();
+  expect(part(log, { ...wanted, byteLength: wanted.byteLength + 1 })).toBeNull();
+  expect(part(log, { ...wanted, baseOffset: 1 })).toBeNull();
+  expect(part(log, { ...wanted, baseOffset: 3 })).toBeNull();
   await log.close(false);
 });
 
@@ -69,9 +76,24 @@ it("gives nothing where the file has been cut or written over since: the batch m
     if (spoil.startsWith("cut in its header")) file.truncate(position + 20);
     if (spoil === "cut in its records") file.truncate(position + HEADER_BYTE_LENGTH + 1);
     if (spoil === "its checksum") file.writeAt(Uint8Array.of(1, 2, 3, 4), position + 17);
-    expect(log.readPartSync(wanted), spoil).toBeNull();
+    expect(part(log, wanted), spoil).toBeNull();
     await log.close(false).catch(() => {});
   }
+});
+
+it("finds its way back without a look at the header, in the same segment alone, and to the end of the file at most", async () => {
+  const [{ log, file }, other] = [await threeBatches(), await threeBatches()];
+  const [first, second] = [await noted(log, 1), await noted(other.log, 2)];
+  expect(part(log, first.wanted)).toEqual(first.bytes);
+  file.writeAt(new Uint8Array(HEADER_BYTE_LENGTH), first.position);
+  const { from, ...rest } = first.wanted;
+  expect(part(log, { ...rest, from: HEADER_BYTE_LENGTH })).toEqual(first.bytes.slice(HEADER_BYTE_LENGTH));
+  expect(part(log, { ...first.wanted, place: null }), "looked for anew").toBeNull();
+  expect(part(other.log, { ...second.wanted, place: first.wanted.place }), "the place is of another segment").toEqual(second.bytes);
+  file.truncate(first.position + HEADER_BYTE_LENGTH + 1);
+  expect(part(log, first.wanted), "cut").toBeNull();
+  await log.close(false).catch(() => {});
+  await other.log.close(false);
 });
 
 it("gives nothing where the way to it is damaged: whoever asks for the whole is told where", async () => {
@@ -80,9 +102,9 @@ it("gives nothing where the way to it is damaged: whoever asks for the whole is 
   const { wanted, bytes } = await noted(log, 2);
   // Read so often elsewhere that where this batch stands is no longer remembered, and must be looked for from the front.
   for (let offset = 10; offset < 40; offset += 1) await noted(log, offset);
-  expect(log.readPartSync(wanted)).toEqual(bytes);
+  expect(part(log, { ...wanted })).toEqual(bytes);
   file.writeAt(Uint8Array.of(0x7f, 0, 0, 0), 8);
-  expect(log.readPartSync(wanted)).toBeNull();
+  expect(part(log, wanted)).toBeNull();
   await log.close(false);
 });
 
@@ -90,9 +112,7 @@ it("tells a refusal of the disk as what it is", async () => {
   const { storage, log } = await threeBatches();
   const { wanted, bytes } = await noted(log, 1);
   storage.fail({ call: "readAt", name: /\.log$/, errno: "EIO" });
-  expect(() => log.readPartSync(wanted)).toThrow(
-    expect.objectContaining({ code: "STORAGE_FAILED", message: expect.stringContaining("EIO") }),
-  );
-  expect(log.readPartSync(wanted)).toEqual(bytes);
+  expect(() => part(log, wanted)).toThrow(expect.objectContaining({ code: "STORAGE_FAILED", message: expect.stringContaining("EIO") }));
+  expect(part(log, wanted)).toEqual(bytes);
   await log.close(false);
 });

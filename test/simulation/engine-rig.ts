@@ -144,6 +144,7 @@ export function watched(driver: StorageDriver, onCall: (call: string) => void): 
     atomicReplace: driver.atomicReplace,
     directorySync: driver.directorySync,
     sharedReaders: driver.sharedReaders,
+    aheadByteLength: driver.aheadByteLength ?? 0,
     open: async (name, options) => {
       onCall(`open ${name} ${options.create}`);
       return ofFile(await driver.open(name, options), name);

@@ -10,12 +10,14 @@ export class DyingStorage implements StorageDriver {
   readonly atomicReplace = true;
   readonly directorySync = true;
   readonly sharedReaders = false;
+  readonly aheadByteLength: number;
   readonly #storage: CrashStorage;
   #left: number;
   callCount = 0;
 
   constructor(storage: CrashStorage, callsLeft: number) {
     this.#storage = storage;
+    this.aheadByteLength = storage.aheadByteLength;
     this.#left = callsLeft;
   }
 

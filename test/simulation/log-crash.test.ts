@@ -101,7 +101,8 @@ describe("a log that loses power at any call of its storage", () => {
         ),
         fc.nat(),
         fc.boolean(),
-        async (lives, latencySeed, preallocate) => {
+        fc.constantFrom(0, 64, 500),
+        async (lives, latencySeed, preallocate, aheadByteLength) => {
           const options = configOf(preallocate);
           const clock = new ManualClock(NOW_MS);
           const chance = new SeededRandom(latencySeed);
@@ -109,7 +110,7 @@ describe("a log that loses power at any call of its storage", () => {
           const latency = async (call: string): Promise<void> => {
             for (let turns = Math.floor(chance.next() * (call === "sync" ? 120 : 4)); turns > 0; turns -= 1) await null;
           };
-          let disk = crashStorage({ sectorByteLength: 64, latency });
+          let disk = crashStorage({ sectorByteLength: 64, latency, aheadByteLength });
           const oracle = new Oracle();
           const first = rig(disk, { ...options, clock });
           await (await PartitionLog.create(first.context, first.spec)).close(false);

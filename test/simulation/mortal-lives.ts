@@ -61,7 +61,7 @@ export async function mortalLives<Run extends MortalRun>(random: SeededRandom, m
   const latency = async (call: string): Promise<void> => {
     for (let turns = Math.floor(latencies.next() * (call === "sync" ? 40 : 4)); turns > 0; turns -= 1) await null;
   };
-  let disk: CrashStorage = crashStorage({ sectorByteLength: 64, latency });
+  let disk: CrashStorage = crashStorage({ sectorByteLength: 64, latency, aheadByteLength: 500 });
   const [chance, stepMax] = mortality.disturbed;
   for (let number = 0; number <= mortality.lives; number += 1) {
     const isLast = number === mortality.lives;

@@ -1,7 +1,8 @@
 /** The serde of JSON text. */
 import type { Serde, SerdeContext, StandardSchema } from "../../api/serde.ts";
 import { describeValue } from "../options.ts";
-import { LEND, type LendingSerializer, type Role } from "./lending.ts";
+import { readsInPlace } from "./in-place.ts";
+import { LEND, type LendingSerializer, lends, type Role } from "./lending.ts";
 import { validatorOf } from "./standard-schema.ts";
 import { decodeText, encodeText, lendText } from "./utf8-bytes.ts";
 
@@ -20,13 +21,14 @@ export function json<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Out> 
       throw new TypeError(`JSON has no form for ${describeValue(value)} but null, which is a tombstone`);
     return text;
   };
+  const read = (bytes: Uint8Array, start: number, end: number): Out => {
+    const value: unknown = JSON.parse(decodeText(bytes, start, end));
+    return (validate === null ? value : validate(value)) as Out;
+  };
   const serde: Serde<In, Out> & LendingSerializer<In> = {
     serialize: (value) => encodeText(toText(value)),
-    deserialize: (bytes) => {
-      const value: unknown = JSON.parse(decodeText(bytes));
-      return (validate === null ? value : validate(value)) as Out;
-    },
+    deserialize: (bytes) => read(bytes, 0, bytes.length),
     [LEND]: (value: In, _context: SerdeContext, role: Role) => lendText(toText(value), role),
   };
-  return Object.freeze(serde);
+  return readsInPlace(lends(Object.freeze(serde)), read);
 }

@@ -14,13 +14,21 @@ export interface LendingSerializer<in T> extends Serializer<T> {
   readonly [LEND]: (value: T, context: SerdeContext, role: Role) => Uint8Array;
 }
 
+/** Those of ours, by the object itself: what a program makes of one with `{ ...utf8, serialize }` has its method, and is its own. */
+const LENDERS: WeakSet<object> = new WeakSet();
+
+/** Says that a serializer is one of ours. */
+export function lends<Serializer extends object>(serializer: Serializer): Serializer {
+  LENDERS.add(serializer);
+  return serializer;
+}
+
 /** The quick way of a serializer of ours, the only way of another. */
 export function lenderOf<T>(serializer: Serializer<T>): (value: T, context: SerdeContext, role: Role) => Uint8Array {
-  const lend = (serializer as Partial<LendingSerializer<T>>)[LEND];
-  return typeof lend === "function" ? lend : (value, context) => serializer.serialize(value, context);
+  return isLending(serializer) ? (serializer as LendingSerializer<T>)[LEND] : (value, context) => serializer.serialize(value, context);
 }
 
 /** Whether what `lenderOf` gives may be overwritten later; else it belongs to whoever made it. */
 export function isLending(serializer: object): boolean {
-  return LEND in serializer;
+  return LENDERS.has(serializer);
 }

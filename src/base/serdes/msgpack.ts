@@ -2,10 +2,13 @@
 import type { Serde, SerdeContext, StandardSchema } from "../../api/serde.ts";
 import { Packr, RESET_BUFFER_MODE } from "../../vendor/msgpackr.js";
 import { describeValue } from "../options.ts";
-import { KEY, LEND, type LendingSerializer, type Role } from "./lending.ts";
+import { readsInPlace } from "./in-place.ts";
+import { KEY, LEND, type LendingSerializer, lends, type Role } from "./lending.ts";
 import { validatorOf } from "./standard-schema.ts";
 
 const NIL = 0xc0;
+/** Where in its batch the message lies that is read: looked at before anything else is read. */
+const range = { start: 0, end: 0 };
 
 /** One serves all: it keeps nothing between calls. Made when first asked for, so that importing the module costs nothing. */
 let shared: Packr | undefined;
@@ -45,6 +48,7 @@ export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Ou
       }
     },
     deserialize: (bytes) => {
+      packr.copyBuffers = false;
       const value = packr.unpack(bytes);
       return (validate === null ? value : validate(value)) as Out;
     },
@@ -56,5 +60,11 @@ export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Ou
       return packed;
     },
   };
-  return Object.freeze(serde);
+  return readsInPlace(lends(Object.freeze(serde)), (bytes, start, end) => {
+    range.start = start;
+    range.end = end;
+    packr.copyBuffers = true;
+    const value = packr.unpack(bytes, range);
+    return validate === null ? value : validate(value);
+  });
 }

@@ -10,6 +10,7 @@ import { Segment, type SegmentFiles } from "../segment/segment.ts";
 import { retriable } from "./append-failure.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
 import { type Appended, noteProducer, repeated } from "./appended.ts";
+import { beginDurability } from "./changed-durability.ts";
 import { FlushRequests } from "./flush-requests.ts";
 import { Flusher } from "./flusher.ts";
 import { rollReason } from "./roll-policy.ts";
@@ -243,7 +244,7 @@ export class LogWriter {
       stampChecksum(batch, context.core);
     }
     try {
-      active.write(files.log, batch);
+      active.write(files.log, batch, config);
     } catch (error) {
       return this.#undo(active, error);
     }
@@ -329,15 +330,11 @@ export class LogWriter {
     return obstacle === "durability" ? this.#beginDurability() : this.#roll();
   }
 
-  /** The state says it before a batch is written under it: a torn end is judged by it, whatever the settings are by then. */
   async #beginDurability(): Promise<void> {
     await this.flush();
-    const before = this.#log.writtenAs;
-    this.#log.writtenAs = this.#log.spec.config().durability;
     try {
-      await this.settling.save();
+      await beginDurability(this.#log, () => this.settling.save());
     } catch (error) {
-      this.#log.writtenAs = before;
       if (errnoOf(error) === "EIO") this.fail(error);
       throw error;
     }
@@ -361,6 +358,8 @@ export class LogWriter {
     // Where offsets may be missing, nothing would tell the end that a loss of power took of one segment when it left the next.
     if (this.#willBeCompacted || spec.config().cleanupPolicy !== "delete") await this.flush();
     const old = segments.active;
+    // Whoever finds a segment behind this one finds it as it stays, a death of the process between them or not.
+    old.cutUnwritten(old.openFiles);
     this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
     let snapshot: Bytes | null;

@@ -193,6 +193,10 @@ export async function endOfBytes(file: StorageFile, from: number): Promise<numbe
   for (let position = from; position < end; position += piece.length) {
     await file.readAhead(position, piece.length);
     let byteLength = file.readAt(piece, position);
+    while (byteLength % 4 > 0 && piece[byteLength - 1] === 0) byteLength -= 1;
+    // By words: what was sized ahead, or preallocated, is mostly nothing.
+    const words = new Int32Array(piece.buffer, 0, byteLength >>> 2);
+    if (byteLength % 4 === 0) while (byteLength > 0 && words[(byteLength >>> 2) - 1] === 0) byteLength -= 4;
     while (byteLength > 0 && piece[byteLength - 1] === 0) byteLength -= 1;
     if (byteLength > 0) found = position + byteLength;
   }

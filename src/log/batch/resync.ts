@@ -2,7 +2,7 @@
 import type { StorageFile } from "../../api/storage-driver.ts";
 import type { Core } from "../../core/core.ts";
 import { batchByteLengthAt, HEADER_BYTE_LENGTH, lastOffsetAt, MAGIC_AT, readInt64, viewOf } from "./batch-header.ts";
-import { type ScanEnd, type ScanExpectation, scanBatches } from "./batch-scan.ts";
+import { hasBytesBeyond, type ScanEnd, type ScanExpectation, scanBatches } from "./batch-scan.ts";
 
 /** What is searched behind the damage at most: some batches of the largest size that topics are set to. */
 const SEARCHED_BYTE_LENGTH_MAX = 16 * 1024 * 1024;
@@ -60,6 +60,11 @@ async function isWhole(core: Core, log: StorageFile, from: number, to: number, e
   return found;
 }
 
+/** Whether nothing but zeros follows, up to an end that is only the file's: a rolled segment whose cut a loss of power took back. */
+async function endsInUnwritten(log: StorageFile, position: number, end: KnownEnd): Promise<boolean> {
+  return end.position === log.byteLength() && !(await hasBytesBeyond(log, position));
+}
+
 /**
  * The first batch at or behind `from` from which whole batches lead to `end`, one behind another; -1: there is none. A record's value
  * may hold batches too, with checksums as right as any: none of them leads on to the end.
@@ -83,7 +88,7 @@ async function findNextBatch(core: Core, log: StorageFile, from: number, end: Kn
       const range = [windowAt + at, end.position] as const;
       const chain = await scanBatches(core, log, range, { nextOffset: baseOffset, order, epochFor }, () => {});
       const leads = order === "exact" ? chain.nextOffset === end.offset : chain.nextOffset <= end.offset;
-      if (chain.position === end.position && leads) return windowAt + at;
+      if (leads && (chain.position === end.position || (await endsInUnwritten(log, chain.position, end)))) return windowAt + at;
     }
   }
   return -1;

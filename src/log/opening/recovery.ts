@@ -14,6 +14,7 @@ import { ProducerRecovery, type RecoveredProducers } from "../producers/producer
 import type { ProducerSnapshots } from "../producers/producer-snapshots.ts";
 import { noteGaps } from "../seal/sealing.ts";
 import { indexesAreAsLeft } from "../segment/left-indexes.ts";
+import { mayBeAhead, unwrittenByteLengthMax } from "../segment/length-ahead.ts";
 import { type Segment, type SegmentFiles, withIndexes } from "../segment/segment.ts";
 import type { PartitionStateFacts } from "../state/partition-state.ts";
 import { type DurableEnd, durableEnd, uncertainEnd } from "./durable-end.ts";
@@ -112,7 +113,7 @@ function firstWalked({ segments, facts, names }: RecoveryInput, recoveryPoint: n
 }
 
 /**
- * A preallocated segment that was rolled, and not yet cut, before a crash: zeros alone follow its last batch, and the next
+ * A segment sized ahead that was rolled, and whose cut a loss of power took back: zeros alone follow its last batch, and the next
  * segment goes on with the next offset, so that nothing can be missing between them.
  */
 async function endsInUnwrittenSpace(segments: readonly Segment[], index: number, end: ScanEnd): Promise<boolean> {
@@ -272,19 +273,23 @@ async function judge(
   if (facts !== null && (facts.writtenAs === "os" || config.durability === "os")) return null;
   // One batch may be larger than the window that bounds what is unflushed.
   const windowByteLength = Math.max(context.maxUnflushedBytes, config.maxMessageBytes);
+  const isAhead = mayBeAhead(context.storage, config);
+  const unwrittenMax = unwrittenByteLengthMax(context.storage, config);
   let beyond = end.position + windowByteLength;
   for (const later of segments.slice(index)) {
     const files = await later.acquire();
     try {
       const byteLength = files.log.byteLength();
       // A block whose bytes did not come to the disk goes on behind the last byte that was written.
-      if (config.preallocate) beyond += BLOCK_BYTE_LENGTH;
+      if (isAhead) beyond += BLOCK_BYTE_LENGTH;
       if (await hasBytesBeyond(files.log, Math.max(0, beyond))) {
         const message = `${what}; ${later.logName} goes on more than ${windowByteLength} bytes behind it, which no torn write explains`;
         return uncertainEnd(segment.logName, bytes, [end.nextOffset, end.nextOffset], message);
       }
-      // Zeros behind the last byte of a preallocated segment were never written: they are no distance.
-      beyond -= config.preallocate ? await endOfBytes(files.log, later === segment ? end.position : 0) : byteLength;
+      // Zeros behind the last byte are no distance, as far as they may be space that was never written.
+      const bytesEnd =
+        isAhead && later !== segments.at(-1) ? await endOfBytes(files.log, later === segment ? end.position : 0) : byteLength;
+      beyond -= Math.max(bytesEnd, byteLength - unwrittenMax);
     } finally {
       later.release();
     }
@@ -333,8 +338,10 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
   const files = active.isHeld && active.files !== null ? active.files : await active.acquire();
   let isZeroTail = false;
   if (active === segment) {
-    isZeroTail = byteLength === 0 && !(await hasBytesBeyond(files.log, end.position));
-    byteLength += files.log.byteLength() - end.position;
+    const bytesEnd = await endOfBytes(files.log, end.position);
+    isZeroTail = byteLength === 0 && bytesEnd === end.position;
+    // What was never written is not told as cut.
+    byteLength += (mayBeAhead(storage, spec.config()) ? bytesEnd : files.log.byteLength()) - end.position;
   }
   if (!readOnly) {
     await storage.syncDirectory(spec.directory);

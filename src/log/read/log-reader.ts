@@ -68,17 +68,19 @@ export class LogReader {
     }
   }
 
-  /** As `readPart`; null, too, where it cannot be told without waiting. */
-  readPartSync(batch: CheckedBatch): Bytes | null {
-    const { segments, unreadableFrom } = this.#log;
+  /** As `readPart`; false, too, where it cannot be told without waiting. */
+  readPartSync(batch: CheckedBatch, into: Uint8Array): boolean {
+    const { segments, unreadableFrom, context } = this.#log;
     const { baseOffset } = batch;
-    if ((unreadableFrom !== null && baseOffset >= unreadableFrom) || baseOffset >= this.#visible().offset) return null;
+    if ((unreadableFrom !== null && baseOffset >= unreadableFrom) || baseOffset >= this.#visible().offset) return false;
     const segment = segments.holding(baseOffset);
-    if (segment.files === null || segment.checksums === "unread") return null;
+    if (segment.files === null || segment.checksums === "unread") return false;
+    // What another process writes it may also cut.
+    if (context.isFollowing) batch.place = null;
     try {
-      return readPart(segment, segment.files, batch, this.limitOf(segment));
+      return readPart(segment, segment.files, batch, this.limitOf(segment), into);
     } catch (error) {
-      if (error instanceof Damage) return null;
+      if (error instanceof Damage) return false;
       throw error;
     }
   }

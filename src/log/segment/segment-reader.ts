@@ -93,30 +93,57 @@ export function readFrom(
   }
 }
 
-/** A batch as it was when it was read and checked, and which bytes of it are wanted again. */
+/** A batch as it was when it was read and checked, from which byte on it is wanted again, and where it was found. */
 export interface CheckedBatch {
   readonly baseOffset: number;
   readonly byteLength: number;
   readonly checksum: number;
   readonly from: number;
-  readonly until: number;
+  /** A `BatchPlace`; null: it has not been looked for. */
+  place: object | null;
 }
 
-/** The batch's header, and of what stands behind it what is wanted; null: this process has not checked that very batch there. */
-export function readPart(segment: Segment, files: SegmentFiles, batch: CheckedBatch, limit: ReadLimit): Bytes | null {
-  const { baseOffset, byteLength, checksum, from, until } = batch;
-  const { log } = files;
+/** Where a checked batch begins. What a segment has shown stays where it is for as long as there is the segment. */
+class BatchPlace {
+  readonly segment: Segment;
+  readonly position: number;
+
+  constructor(segment: Segment, position: number) {
+    this.segment = segment;
+    this.position = position;
+  }
+}
+
+/** Made anew by every `readPart` that reads a header. */
+const partHeader = new Uint8Array(HEADER_BYTE_LENGTH);
+const partHeaderView = viewOf(partHeader);
+
+/** Fills `into` with what is wanted of the batch; false: this process has not checked that very batch there. */
+export function readPart(segment: Segment, files: SegmentFiles, batch: CheckedBatch, limit: ReadLimit, into: Uint8Array): boolean {
+  const { place, from, byteLength } = batch;
+  if (from + into.length > byteLength) return false;
+  let position = -1;
+  if (place instanceof BatchPlace && place.segment === segment) position = place.position;
+  else {
+    position = findChecked(segment, files, batch, limit);
+    batch.place = position < 0 ? null : new BatchPlace(segment, position);
+  }
+  if (position < 0 || position + byteLength > limit.position) return false;
+  return files.log.readAt(into, position + from) === into.length;
+}
+
+/** Where that very batch begins, which this process has checked there; -1: it has not. */
+function findChecked(segment: Segment, files: SegmentFiles, batch: CheckedBatch, limit: ReadLimit): number {
+  const { baseOffset, byteLength, checksum } = batch;
   try {
     const position = locate(segment, files, baseOffset, limit);
-    if (position < 0 || position + byteLength > limit.position || !segment.verified.covers(position, position + byteLength)) return null;
-    const bytes = new Uint8Array(HEADER_BYTE_LENGTH + until - from);
-    const header = bytes.subarray(0, HEADER_BYTE_LENGTH);
-    if (readThrough(log, header, position) < HEADER_BYTE_LENGTH) return null;
-    const view = viewOf(bytes);
-    const isIt = readInt64(view, 0) === baseOffset && batchByteLengthAt(view, 0) === byteLength && view.getInt32(CRC_AT) === checksum;
-    if (!isIt) return null;
-    const piece = bytes.subarray(HEADER_BYTE_LENGTH);
-    return readThrough(log, piece, position + from) < piece.length ? null : bytes;
+    if (position < 0 || position + byteLength > limit.position || !segment.verified.covers(position, position + byteLength)) return -1;
+    if (readThrough(files.log, partHeader, position) < HEADER_BYTE_LENGTH) return -1;
+    const isIt =
+      readInt64(partHeaderView, 0) === baseOffset &&
+      batchByteLengthAt(partHeaderView, 0) === byteLength &&
+      partHeaderView.getInt32(CRC_AT) === checksum;
+    return isIt ? position : -1;
   } finally {
     scratchFile = null;
   }

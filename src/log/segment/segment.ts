@@ -12,6 +12,7 @@ import type { IndexOptions } from "../index/index-file.ts";
 import { OffsetIndex } from "../index/offset-index.ts";
 import { TimeIndex } from "../index/time-index.ts";
 import { idleSegmentsOf } from "./idle-segments.ts";
+import { lengthAhead } from "./length-ahead.ts";
 import { PositionHints } from "./position-hints.ts";
 import { VerifiedRanges } from "./verified-ranges.ts";
 
@@ -93,6 +94,10 @@ export class Segment {
   readonly #readOnly: boolean;
   #isNew = false;
   #preallocatedByteLength = 0;
+  /** How long the file was made, ahead of its batches; `Infinity` once the system refused to: then it grows with them. */
+  #aheadTo = 0;
+  /** Whether what was not written has been given back, and no flush of it has been waited for that anyone here knows of. */
+  #wasCut = false;
   #firstTimestamp: number | null = null;
   #files: SegmentFiles | null = null;
   #opening: Promise<SegmentFiles> | null = null;
@@ -118,6 +123,7 @@ export class Segment {
   ): Promise<Segment> {
     const segment = new Segment(context, directory, baseOffset, false);
     segment.#preallocatedByteLength = config.preallocate ? config.segmentBytes : 0;
+    segment.#aheadTo = segment.#preallocatedByteLength;
     segment.directoryUnflushed = true;
     segment.#isNew = true;
     await segment.acquire();
@@ -198,9 +204,26 @@ export class Segment {
   }
 
   /** Writes whole batches behind the last one, in place, without copies. Throws when not every byte was taken; `byteLength` then stands. */
-  write(log: StorageFile, bytes: Uint8Array): void {
+  write(log: StorageFile, bytes: Uint8Array, config: Pick<TopicConfig, "durability" | "segmentBytes">): void {
     this.unflushed = true;
+    if (config.durability === "sync" && this.byteLength + bytes.length > this.#aheadTo) this.#makeLonger(log, bytes.length, config);
     writeBytes(log, bytes, this.byteLength);
+  }
+
+  /** Where the storage says that it pays. The flush of the batch makes the length durable as well; until then nothing is said of either. */
+  #makeLonger(log: StorageFile, batchByteLength: number, { segmentBytes }: Pick<TopicConfig, "segmentBytes">): void {
+    const { aheadByteLength } = this.#context.storage;
+    if (aheadByteLength === undefined || aheadByteLength === 0) return;
+    const end = this.byteLength + batchByteLength;
+    const to = lengthAhead({ end, writtenByteLength: end - this.warmFrom }, segmentBytes, aheadByteLength);
+    if (to === end) return;
+    try {
+      log.truncate(to);
+      this.#aheadTo = to;
+    } catch {
+      // A file of any length takes the batch, or says itself why it does not.
+      this.#aheadTo = Number.POSITIVE_INFINITY;
+    }
   }
 
   /** Counts a batch in that stands at the end of the file, and gives it an index entry when Kafka's rule wants one. */
@@ -230,10 +253,12 @@ export class Segment {
     return files?.offsetIndex?.isFull(segmentIndexBytes) === true || files?.timeIndex?.isFull(segmentIndexBytes) === true;
   }
 
-  /** Gives back what was preallocated and never written. Answers whether there was any; not durable. */
+  /** Gives back what was made long ahead and never written. Answers whether there was any, now or before; not durable. */
   cutUnwritten({ log }: SegmentFiles): boolean {
-    if (log.byteLength() <= this.byteLength) return false;
+    if (log.byteLength() <= this.byteLength) return this.#wasCut;
     log.truncate(this.byteLength);
+    this.#aheadTo = 0;
+    this.#wasCut = true;
     return true;
   }
 

@@ -16,6 +16,7 @@ import { type AbortedTransaction, decodeTransactionIndex, readTransactionIndexBy
 import { txnIndexDefect } from "../producers/txn-index-check.ts";
 import { decodeSeal, SEAL_BYTE_LENGTH_MAX } from "../seal/seal.ts";
 import { readSealAt } from "../seal/sealing.ts";
+import { mayBeAhead } from "../segment/length-ahead.ts";
 import { PartitionState, type PartitionStateFacts, STATE_FILE } from "../state/partition-state.ts";
 import { IndexSurvey } from "./index-survey.ts";
 import { payloadDefect } from "./payload-survey.ts";
@@ -333,9 +334,10 @@ function tellRanges(
   const byteLengthBehind = (index: number): number => segments.slice(index + 1).reduce((sum, each) => sum + each.end, 0);
   for (const [index, segment] of segments.entries()) {
     // As recovery reckons: a block whose bytes did not come to the disk goes on behind the last byte that was written.
-    const blocksByteLength = at.config?.preallocate === true ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
+    const isAhead = mayBeAhead(context.storage, at.config);
+    const blocksByteLength = isAhead ? BLOCK_BYTE_LENGTH * (segments.length - index) : 0;
     for (const range of segment.ranges) {
-      // Zeros behind the last byte of a segment that was made in full size were never written: they are no distance.
+      // Zeros behind the last byte of a segment that was made long first were never written: they are no distance.
       const rangeEnd = range.isTail ? (segment.writtenEnd ?? range.end) : range.end;
       const beyond = Math.max(segment.end, rangeEnd) - range.position + byteLengthBehind(index) - blocksByteLength;
       // In another writer's log nothing says how far it was durable: there, only an end that nothing readable follows is torn.

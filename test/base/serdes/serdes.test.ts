@@ -48,6 +48,14 @@ describe("every serde", () => {
     );
   });
 
+  // A serde made of ours with `{ ...utf8, serialize }` took the inner way of ours along, and its own serializer was never asked.
+  it("is asked by its own method when a program makes it of one of ours", () => {
+    for (const ours of [utf8, json<string>(), msgpack<string>()]) {
+      const mine: Serde<string> = { ...ours, serialize: (value) => utf8.serialize(value.toUpperCase(), context) };
+      for (const role of [KEY, VALUE] as const) expect([...lenderOf(mine)("loud", context, role)]).toStrictEqual([...Buffer.from("LOUD")]);
+    }
+  });
+
   it("gives bytes that later calls leave alone, and no Buffer", () => {
     for (const serde of [utf8, json<string>(), msgpack<string>()]) {
       const first = serde.serialize("a".repeat(50), context);

@@ -19,7 +19,7 @@ async function found() {
   for (let offset = 0; offset < BATCH_COUNT; offset += 1) {
     const batch = batchOf([{ value: "x".repeat(VALUE_BYTE_LENGTH), timestamp: NOW_MS }]);
     stampBatch(batch, offset, 0);
-    segment.write(files.log, batch);
+    segment.write(files.log, batch, config);
     segment.admit(files, batch.length, offset, NOW_MS, config.indexIntervalBytes);
   }
   segment.warmFrom = segment.byteLength;

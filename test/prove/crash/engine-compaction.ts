@@ -6,6 +6,7 @@ import type { KeyedPut } from "../../log/compaction-rig.ts";
 import { type Life, NOW_MS, openEngine } from "../../simulation/engine-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { isAlarm } from "./engine-topics.ts";
 import { HOUR_MS, KEYED_TOPICS, type KeyedTopic, KeyedTopics } from "./keyed-topics.ts";
 import { UNLIKE_BATCHES } from "./unlike-batches.ts";
@@ -95,7 +96,12 @@ export async function compactionCrashes(
   random: SeededRandom,
   newDisk: (options: CrashStorageOptions) => CrashStorage = crashStorage,
 ): Promise<Crashed<KeyedTopics>[]> {
-  const disk = newDisk({ sectorByteLength: random.pick([64, 128, 512]), ...latencyOf(random), ...UNLIKE_BATCHES });
+  const disk = newDisk({
+    sectorByteLength: random.pick([64, 128, 512]),
+    ...latencyOf(random),
+    ...UNLIKE_BATCHES,
+    ...roomOf(random),
+  });
   const topics = random.pick(PAIRS);
   const named = topics.join(" and ");
   const facts = new KeyedTopics(topics, NOW_MS, random.integer(0, 1_000_000));

@@ -8,6 +8,7 @@ import { Run, randomStep, type Step } from "../../simulation/engine-steps.ts";
 import { World } from "../../simulation/engine-world.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { UNLIKE_BATCHES } from "./unlike-batches.ts";
 
 const FIRST: readonly Step[] = [false, true].map((os): Step => ({ kind: "create", topic: "a", partitions: 2, os }));
@@ -102,7 +103,12 @@ export async function shortCrashes(
   perCall: number,
   random: SeededRandom,
 ): Promise<Crashed<World>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 512]), ...latencyOf(random), ...UNLIKE_BATCHES });
+  const disk = crashStorage({
+    sectorByteLength: random.pick([64, 512]),
+    ...latencyOf(random),
+    ...UNLIKE_BATCHES,
+    ...roomOf(random),
+  });
   const world = new World();
   const crashes: Crashed<World>[] = [];
   const told = JSON.stringify(program);
@@ -139,7 +145,12 @@ const SPACIOUS_CHANCE = 0.15;
 
 /** A program by chance, crashed at some of its calls. */
 export async function longCrashes(tree: CrashTree<World>, perCall: number, random: SeededRandom): Promise<Crashed<World>[]> {
-  const disk = crashStorage({ sectorByteLength: 64, ...latencyOf(random), ...UNLIKE_BATCHES });
+  const disk = crashStorage({
+    sectorByteLength: 64,
+    ...latencyOf(random),
+    ...UNLIKE_BATCHES,
+    ...roomOf(random),
+  });
   const world = new World();
   const crashes: Crashed<World>[] = [];
   const told: string[] = [];

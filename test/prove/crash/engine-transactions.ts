@@ -23,7 +23,7 @@ let prepared: Promise<CrashStorage> | null = null;
 
 async function newDisk(): Promise<CrashStorage> {
   prepared ??= (async () => {
-    const disk = crashStorage({ sectorByteLength: 64 });
+    const disk = crashStorage({ sectorByteLength: 64, aheadByteLength: 500 });
     const life = await openEngine(disk, "before");
     await life.engine.createTopic({ topic: "orders", partitions: 1, config: {} });
     await life.engine.createTopic({ topic: "quick", partitions: 1, config: { durability: "os" } });

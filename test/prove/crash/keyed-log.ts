@@ -8,6 +8,7 @@ import { lawsBroken } from "../../log/compaction-twin.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { bedOf, DIRECTORY, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const HOUR_MS = 3_600_000;
@@ -138,7 +139,11 @@ export async function keyedLife(
   settings: LogSettings,
   perCall: number,
 ): Promise<Crashed<KeyedFacts>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]), ...latencyOf(random) });
+  const disk = crashStorage({
+    sectorByteLength: random.pick([64, 128]),
+    ...latencyOf(random),
+    ...roomOf(random),
+  });
   const clock = new ManualClock(NOW_MS);
   const facts: KeyedFacts = {
     history: [],

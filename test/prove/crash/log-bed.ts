@@ -22,6 +22,8 @@ export interface LogSettings {
   readonly config: Partial<TopicConfig>;
   readonly maxUnflushedBytes: number;
   readonly recoveryPointIntervalBytes?: number;
+  /** Of the disk that it lives on, where the settings say it. */
+  readonly aheadByteLength?: number;
 }
 
 export interface Bed {

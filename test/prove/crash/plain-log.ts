@@ -7,6 +7,7 @@ import type { SeededRandom } from "../../../src/testing/seeded-random.ts";
 import { NOW_MS } from "../../log/log-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 import { PlainFacts } from "./plain-facts.ts";
 
@@ -181,7 +182,11 @@ export async function plainLife(
   perCall: number,
   newDisk: (options: CrashStorageOptions) => CrashStorage = crashStorage,
 ): Promise<Crashed<PlainFacts>[]> {
-  const disk = newDisk({ sectorByteLength: random.pick([32, 64, 128]), ...latencyOf(random) });
+  const disk = newDisk({
+    sectorByteLength: random.pick([32, 64, 128]),
+    ...latencyOf(random),
+    ...roomOf(random),
+  });
   const life = new PlainLife(disk, settings);
   // Records of no other trial, so that its disks are others too.
   life.facts.sentCount = random.integer(0, 1_000_000_000);

@@ -18,6 +18,7 @@ import {
 } from "../../log/producer-rig.ts";
 import type { Crashed, CrashTree, Subject } from "./crash-tree.ts";
 import { latencyOf } from "./disk-latency.ts";
+import { roomOf } from "./disk-room.ts";
 import { bedOf, glanceAt, type LogSettings } from "./log-bed.ts";
 
 const SETTINGS: LogSettings = {
@@ -131,7 +132,11 @@ export async function producerLife(
   random: SeededRandom,
   perCall: number,
 ): Promise<Crashed<ProducerFacts>[]> {
-  const disk = crashStorage({ sectorByteLength: random.pick([64, 128]), ...latencyOf(random) });
+  const disk = crashStorage({
+    sectorByteLength: random.pick([64, 128]),
+    ...latencyOf(random),
+    ...roomOf(random),
+  });
   const { context, spec } = bedOf(disk, SETTINGS, new ManualClock(NOW_MS));
   const log = await PartitionLog.create(context, spec);
   const facts: ProducerFacts = { acknowledged: [], acknowledgedEnd: 0 };

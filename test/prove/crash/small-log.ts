@@ -1,6 +1,6 @@
 /**
  * The bounded exhaustive search over one partition's log. Exhausted are: every program of one to three operations from the nine of
- * `OPERATIONS` (819 of them), with and without preallocation, on a log that holds two acknowledged batches; each call of the storage
+ * `OPERATIONS` (819 of them), in files that grow, that are preallocated and that are sized ahead, on a log that holds two acknowledged batches; each call of the storage
  * that the last operation makes and that changes the disk or flushes it (the calls before it are those of the shorter programs), and
  * the end; of each such moment every image that a loss of power may leave, sectors of 128 bytes, each in each of its versions, each
  * size, fill and entry for itself, where there are at most `IMAGES_MAX`; where there are more, so many of them: nothing, everything,
@@ -33,9 +33,16 @@ export const OPERATIONS: readonly (readonly PlainStep[])[] = [
   [{ kind: "failSync", failure: "ext4", files: /\.log$/ }, append(1, 8, true)],
 ];
 
-export const SMALL_SETTINGS: readonly LogSettings[] = [false, true].map((preallocate) => ({
+export const SMALL_SETTINGS: readonly LogSettings[] = (
+  [
+    [false, 0],
+    [true, 0],
+    [false, 150],
+  ] as const
+).map(([preallocate, aheadByteLength]) => ({
   config: { segmentBytes: 400, indexIntervalBytes: 100, maxMessageBytes: 400, retentionMs: 1000, preallocate },
   maxUnflushedBytes: 300,
+  aheadByteLength,
 }));
 
 /** How many programs there are; `smallProgram` answers each by its number. */
@@ -76,7 +83,7 @@ export async function smallCrashes(
   { firstRecord, settings, sectorByteLength, latencySeed, operations }: SmallProgram,
 ): Promise<Crashed<PlainFacts>[]> {
   const latency = latencySeed === null ? {} : latencyOf(new SeededRandom(latencySeed), 0);
-  const disk = crashStorage({ sectorByteLength, ...latency });
+  const disk = crashStorage({ sectorByteLength, ...latency, aheadByteLength: settings.aheadByteLength ?? 0 });
   const life = new PlainLife(disk, settings);
   life.facts.sentCount = firstRecord;
   await life.begin();

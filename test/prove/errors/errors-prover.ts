@@ -20,6 +20,7 @@ const WORKLOADS: readonly Workload<never>[] = [
   plainWorkload("sync", {}),
   plainWorkload("os", { durability: "os", flushMessages: 3 }),
   plainWorkload("preallocate", { preallocate: true }, { maxUnflushedBytes: 300 }),
+  { ...plainWorkload("sized ahead", {}, { maxUnflushedBytes: 300 }), aheadByteLength: 8192 },
   BIRTH,
   KEYS,
   PRODUCERS,

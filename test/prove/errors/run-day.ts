@@ -24,7 +24,12 @@ export interface Morning<State> {
 
 /** `afterCrash`: the power went the night before, else only the process. */
 export async function morningOf<State>(workload: Workload<State>, afterCrash: boolean): Promise<Morning<State>> {
-  const day = new LogDay(crashStorage(), workload.options, quietCore, new SeededRandom(1));
+  const day = new LogDay(
+    crashStorage({ aheadByteLength: workload.aheadByteLength ?? 0 }),
+    workload.options,
+    quietCore,
+    new SeededRandom(1),
+  );
   const state = await workload.prepare(day);
   const disk = day.disk.crash(new SeededRandom(1), afterCrash ? { survival: "nothing" } : { kind: "process" });
   const morning: Morning<State> = { workload, disk, state, hours: [] };

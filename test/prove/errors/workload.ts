@@ -5,6 +5,8 @@ import type { LogDay } from "./log-day.ts";
 export interface Workload<State = unknown> {
   readonly name: string;
   readonly options: RigOptions;
+  /** How far ahead of what is written its disk says that a file is best made long; 0 unless given. */
+  readonly aheadByteLength?: number;
   /** Producers write, or reads may find what only they explain. */
   readonly producers?: boolean;
   /** The day before, on which nothing fails: the disk that it leaves is the one that every day begins with. */

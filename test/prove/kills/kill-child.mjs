@@ -16,7 +16,7 @@ function die() {
   process.kill(process.pid, plan.action);
 }
 
-const storage = new MortalStorage(nodeStorage(plan.directory), plan.at, die);
+const storage = new MortalStorage(nodeStorage(plan.directory), plan.at, die, plan.aheadByteLength);
 
 /** What may be refused: anything typed while space or descriptors are short, and calls that come after the close. */
 async function bears(error) {

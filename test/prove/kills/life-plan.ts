@@ -69,6 +69,8 @@ export interface LifePlan {
   readonly closesAfterMs: number | null;
   /** Whether refusals of the system are to be expected. */
   readonly limited: boolean;
+  /** How far ahead of what is written its storage says that a file is best made long. */
+  readonly aheadByteLength: number;
   readonly sound: boolean;
 }
 
@@ -81,6 +83,9 @@ export interface Fate {
   /** The limit of `ulimit -n`, or of `ulimit -f` in blocks of 512 bytes. */
   readonly limit: number;
 }
+
+/** What the driver itself says where little is written, and less, so that lives write more than that. */
+const AHEAD_BYTE_LENGTHS = [4096, 65_536, 4 * 1024 * 1024];
 
 /** Long enough for whatever a life has planned for itself; who lives longer is killed all the same. */
 const PATIENCE_MS = 400;
@@ -109,6 +114,7 @@ export function drawLife(
     killAfterTermMs: random.integer(0, 30),
     closesAfterMs: kind === "close" ? random.integer(5, 60) : null,
     limited: directory.limited || kind === "handles" || kind === "size",
+    aheadByteLength: AHEAD_BYTE_LENGTHS[life % AHEAD_BYTE_LENGTHS.length] as number,
     sound: isSound,
   };
   const isPlain = kind === "time" || kind === "stop" || kind === "handles" || kind === "size";

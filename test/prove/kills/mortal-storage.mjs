@@ -8,12 +8,13 @@ export class MortalStorage {
   /** "open", "work" or "close": what the process is about, as the one who made it says. */
   phase = "open";
 
-  /** `at`: `{ phase, calls, name, nth, moment, half }`, each of the first three null for any; null: it does not die here. */
-  constructor(inner, at, die) {
+  /** `aheadByteLength`: in the place of what `inner` says, if it says that it pays at all. `at`: `{ phase, calls, name, nth, moment, half }`, each of the first three null for any; null: it does not die here. */
+  constructor(inner, at, die, aheadByteLength = inner.aheadByteLength) {
     this.#inner = inner;
     this.#at = at === null ? null : { ...at, name: at.name === null ? null : new RegExp(at.name) };
     this.#die = die;
     for (const fact of ["durability", "atomicReplace", "directorySync", "sharedReaders"]) this[fact] = inner[fact];
+    this.aheadByteLength = inner.aheadByteLength === 0 ? 0 : aheadByteLength;
     for (const call of ["list", "createDirectory", "removeDirectory", "replace", "renameDirectory", "remove", "syncDirectory"])
       this[call] = (name, other) => this.later(call, name, () => inner[call](name, other));
   }

@@ -4,6 +4,7 @@ import { guaranteeBugs } from "./entries/guarantee-bugs.ts";
 import { logFlushes } from "./entries/log-flushes.ts";
 import { readingBugs } from "./entries/reading-bugs.ts";
 import { rewritingFlushes } from "./entries/rewriting-flushes.ts";
+import { sizedAheadBugs } from "./entries/sized-ahead-bugs.ts";
 import { webFlushes } from "./entries/web-flushes.ts";
 import { writingBugs } from "./entries/writing-bugs.ts";
 import type { ZooEntry } from "./entry.ts";
@@ -15,5 +16,6 @@ export const entries: readonly ZooEntry[] = [
   ...webFlushes,
   ...readingBugs,
   ...writingBugs,
+  ...sizedAheadBugs,
   ...guaranteeBugs,
 ];
