@@ -10,6 +10,7 @@ import type { Table } from "./api/table.ts";
 import type { TopicConfig, TopicDescription } from "./api/topic.ts";
 import { OdradekError, UsageError } from "./base/errors.ts";
 import { bytes, msgpack, utf8 } from "./base/serde.ts";
+import { turnOf } from "./base/turn.ts";
 import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
 import type { Compression } from "./compression/compression.ts";
 import { createConsumer } from "./consumer/consumer.ts";
@@ -53,7 +54,7 @@ export class EmbeddedOdradek implements Odradek {
     this.#platform = platform;
     this.#home = home;
     this.#letGo = letGo;
-    this.#reading = new RecordReading(keeper, tools.compression);
+    this.#reading = new RecordReading(keeper, tools.compression, turnOf(platform.clock));
     keptBy(this, keeper);
   }
 

@@ -5,6 +5,7 @@ import type { ConsumerRecord } from "../api/consumer.ts";
 import type { Deserializer } from "../api/serde.ts";
 import { OffsetError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
+import type { Turn } from "../base/turn.ts";
 import type { Compression } from "../compression/compression.ts";
 import { checkPartition } from "./assignment.ts";
 import type { ConsumerBroker } from "./consumer-broker.ts";
@@ -26,15 +27,17 @@ export class RecordReading {
   readonly broker: ConsumerBroker;
   readonly compression: Compression;
   readonly recent: RecentBatches;
+  readonly #turn: Turn;
   /** null while a read has it: a deserializer is a program's own, and may begin another. */
   #room: PieceRoom | null = null;
   #decoder: PlainDecoder<unknown, unknown> | null = null;
   #key: unknown = null;
   #value: unknown = null;
 
-  constructor(broker: ConsumerBroker, compression: Compression) {
+  constructor(broker: ConsumerBroker, compression: Compression, turn: Turn) {
     this.broker = broker;
     this.compression = compression;
+    this.#turn = turn;
     this.recent = recentBatchesOf(broker);
   }
 
@@ -45,6 +48,11 @@ export class RecordReading {
       this.#value = value;
     }
     return this.#decoder as PlainDecoder<K, V>;
+  }
+
+  /** What is at hand waits for nothing: a loop of such reads would keep timers and sockets waiting. */
+  inGoodTime<T>(found: T): Promise<T> {
+    return this.#turn.isSpent() ? this.#turn.next().then(() => found) : Promise.resolve(found);
   }
 
   /** Out of what was read before; undefined: it must be read. */
@@ -105,10 +113,10 @@ export function readRecord<K, V>(
     const standing = atHand?.standing(topic, partition) ?? null;
     if (atHand === undefined || standing === null) return readAsking(reading, wanted, decoder);
     const recent = reading.recentRecord(decoder, wanted, standing);
-    if (recent !== undefined) return Promise.resolve(recent);
+    if (recent !== undefined) return reading.inGoodTime(recent);
     const answer = atHand.read(wanted);
     if (answer === null) return readFetching(reading, wanted, decoder, standing.topicId);
-    return Promise.resolve(reading.freshRecord(decoder, wanted, answer, standing.topicId));
+    return reading.inGoodTime(reading.freshRecord(decoder, wanted, answer, standing.topicId));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -119,7 +127,7 @@ async function readAsking<K, V>(reading: RecordReading, wanted: Wanted, decoder:
   if (!recent.has(wanted)) return readFetching(reading, wanted, decoder, null);
   const standing = await standingOf(broker, wanted);
   const found = reading.recentRecord(decoder, wanted, standing);
-  return found !== undefined ? found : readFetching(reading, wanted, decoder, standing.topicId);
+  return found !== undefined ? reading.inGoodTime(found) : readFetching(reading, wanted, decoder, standing.topicId);
 }
 
 async function readFetching<K, V>(
@@ -130,7 +138,7 @@ async function readFetching<K, V>(
 ): Promise<ConsumerRecord<K, V> | null> {
   const answer = await fetchOne(reading.broker, wanted);
   if (answer === undefined) return null;
-  return reading.freshRecord(decoder, wanted, answer, topicId ?? (await topicOf(reading.broker, wanted.topic)));
+  return reading.inGoodTime(reading.freshRecord(decoder, wanted, answer, topicId ?? (await topicOf(reading.broker, wanted.topic))));
 }
 
 interface Wanted extends TopicPartition {

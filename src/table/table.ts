@@ -97,14 +97,14 @@ class LogTable<K, V> implements Table<K, V> {
 
   async get(key: K): Promise<V | undefined> {
     const text = this.#keyText(key, "get()");
-    await this.#follower.caughtUp();
+    await this.#caughtUp();
     const entry = this.#content.get(text);
     return entry === undefined ? undefined : (decodedValue(this.#topic, entry, this.#serdes.value) as V);
   }
 
   async has(key: K): Promise<boolean> {
     const text = this.#keyText(key, "has()");
-    await this.#follower.caughtUp();
+    await this.#caughtUp();
     return this.#content.get(text) !== undefined;
   }
 
@@ -156,6 +156,12 @@ class LogTable<K, V> implements Table<K, V> {
       this.#content.clear();
       this.#wiring.onClose(this as unknown as Table<never, never>);
     }
+  }
+
+  /** Where nothing new was written it waits for no event: a loop of `get` would keep timers and sockets waiting. */
+  async #caughtUp(): Promise<void> {
+    if (this.#turn.isSpent()) await this.#turn.next();
+    await this.#follower.caughtUp();
   }
 
   #take(batch: RawBatch): void {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { FetchedPartition } from "../../src/api/broker.ts";
 import { CorruptionError, UsageError } from "../../src/base/errors.ts";
+import { turnOf } from "../../src/base/turn.ts";
 import type { Compression } from "../../src/compression/compression.ts";
 import { FetchedRun } from "../../src/consumer/fetched-run.ts";
 import { openBatch } from "../../src/consumer/opened-batch.ts";
@@ -107,7 +108,7 @@ describe("a header that claims what is not there", () => {
       expect(await caught(batches())).toMatchObject(told);
       const serde = { deserialize: String };
       // Twice: fetched, and out of what is kept of that.
-      const reading = new RecordReading(broker, broker.compression);
+      const reading = new RecordReading(broker, broker.compression, turnOf(broker.clock));
       expect(await caught(readRecord(reading, { ...orders, offset: 1 }, serde, serde))).toMatchObject(told);
       expect(await caught(readRecord(reading, { ...orders, offset: 1 }, serde, serde))).toMatchObject(told);
       expect(await readRecord(reading, { ...orders, offset: 0 }, serde, serde)).toMatchObject({ offset: 0, headers: [] });

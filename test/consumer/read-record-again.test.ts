@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { StorageError, UsageError } from "../../src/base/errors.ts";
 import { utf8 } from "../../src/base/serdes/utf8.ts";
+import { turnOf } from "../../src/base/turn.ts";
 import { RecordReading, readRecord } from "../../src/consumer/read-record.ts";
 import { bed, orders } from "./bed.ts";
 import { FakeBroker } from "./fake-broker.ts";
@@ -18,7 +19,7 @@ describe("readRecord", () => {
     broker.addTopic("orders", 1);
     broker.appendSingles(orders, 1);
     const fetch = vi.spyOn(broker, "fetch");
-    const reading = new RecordReading(broker, broker.compression);
+    const reading = new RecordReading(broker, broker.compression, turnOf(broker.clock));
     const read = () => readRecord(reading, { ...orders, offset: 0 }, utf8, utf8);
     const empty = { ...orders, fault: null, watermarks: {} as never, abortedTransactions: [], batches: new Uint8Array(0) };
     fetch.mockResolvedValueOnce({ partitions: [], throttleTimeMs: 5 });

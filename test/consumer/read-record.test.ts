@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../src/base/serdes/utf8.ts";
+import { turnOf } from "../../src/base/turn.ts";
 import { RecordReading, readRecord } from "../../src/consumer/read-record.ts";
 import { numbers, orders } from "./bed.ts";
 import { FakeBroker } from "./fake-broker.ts";
@@ -9,7 +10,7 @@ import { FakeBroker } from "./fake-broker.ts";
 async function withOrders(): Promise<{ broker: FakeBroker; read: (offset: number) => ReturnType<typeof readRecord<string, string>> }> {
   const broker = await FakeBroker.create();
   broker.addTopic("orders", 1);
-  const reading = new RecordReading(broker, broker.compression);
+  const reading = new RecordReading(broker, broker.compression, turnOf(broker.clock));
   return { broker, read: (offset) => readRecord(reading, { ...orders, offset }, utf8, utf8) };
 }
 
