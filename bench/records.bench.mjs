@@ -1,7 +1,8 @@
 /**
- * How fast are records with msgpack values read by `for await`, each a plain object, beside the decoding of one of the values alone, again
- * and again, by our serde; and beside msgpackr as it is on npm, which decodes as many messages that lie one behind another in the
- * memory of a batch, as a program without a log would have them? Not answered: what the caller does with them, and other serdes.
+ * How fast are records with msgpack values read by `for await`, each a plain object, beside msgpackr alone, as it is on npm, which decodes
+ * the same messages where they lie one behind another in the memory of a batch; and beside our own serde (the same msgpackr, which reads
+ * without a view of each message), which decodes a single value again and again? The budget was made for the first. Not answered: what the
+ * caller does with the records, and other serdes.
  */
 import { Packr } from "msgpackr";
 import { msgpack } from "odradek";
@@ -31,27 +32,14 @@ const ours = async () => {
   if (seen !== total * 2) throw new Error(`expected ${total} records, saw ${seen / 2}`);
   return total / took;
 };
-await race({
-  name: "for await, msgpack values",
-  unit: "records/s",
-  against: "msgpack decoding alone",
-  budget: { ratio: 0.6 },
-  ours,
-  raw: async () => {
-    let seen = 0;
-    const took = await seconds(async () => {
-      for (let record = 0; record < total; record += 1) seen += serde.deserialize(encoded, context).items.length;
-    });
-    return seen / 2 / took;
-  },
-});
 const packr = new Packr({ useRecords: false });
 const batch = new Uint8Array(BATCH * encoded.length);
 for (let record = 0; record < BATCH; record += 1) batch.set(encoded, record * encoded.length);
 await race({
-  name: "for await, msgpack values, each decoded once",
+  name: "for await, msgpack values",
   unit: "records/s",
-  against: "msgpackr of npm, message after message of a batch",
+  against: "msgpackr alone, message after message of a batch",
+  budget: { ratio: 0.6 },
   ours,
   raw: async () => {
     let seen = 0;
@@ -60,6 +48,19 @@ await race({
         const at = (record % BATCH) * encoded.length;
         seen += packr.unpack(new Uint8Array(batch.buffer, at, encoded.length)).items.length;
       }
+    });
+    return seen / 2 / took;
+  },
+});
+await race({
+  name: "for await, msgpack values, beside one value again and again",
+  unit: "records/s",
+  against: "our msgpack serde, one message again and again",
+  ours,
+  raw: async () => {
+    let seen = 0;
+    const took = await seconds(async () => {
+      for (let record = 0; record < total; record += 1) seen += serde.deserialize(encoded, context).items.length;
     });
     return seen / 2 / took;
   },

@@ -77,7 +77,7 @@ async function visit(peer, round) {
   for (const valueByteLength of [100, 1024]) {
     const options = { valueByteLength, seconds: SECONDS };
     await task(peer, round, "bulk", options, valueByteLength);
-    if (module.isDurable) await task(peer, round, "durable", options, valueByteLength);
+    if (module.isDurable) for (const name of ["durable", "ahead"]) await task(peer, round, name, options, valueByteLength);
     const records = Math.min(RECORDS[valueByteLength], module.recordsMax ?? Number.POSITIVE_INFINITY);
     const directory = freshDirectory(`${peer.id}-filled`);
     await task(peer, round, "filled", { ...options, records, directory }, valueByteLength);

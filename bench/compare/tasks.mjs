@@ -8,7 +8,7 @@ const WARM_UP_BATCHES = 30;
 /** So much is kept at most, whatever the time: what is stored is read back. */
 const BYTES_MAX = 256e6;
 
-export const tasks = { bulk, durable, sends, filled, opened, delivery, flushes };
+export const tasks = { bulk, durable, ahead, sends, filled, opened, delivery, flushes };
 
 /** Batches of a thousand as fast as they go, a turn of the loop after each; nothing waits for the disk. */
 async function bulk({ peer, directory, valueByteLength, seconds }) {
@@ -21,7 +21,13 @@ async function durable({ peer, directory, valueByteLength, seconds }) {
   return { recordsPerSecond };
 }
 
-async function batches({ peer, directory, valueByteLength, seconds, durable: isDurable }) {
+/** The same, the next batch given while the last becomes durable, to whoever can take it by then. */
+async function ahead({ peer, directory, valueByteLength, seconds }) {
+  const { recordsPerSecond } = await batches({ peer, directory, valueByteLength, seconds, durable: true, atOnce: 2 });
+  return { recordsPerSecond };
+}
+
+async function batches({ peer, directory, valueByteLength, seconds, durable: isDurable, atOnce = 1 }) {
   const sample = sampleOf(valueByteLength);
   const options = { durable: isDurable, valueByteLength };
   const store = await peer.store(directory, options);
@@ -31,11 +37,15 @@ async function batches({ peer, directory, valueByteLength, seconds, durable: isD
   let count = 0;
   let took = 0;
   const batchesMax = BYTES_MAX / (BATCH * (16 + valueByteLength));
+  const append = store[atOnce > 1 ? "appendBatchAhead" : "appendBatch"] ?? store.appendBatch;
+  const begun = [];
   for (const started = performance.now(); took < seconds * 1000 && count < batchesMax; took = performance.now() - started) {
-    await store.appendBatch(sample);
+    begun.push(append(sample));
+    if (begun.length === atOnce) await begun.shift();
     await new Promise(setImmediate);
     count += 1;
   }
+  await Promise.all(begun);
   delay.disable();
   await store.close();
   await verify(peer, directory, options, sample, (count + WARM_UP_BATCHES) * BATCH);

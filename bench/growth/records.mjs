@@ -33,7 +33,8 @@ let stands = 0;
 
 export async function visit(total, tell) {
   const log = await open(directory);
-  await log.createTopic("t", { durability: "os", ifNotExists: true });
+  // Their times are of 2023: what is older than a week would be retained away, and a log of a hundred million be shorter than that.
+  await log.createTopic("t", { durability: "os", retentionMs: Number.POSITIVE_INFINITY, ifNotExists: true });
   const producer = log.producer({ key: utf8, value: bytes });
   // A time of its own for every batch, so that a time can be searched for.
   const append = async () => {

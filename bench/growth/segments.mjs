@@ -1,10 +1,14 @@
-/** How costs grow with the segments of one partition: each holds one record of 3,000 bytes, so that every append rolls. */
+/**
+ * How costs grow with the segments of one partition: each holds one record of 3,000 bytes, so that every append rolls. Those that must
+ * stand before the laps are rolled without flushes.
+ */
 import { join } from "node:path";
 import { bytes, open, utf8 } from "odradek";
 import { heldMiB, medianCallUs, medianMs, openAndClose, scattered } from "../harness/laps.mjs";
 import { freshDirectory } from "../harness/places.mjs";
 import { quick } from "../harness/race.mjs";
 import { flushedWrite } from "../harness/raw-file.mjs";
+import { unflushedStorage } from "../harness/unflushed-storage.mjs";
 
 const READS = quick ? 20 : 200;
 const ROUNDS = quick ? 3 : 7;
@@ -28,16 +32,11 @@ const record = { topic: "t", key: null, value: new Uint8Array(VALUE_BYTE_LENGTH)
 let stands = 0;
 
 export async function visit(total, tell) {
-  const log = await open(directory);
-  await log.createTopic("t", { durability: "os", segmentBytes: 4096, ifNotExists: true });
+  await fill(total - ROLLS_A_LAP * (ROUNDS + 1));
+  const log = await openLog(directory);
   const producer = log.producer({ key: utf8, value: bytes });
-  const append = async () => {
-    await producer.send(record);
-    stands += 1;
-  };
-  while (stands < total - ROLLS_A_LAP * (ROUNDS + 1)) await append();
   const lapMs = await medianMs(ROUNDS, async () => {
-    for (let roll = 0; roll < ROLLS_A_LAP; roll += 1) await append();
+    for (let roll = 0; roll < ROLLS_A_LAP; roll += 1) await append(producer);
   });
   const rawMs = await medianMs(ROUNDS, () => flushedWrite(root, ROLLS_A_LAP * VALUE_BYTE_LENGTH, VALUE_BYTE_LENGTH));
   tell("append that rolls", lapMs / ROLLS_A_LAP, rawMs / ROLLS_A_LAP, ROUNDS);
@@ -53,4 +52,22 @@ export async function visit(total, tell) {
   tell("open", openMs, null, ROUNDS);
   tell("close", closeMs, null, ROUNDS);
   tell("anonymous memory", heldMiB(directory));
+}
+
+async function fill(count) {
+  const log = await openLog({ storage: unflushedStorage(directory) });
+  const producer = log.producer({ key: utf8, value: bytes });
+  while (stands < count) await append(producer);
+  await log.close();
+}
+
+async function openLog(place) {
+  const log = await open(place);
+  await log.createTopic("t", { durability: "os", segmentBytes: 4096, ifNotExists: true });
+  return log;
+}
+
+async function append(producer) {
+  await producer.send(record);
+  stands += 1;
 }

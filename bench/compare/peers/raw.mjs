@@ -28,12 +28,17 @@ export async function store(directory, { durable, valueByteLength }) {
     running = waiting.length > 0 ? flush() : null;
   };
   let running = null;
+  let flushing = Promise.resolve();
   return {
     async appendBatch(records) {
       if (!blocks.has(records)) blocks.set(records, Buffer.concat(records.map(joined)));
       const block = blocks.get(records);
       end += writeSync(fd, block, 0, block.length, end);
-      if (durable) await file.datasync();
+      if (!durable) return;
+      // One flush after the other: what is given ahead is written meanwhile, and waits for a flush of its own.
+      await flushing;
+      flushing = file.datasync();
+      await flushing;
     },
     append: (record) =>
       new Promise((resolve) => {
