@@ -1,8 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../../scripts/run.mjs";
 import { bytes, type Odradek, open } from "../../../src/index.ts";
@@ -10,6 +7,7 @@ import { Broker } from "./broker.ts";
 import { leaderEpochOf, logFiles, replacePartition } from "./partition-files.ts";
 import { keep, type RawRecord, recordHash } from "./record-hash.ts";
 import { client, java, KafkaReader } from "./rig.ts";
+import { writeAndDie } from "./unclean-writer.ts";
 
 const home = join(projectRoot, "build/kafka/exchange");
 const partitionCount = 3;
@@ -39,27 +37,6 @@ async function readTopic(log: Odradek, topic: string, partitions: number): Promi
   return records;
 }
 
-/** A process that writes until it is killed; the offsets it had been promised, `partition offset`. */
-async function writeAndDie(directory: string, topic: string, round: number): Promise<string[]> {
-  const script = fileURLToPath(new URL("unclean-writer.mjs", import.meta.url));
-  const writer = spawn(process.execPath, [script, directory, topic, String(partitionCount), String(round)], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let said = "";
-  let errors = "";
-  writer.stdout.on("data", (piece: Buffer) => {
-    said += piece.toString();
-    if (said.length > 8000) writer.kill("SIGKILL");
-  });
-  writer.stderr.on("data", (piece: Buffer) => {
-    errors += piece.toString();
-  });
-  await once(writer, "close");
-  if (errors !== "") throw new Error(errors);
-  const whole = said.slice(0, said.lastIndexOf("\n"));
-  return whole.split("\n").map((line) => line.slice(topic.length + 1));
-}
-
 describe("a broker on files that Odradek wrote", () => {
   const ours = join(home, "ours");
   let broker: Broker;
@@ -87,7 +64,7 @@ describe("a broker on files that Odradek wrote", () => {
     await first.createTopic("orders", { partitions: partitionCount, segmentBytes: 20_000, indexIntervalBytes: 200, topicId });
     await first.close();
     const promised = new Set<string>();
-    for (let round = 0; round < 5; round++) for (const each of await writeAndDie(ours, "orders", round)) promised.add(each);
+    for (let round = 0; round < 5; round++) for (const each of await writeAndDie(ours, "orders", partitionCount, round)) promised.add(each);
     const log = await open(ours);
     written = await readTopic(log, "orders", partitionCount);
     await log.close();

@@ -104,10 +104,16 @@ export class KafkaReader {
     return { printed: decode(printed), complained: decode(complained) };
   }
 
-  /** Makes a segment's indexes anew, as a broker's recovery does. */
-  async reindex(directory: string, baseOffset: number, indexIntervalBytes: number, segmentIndexBytes: number): Promise<void> {
+  /** Recovers a segment as a broker does that starts after a crash: its indexes made anew. Answers how many bytes it cut off as no batch. */
+  async recover(directory: string, baseOffset: number, indexIntervalBytes: number, segmentIndexBytes: number): Promise<number> {
     const words = ["reindex", directory, String(baseOffset), String(indexIntervalBytes), String(segmentIndexBytes)];
     const { invalidByteLength } = (await this.#ask(words)) as { invalidByteLength: number };
+    return invalidByteLength;
+  }
+
+  /** The same for a segment in which every byte is of a batch. */
+  async reindex(directory: string, baseOffset: number, indexIntervalBytes: number, segmentIndexBytes: number): Promise<void> {
+    const invalidByteLength = await this.recover(directory, baseOffset, indexIntervalBytes, segmentIndexBytes);
     if (invalidByteLength !== 0) throw new Error(`Kafka finds ${invalidByteLength} bytes of ${baseOffset} in ${directory} not valid`);
   }
 

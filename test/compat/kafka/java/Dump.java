@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.CorruptRecordException;
 import org.apache.kafka.common.record.internal.FileRecords;
 import org.apache.kafka.common.record.internal.Record;
 import org.apache.kafka.common.record.internal.RecordBatch;
@@ -104,6 +105,9 @@ public final class Dump {
             System.setOut(out);
             System.setErr(err);
             DumpLogSegments.main(arguments);
+        } catch (CorruptRecordException problem) {
+            // Where the program ends; what it had printed by then stands.
+            complained.writeBytes(problem.getMessage().getBytes(StandardCharsets.UTF_8));
         }
         return "{\"printed\":\"" + base64(printed) + "\",\"complained\":\"" + base64(complained) + "\"}";
     }
