@@ -30,7 +30,7 @@ export function againstList(recordings) {
   return `\n\n${lines.join("\n")}`;
 }
 
-/** One direction of growth: a row a point, a column a series, then what was judged. */
+/** One direction of growth: a row a point, a column a series, then what was judged; below it where the direction ended, if before its last point. */
 export function growthTable(results, mode) {
   const ofMode = results.filter((result) => result.mode === mode);
   const measured = ofMode.filter((result) => result.x !== undefined);
@@ -56,13 +56,18 @@ export function growthTable(results, mode) {
   ]);
   rows.push(["*exponent*", ...series.map((name) => found(name, ({ value }) => value.toFixed(2)))]);
   rows.push(["*first wall*", ...series.map((name) => found(name, ({ wall }) => wallWords(wall)))]);
-  return table([axis, ...series], `r${"r".repeat(series.length)}`, rows);
+  const ends = new Set(
+    verdicts.filter(({ wall }) => wall?.reason !== undefined).map(({ wall }) => `\n\n${thousands(wall.x)}: ${wall.reason}.`),
+  );
+  return `${table([axis, ...series], `r${"r".repeat(series.length)}`, rows)}${[...ends].join("")}`;
 }
 
-export function wallWords(wall) {
-  if (wall === null || wall === undefined) return "none seen";
-  const x = wall.x.toLocaleString("en-US");
-  return wall.factor === undefined ? `${x}: ${wall.reason}` : `${x}: ${three(wall.factor)} times the cost`;
+function wallWords(wall) {
+  return wall?.factor === undefined ? "none seen" : `${thousands(wall.x)}: ${three(wall.factor)} times the cost`;
+}
+
+function thousands(x) {
+  return x.toLocaleString("en-US");
 }
 
 /** Peers down, measures across; the best figure of each column bold. What is not durable has no figure where it must be. */

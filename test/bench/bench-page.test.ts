@@ -48,6 +48,17 @@ const recordings = new Map<string, object>([
           verdict: "worse than linear",
           wall: { x: 100, factor: 10 },
         },
+        ...["close", "fill"].map((series) => ({
+          name: `growth in things: ${series}`,
+          value: 0,
+          unit: "exponent",
+          mode: "things",
+          axis: "things",
+          series,
+          expected: "linear",
+          verdict: "linear",
+          wall: { x: 1000, reason: "NO_ROOM: there is none" },
+        })),
       ],
     },
   ],
@@ -87,6 +98,7 @@ describe("docs/BENCHMARKS.md", () => {
     expect(page).toMatch(/\| missed \| 80\.0 records\/s .* \| 50 % \| \*\*not kept\*\* \|/);
     expect(page).toContain("linear, **worse than linear**");
     expect(page).toContain("100: 10.0 times the cost");
+    expect(page.match(/^1,000: NO_ROOM: there is none\.$/gm)).toHaveLength(1);
     expect(page).toMatch(
       /\| 64 durable sends at once \| 200 sends\/s \| slower \| 50\.0 sends\/s \| 4\.00 x \| 5 x \| \*\*not reached\*\* \|/,
     );
