@@ -1,5 +1,7 @@
 /** Odradek on Node, Bun and Deno: a path is a directory on disk. */
+import { stat } from "node:fs/promises";
 import { attachPortOn } from "./attach-port.ts";
+import { absolutePath } from "./attached/node-socket.ts";
 import { systemClock, systemRandom } from "./base/clock.ts";
 import { nodeCodecs } from "./compression/node-codecs.ts";
 import { publishDiagnostics } from "./engine/node-diagnostics.ts";
@@ -17,12 +19,22 @@ const platform: Platform = {
   clock: systemClock,
   random: systemRandom,
   storageAt: nodeStorage,
+  nothingAt,
   holder: nodeHolder,
   publish: publishDiagnostics,
   codecs: nodeCodecs(),
   wasm: undefined,
   sharing: sharingOn(),
 };
+
+/** Of what is no directory, or may not be looked at, the storage tells. */
+async function nothingAt(path: string | URL): Promise<string | null> {
+  const isMissing = await stat(path).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === "ENOENT",
+  );
+  return isMissing ? absolutePath(path) : null;
+}
 
 /** Opens the data directory at a path, or the log that a storage driver holds. See `Open`. */
 export const open: Open = openOn(platform);

@@ -9,7 +9,8 @@ export interface Open {
   /**
    * Opens the data directory at `path`, making it if it is not there, and takes its lock. Rejects with a `StorageError`
    * (`DIRECTORY_IN_USE` names who holds it), a `CorruptionError` when one of the directory's own books cannot be
-   * believed, or a `UsageError` for an option that is not legal. A damaged partition does not keep the others from opening.
+   * believed, or a `UsageError` for an option that is not legal. With `readOnly` nothing is made, and a path that is not there
+   * is a `StorageError` `FILE_NOT_FOUND`. A damaged partition does not keep the others from opening.
    */
   (path: string | URL, options?: OpenOptions): Promise<Odradek>;
   /** Opens the log that a storage driver holds. */

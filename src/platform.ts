@@ -23,6 +23,8 @@ export interface Platform {
   readonly random: Random;
   /** Throws a `UsageError` where this runtime has no files. */
   readonly storageAt: (path: string | URL) => StorageDriver;
+  /** The path in full where nothing is there, null where something is; undefined: no path of this runtime is a place on disk. */
+  readonly nothingAt?: ((path: string | URL) => Promise<string | null>) | undefined;
   readonly holder: () => LockHolder;
   /** undefined: one process alone has a log here. */
   readonly sharing?: Sharing | undefined;

@@ -80,7 +80,7 @@ export const ERROR_CODES = {
   STORAGE_FAILED: [-1, false, "The storage refused a call; the cause says which."],
   STORAGE_CLOSED: [-1, false, "The storage was closed."],
   PERMISSION_DENIED: [-1, false, "The system does not allow it."],
-  FILE_NOT_FOUND: [-1, false, "There is no such file."],
+  FILE_NOT_FOUND: [-1, false, "There is no such file or directory."],
   MARKERS_PENDING: [-1, true, "The transaction's outcome is decided; in some partitions its markers are still to be written."],
   PARTITION_FAILED: [
     -1,

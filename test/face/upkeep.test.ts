@@ -1,8 +1,9 @@
 /** Upkeep through the face: maintain, metrics, reopenPartition, readOnly, events, and manners of a library in a process. */
 import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -144,12 +145,24 @@ describe("readOnly", () => {
     await log.close();
   });
 
-  it("of what is not there is an empty log, and makes nothing", async () => {
-    const directory = join(temporaryDirectory(), "nothing");
-    const log = await openLog(directory, { readOnly: true });
+  it("of what is not there is refused, by its path in full, and makes nothing", async () => {
+    const directory = join(temporaryDirectory(), "misspelt");
+    for (const path of [directory, relative(".", directory), pathToFileURL(directory)]) {
+      const refused = open(path, { readOnly: true });
+      await expect(refused).rejects.toMatchObject({ name: "StorageError", code: "FILE_NOT_FOUND", retriable: false });
+      await expect(refused).rejects.toThrow(directory);
+    }
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("of an empty directory is a log without topics, in which those that a writer then makes are seen", async () => {
+    const directory = temporaryDirectory();
+    const log = await open(directory, { readOnly: true });
     expect(await log.listTopics()).toEqual([]);
+    const writer = await openLog(directory);
+    await writer.createTopic("orders");
+    await expect.poll(() => log.listTopics(), { timeout: 10_000 }).toEqual(["orders"]);
     await log.close();
-    expect(() => hashesOf(directory)).toThrow("ENOENT");
   });
 });
 
