@@ -47,7 +47,9 @@ export class Turn {
   /** Questions until the clock is looked at again, and how many there were between the last two looks. */
   #left = 0;
   #stride = 1;
-  #ended: Promise<void> = Promise.resolve();
+  /** The end of this turn, once somebody waits for it. */
+  #ended: Promise<void> | null = null;
+  #end: () => void = () => {};
 
   constructor(clock: Clock, later: Later = macrotask(clock)) {
     this.#clock = clock;
@@ -68,13 +70,14 @@ export class Turn {
     this.#beganMs = nowMs;
     this.#lookedMs = nowMs;
     this.#left = this.#stride = 1;
-    this.#ended = new Promise((resolve) => {
-      this.#later(() => {
-        this.#over = true;
-        resolve();
-      });
-    });
+    this.#later(this.#goRound);
   }
+
+  readonly #goRound = (): void => {
+    this.#over = true;
+    this.#ended = null;
+    this.#end();
+  };
 
   #look(nowMs: number): boolean {
     if (nowMs - this.#beganMs > TURN_MS_MAX) return true;
@@ -85,15 +88,19 @@ export class Turn {
     return false;
   }
 
-  /** Resolves in the next turn. */
+  /** Resolves in the next turn; at once, where nobody has looked at this one. */
   next(): Promise<void> {
+    if (this.#over) return Promise.resolve();
+    this.#ended ??= new Promise((resolve) => {
+      this.#end = resolve;
+    });
     return this.#ended;
   }
 
   /** Resolves in the next turn, whether this one was looked at before or not. */
   ending(): Promise<void> {
     if (this.#over) this.#begin(this.#clock.monotonic());
-    return this.#ended;
+    return this.next();
   }
 }
 

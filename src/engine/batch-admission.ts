@@ -1,10 +1,12 @@
 /** Which batches from the port are let into a topic's log, and in which form: opened to be checked, closed as the topic wants them. */
-import { readInt16, readInt32 } from "../base/big-endian.ts";
+import { readInt16, readInt32, readInt64 } from "../base/big-endian.ts";
 import { CoreFaultError, UsageError } from "../base/errors.ts";
 import { isOwnBatch } from "../base/own-batch.ts";
 import {
   ATTRIBUTES_AT,
+  BASE_OFFSET_AT,
   BASE_SEQUENCE_AT,
+  batchByteLengthAt,
   CRC_AT,
   codecNumber,
   codecOf,
@@ -12,9 +14,12 @@ import {
   isControl,
   isLogAppendTime,
   isTransactional,
+  LAST_OFFSET_DELTA_AT,
   MAGIC_AT,
   MAGIC_V2,
+  MAX_TIMESTAMP_AT,
   PRODUCER_EPOCH_AT,
+  RECORD_COUNT_AT,
   readBatchHeader,
 } from "../base/record-batch.ts";
 import type { Compression } from "../compression/compression.ts";
@@ -136,19 +141,23 @@ function assertNumbered(batch: Uint8Array, log: PartitionLog): void {
     throw new UsageError("INVALID_RECORD", `the batch for ${log.spec.directory} is refused: it is transactional and has no producer id`);
 }
 
-/** Of a batch that our own writer, and our own compression, have just finished: its header alone, of the kind that they write. */
+/**
+ * Of a batch that our own writer, and our own compression, have just finished: its header alone, of the kind that they write. Field by
+ * field, since each send of one record comes by here and a whole header is a quarter of a kibibyte for the collector.
+ */
 function ownVerdict(batch: Uint8Array, log: PartitionLog): AppendVerdict {
-  const { magic, byteLength, attributes, baseOffset, recordCount, lastOffsetDelta, maxTimestamp } = readBatchHeader(batch);
-  const isWhole = magic === MAGIC_V2 && byteLength === batch.byteLength && baseOffset === 0;
+  const attributes = readInt16(batch, ATTRIBUTES_AT);
+  const recordCount = readInt32(batch, RECORD_COUNT_AT);
+  const isWhole = batch[MAGIC_AT] === MAGIC_V2 && batchByteLengthAt(batch) === batch.byteLength && readInt64(batch, BASE_OFFSET_AT) === 0;
   const isPlain = codecOf(attributes) !== null && !isControl(attributes) && !isLogAppendTime(attributes);
-  if (!isWhole || !isPlain || recordCount < 1 || lastOffsetDelta !== recordCount - 1) {
+  if (!isWhole || !isPlain || recordCount < 1 || readInt32(batch, LAST_OFFSET_DELTA_AT) !== recordCount - 1) {
     throw new CoreFaultError(
       "CORE_FAULT",
       `a batch for ${log.spec.directory}: expected ${batch.byteLength} bytes that our writer finished, found a header of other facts`,
     );
   }
   assertNumbered(batch, log);
-  return { recordCount, maxTimestamp };
+  return { recordCount, maxTimestamp: readInt64(batch, MAX_TIMESTAMP_AT) };
 }
 
 function hex(checksum: number): string {

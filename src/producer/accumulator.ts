@@ -3,7 +3,7 @@ import type { ProduceResponse } from "../api/broker.ts";
 import type { Clock } from "../base/clock.ts";
 import { acknowledged, type Delivery } from "./delivery.ts";
 import { HeldBatches } from "./held-batches.ts";
-import { PendingBatch } from "./pending-batch.ts";
+import { beginPendingBatch, type PendingBatch } from "./pending-batch.ts";
 import { headersByteLength, loneBatchByteLength, recordByteLength, type WireHeaders } from "./record-size.ts";
 import type { TopicEntry } from "./topic-directory.ts";
 
@@ -14,16 +14,24 @@ const NULL_LENGTH = -1;
  */
 const PUT_OFF_MAX = 4;
 
+/** For microtasks: the runtime's `queueMicrotask` keeps a context for each, half a kibibyte of it. */
+const NOW = Promise.resolve();
+
 export class Accumulator {
   readonly #delivery: Delivery;
   readonly #clock: Clock;
   readonly #lingerMs: number;
   readonly #batchSize: number;
-  readonly #open = new Set<PendingBatch>();
+  /** The batches that take records in, oldest first, in a list through themselves. */
+  #first: PendingBatch | null = null;
+  #last: PendingBatch | null = null;
   readonly #held: HeldBatches | null;
   #addedCount = 0;
   #turnEndIsNear = false;
   #turnCount = 0;
+  /** While the end of the turn is near: how many had been added at the last look, and how often the end was put off. */
+  #seenCount = 0;
+  #putOffCount = 0;
   /** Flushes under way: what is let in meanwhile does not linger. */
   #hurryCount = 0;
 
@@ -100,7 +108,8 @@ export class Accumulator {
   }
 
   flushAll(): void {
-    for (const batch of this.#open) this.flushBatch(batch);
+    // From the front each time: a listener that runs meanwhile may send more, or flush.
+    while (this.#first !== null) this.flushBatch(this.#first);
   }
 
   /** Until `work` is done nothing lingers. */
@@ -117,7 +126,7 @@ export class Accumulator {
   /** Never throws: what goes wrong is told to those who sent. */
   flushBatch(batch: PendingBatch): void {
     const { topic, partition } = batch;
-    this.#open.delete(batch);
+    this.#unlink(batch);
     if (topic.pending[partition] === batch) topic.pending[partition] = undefined;
     batch.timer?.cancel();
     topic.sticky.moveOn(partition, topic.partitionCount);
@@ -137,8 +146,8 @@ export class Accumulator {
     }
     stage.release();
     produced.then(
-      (response) => this.#delivery.inGoodTime(() => this.#settle(batch, response, null)),
-      (error: unknown) => this.#delivery.inGoodTime(() => this.#settle(batch, null, error)),
+      (response) => this.#told(batch, response, null),
+      (error: unknown) => this.#told(batch, null, error),
     );
   }
 
@@ -149,10 +158,10 @@ export class Accumulator {
   }
 
   #begin(topic: TopicEntry, partition: number, byteLength: number): PendingBatch {
-    const batch = new PendingBatch(topic, partition, this.#delivery.unsettled.begin());
+    const batch = beginPendingBatch(topic, partition, this.#delivery.unsettled.begin());
     batch.byteLength = byteLength;
     topic.pending[partition] = batch;
-    this.#open.add(batch);
+    this.#link(batch);
     if (this.#lingerMs === 0 || this.#hurryCount > 0) this.#flushAtTurnEnd();
     else batch.timer = this.#clock.after(this.#lingerMs, () => this.flushBatch(batch), true);
     return batch;
@@ -161,20 +170,44 @@ export class Accumulator {
   #flushAtTurnEnd(): void {
     if (this.#turnEndIsNear) return;
     this.#turnEndIsNear = true;
-    let seenCount = 0;
-    let putOffCount = 0;
-    const look = (): void => {
-      if (this.#addedCount !== seenCount && putOffCount < PUT_OFF_MAX) {
-        seenCount = this.#addedCount;
-        putOffCount += 1;
-        queueMicrotask(look);
-        return;
-      }
-      this.#turnEndIsNear = false;
-      this.#turnCount += 1;
-      this.flushAll();
-    };
-    queueMicrotask(look);
+    this.#seenCount = 0;
+    this.#putOffCount = 0;
+    void NOW.then(this.#look);
+  }
+
+  readonly #look = (): void => {
+    if (this.#addedCount !== this.#seenCount && this.#putOffCount < PUT_OFF_MAX) {
+      this.#seenCount = this.#addedCount;
+      this.#putOffCount += 1;
+      void NOW.then(this.#look);
+      return;
+    }
+    this.#turnEndIsNear = false;
+    this.#turnCount += 1;
+    this.flushAll();
+  };
+
+  #link(batch: PendingBatch): void {
+    batch.before = this.#last;
+    if (this.#last === null) this.#first = batch;
+    else this.#last.after = batch;
+    this.#last = batch;
+  }
+
+  /** Nothing is done to a batch that is in the list no more. */
+  #unlink(batch: PendingBatch): void {
+    const { before, after } = batch;
+    if (before !== null) before.after = after;
+    else if (this.#first === batch) this.#first = after;
+    if (after !== null) after.before = before;
+    else if (this.#last === batch) this.#last = before;
+    batch.before = null;
+    batch.after = null;
+  }
+
+  #told(batch: PendingBatch, response: ProduceResponse | null, error: unknown): void {
+    if (this.#delivery.isLate()) void this.#delivery.nextTurn().then(() => this.#settle(batch, response, error));
+    else this.#settle(batch, response, error);
   }
 
   #settle(batch: PendingBatch, response: ProduceResponse | null, error: unknown): void {
@@ -184,6 +217,8 @@ export class Accumulator {
       batch.rejectAll(error);
     } else batch.resolveAll((index) => acknowledged(topic.name, partition, response, index, stage.timestamps[index] as number));
     for (const epoch of batch.epochs) epoch.end();
-    this.#delivery.memory.release(batch.byteLength);
+    const { byteLength } = batch;
+    batch.giveBack();
+    this.#delivery.memory.release(byteLength);
   }
 }

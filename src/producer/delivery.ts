@@ -160,8 +160,17 @@ export class Delivery {
 
   /** Calls at once; in the next turn, when this one has lasted so long that timers wait. */
   inGoodTime(call: () => void): void {
-    if (this.#turn.isSpent()) void this.#turn.next().then(call);
+    if (this.isLate()) void this.nextTurn().then(call);
     else call();
+  }
+
+  /** Whether this turn has lasted so long that timers wait: then `nextTurn()` is when to go on. */
+  isLate(): boolean {
+    return this.#turn.isSpent();
+  }
+
+  nextTurn(): Promise<void> {
+    return this.#turn.next();
   }
 }
 

@@ -11,22 +11,21 @@ const ARENAS_KEPT = 8;
 /** Arrays between two uses, of all producers. */
 const arenas: Uint8Array<ArrayBuffer>[] = [];
 
-const NOTHING = new DataView(new ArrayBuffer(0));
+const NO_ARENA = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_ARENA.buffer);
 
 export class RecordStage {
-  #arena: Uint8Array<ArrayBuffer> = arenas.pop() ?? new Uint8Array(ARENA_BYTE_LENGTH_MIN);
-  #view: DataView<ArrayBuffer> = NOTHING;
+  #arena: Uint8Array<ArrayBuffer> = NO_ARENA;
+  #view: DataView<ArrayBuffer> = NO_VIEW;
   #end = 0;
   readonly #starts: number[] = [];
   readonly #keyLengths: number[] = [];
   readonly #valueLengths: number[] = [];
+  /** Of the records in it, from the front; what stands behind them is of an earlier use. */
   readonly timestamps: number[] = [];
-  /** Sparse: only records that have headers are in it. */
-  readonly #headers = new Map<number, WireHeaders>();
-
-  get count(): number {
-    return this.#starts.length;
-  }
+  /** Only records that have headers are in it; null while none has. */
+  #headers: Map<number, WireHeaders> | null = null;
+  count = 0;
 
   add(key: Uint8Array | null, value: Uint8Array | null, headers: WireHeaders | null, timestamp: number): void {
     const keyLength = key === null ? 0 : key.length;
@@ -36,11 +35,16 @@ export class RecordStage {
     if (end > this.#arena.length) this.#grow(end);
     if (key !== null) copy(key, this.#arena, start);
     if (value !== null) copy(value, this.#arena, start + keyLength);
-    if (headers !== null) this.#headers.set(this.#starts.length, headers);
-    this.#starts.push(start);
-    this.#keyLengths.push(key === null ? NULL_LENGTH : keyLength);
-    this.#valueLengths.push(value === null ? NULL_LENGTH : valueLength);
-    this.timestamps.push(timestamp);
+    const { count } = this;
+    if (headers !== null) {
+      this.#headers ??= new Map();
+      this.#headers.set(count, headers);
+    }
+    this.#starts[count] = start;
+    this.#keyLengths[count] = key === null ? NULL_LENGTH : keyLength;
+    this.#valueLengths[count] = value === null ? NULL_LENGTH : valueLength;
+    this.timestamps[count] = timestamp;
+    this.count = count + 1;
     this.#end = end;
   }
 
@@ -57,7 +61,7 @@ export class RecordStage {
   }
 
   headers(index: number): WireHeaders | null {
-    return this.#headers.size === 0 ? null : (this.#headers.get(index) ?? null);
+    return this.#headers?.get(index) ?? null;
   }
 
   /** The record's bytes in a batch, at this place in it. */
@@ -92,14 +96,28 @@ export class RecordStage {
     writer.appendFrom(this.#view, start, this.#keyLengths[index] as number, this.#valueLengths[index] as number, timestamp);
   }
 
-  /** Gives the array away: no view of it may be in use, and the stage is not used again. */
+  /** Gives the array away: no view of it may be in use. What is known of the records without their bytes stays. */
   release(): void {
-    if (this.#arena.length <= ARENA_BYTE_LENGTH_KEPT && arenas.length < ARENAS_KEPT) arenas.push(this.#arena);
-    this.#arena = new Uint8Array(0);
+    const arena = this.#arena;
+    this.#arena = NO_ARENA;
+    if (arena.length > ARENA_BYTE_LENGTH_KEPT) this.#view = NO_VIEW;
+    else if (arena !== NO_ARENA && arenas.length < ARENAS_KEPT) arenas.push(arena);
+  }
+
+  /** After `release`: empty, for another batch. */
+  reset(): void {
+    this.count = 0;
+    this.#end = 0;
+    this.#headers = null;
   }
 
   #grow(byteLengthMin: number): void {
-    const larger = new Uint8Array(Math.max(byteLengthMin, this.#arena.length * 2));
+    const spare = this.#arena === NO_ARENA ? arenas.pop() : undefined;
+    if (spare !== undefined && spare.length >= byteLengthMin) {
+      this.#arena = spare;
+      return;
+    }
+    const larger = new Uint8Array(Math.max(byteLengthMin, ARENA_BYTE_LENGTH_MIN, this.#arena.length * 2));
     larger.set(this.#arena.subarray(0, this.#end));
     this.#arena = larger;
   }
