@@ -77,6 +77,51 @@ describe("a batch that sends are collected in", () => {
     await Promise.all(sent);
   });
 
+  it("goes in the order in which it was begun, whichever of them went before by itself", async () => {
+    for (const full of [0, 1, 2]) {
+      const world = makeWorld();
+      world.broker.makeTopic(topic, 3);
+      const sender = world.producer({ lingerMs: LINGER_MS, batchSize: await byteLengthOf(1) });
+      const to = (partition: number): Promise<unknown> => sender.send({ topic, partition, value });
+      await Promise.all([to(0), sender.flush()]);
+      const order = (): number[] => world.broker.batches.splice(0).map(({ partition }) => partition);
+      order();
+      const sent = [0, 1, 2].map(to);
+      expect(order()).toEqual([]);
+      sent.push(to(full));
+      expect(order()).toEqual([full]);
+      await Promise.all([...sent, sender.flush()]);
+      expect(order()).toEqual([...[0, 1, 2].filter((partition) => partition !== full), full]);
+      // And again, by those that went.
+      await Promise.all([to(2), to(0), to(1), sender.flush()]);
+      expect(order()).toEqual([2, 0, 1]);
+    }
+  });
+
+  it("has nothing of one that went before it: its headers, its times, its promises are its own", async () => {
+    const { broker, producer } = makeWorld();
+    broker.makeTopic(topic, 1);
+    const sender = producer({ lingerMs: LINGER_MS });
+    const headers: [string, string][] = [["h", "x"]];
+    for (const [count, isPlain] of [
+      [3, false],
+      [2, true],
+      [4, true],
+      [1, false],
+      [2, true],
+    ] as const) {
+      const from = broker.records(topic).length;
+      const records = Array.from({ length: count }, (_, index) => ({ topic, value: `${from + index}`, timestamp: 100 * from + index }));
+      const sent = records.map((record) => sender.send(isPlain ? record : { ...record, headers }));
+      const told = (await Promise.all([...sent, sender.flush()])).slice(0, count);
+      expect(told).toMatchObject(records.map(({ timestamp }, index) => ({ offset: from + index, timestamp })));
+      const kept = broker.records(topic).slice(from);
+      expect(kept.map((record) => [Buffer.from(record.value as Uint8Array).toString(), record.timestamp, record.headers.length])).toEqual(
+        records.map((record) => [record.value, record.timestamp, isPlain ? 0 : 1]),
+      );
+    }
+  });
+
   it("does not wait for ever where sends keep coming one await behind the other", async () => {
     const world = makeWorld();
     world.broker.makeTopic(topic, 1);
