@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { groupPartition } from "../../src/group/group-partition.ts";
 import { OffsetStore, type StoredBatch } from "../../src/group/offset-store.ts";
+import { PendingOffsets } from "../../src/group/pending-offsets.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 
 const GROUP = "g";
@@ -151,5 +152,74 @@ describe("offsets committed within transactions", () => {
     const shelf = new Shelf();
     await expect(shelf.commit(0, -1, 1n)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(shelf.batches).toEqual([]);
+  });
+});
+
+describe("offsets that pend", () => {
+  const made = () => {
+    const pending = new PendingOffsets<{ id: string; groupId: string; by: string }>();
+    const add = (partition: number, producer: bigint, id: string, groupId = "g"): void =>
+      pending.add(partition, producer, { id, groupId, by: `${producer} ${id}` });
+    return { pending, add };
+  };
+
+  it("are taken out by the end of their transaction, in that partition, and by nothing else", () => {
+    const { pending, add } = made();
+    add(1, 7n, "a");
+    add(1, 7n, "b");
+    add(1, 8n, "c");
+    add(2, 7n, "d");
+    expect([pending.end(3, 7n, true), pending.end(1, 9n, true)]).toEqual([[], []]);
+    expect(pending.end(1, 7n, false).map(({ by }) => by)).toEqual(["7 a", "7 b"]);
+    expect(pending.end(1, 7n, true)).toEqual([]);
+    expect(["a", "c", "d"].map((id) => [1, 2].map((partition) => pending.has(partition, id)))).toEqual([
+      [false, false],
+      [true, false],
+      [false, true],
+    ]);
+  });
+
+  it("for one place go with a commit of what was written after them, stay with one of before, and stay with any abort", () => {
+    for (const [ended, committed, stays] of [
+      [8n, true, false],
+      [8n, false, true],
+      [7n, true, true],
+      [7n, false, true],
+    ] as const) {
+      const { pending, add } = made();
+      add(1, 7n, "a");
+      add(1, 8n, "a");
+      pending.end(1, ended, committed);
+      expect(pending.has(1, "a"), `${ended} ${committed}`).toBe(stays);
+      expect(pending.end(1, ended === 7n ? 8n : 7n, true).length).toBe(stays ? 1 : 0);
+    }
+  });
+
+  it("go when something is written outside of any transaction, whenever they were", () => {
+    const { pending, add } = made();
+    add(1, 7n, "a");
+    add(1, 8n, "a");
+    add(1, 8n, "b");
+    pending.supersede(1, "a");
+    pending.supersede(2, "b");
+    expect([pending.has(1, "a"), pending.has(1, "b"), pending.end(1, 7n, true), pending.end(1, 8n, true).length]).toEqual([
+      false,
+      true,
+      [],
+      1,
+    ]);
+  });
+
+  it("are told by group, one of each place, and are none of a partition that is read again", () => {
+    const { pending, add } = made();
+    add(1, 7n, "a");
+    add(1, 8n, "a");
+    add(1, 8n, "b");
+    add(1, 8n, "c", "h");
+    add(2, 7n, "d", "i");
+    expect(pending.ofGroup(1, "g").map(({ id }) => id)).toEqual(["a", "b"]);
+    expect([pending.ofGroup(2, "g"), pending.ofGroup(3, "g"), [...pending.groupIds()]]).toEqual([[], [], ["g", "h", "i"]]);
+    pending.forget(1);
+    expect([pending.has(1, "a"), pending.has(3, "a"), [...pending.groupIds()]]).toEqual([false, false, ["i"]]);
   });
 });
