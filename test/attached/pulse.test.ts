@@ -40,3 +40,53 @@ it("who slept for an hour does not give the other side up, but waits as long as 
   expect(said.at(-1)).toBe("gone");
   pulse.stop();
 });
+
+it("a side is given up when it was silent for longer than it may be, not when it was for as long, and is heard no more of", () => {
+  const clock = new SleepyClock();
+  const said: string[] = [];
+  new Pulse(
+    clock,
+    TIMES,
+    () => said.push("alive"),
+    () => said.push("gone"),
+  );
+  for (let i = 0; i < 4; i++) clock.wakeAfter(TIMES.everyMs);
+  expect(said).toEqual(["alive", "alive", "alive", "alive"]);
+  clock.wakeAfter(1);
+  expect(said).toEqual(["alive", "alive", "alive", "alive", "gone"]);
+});
+
+it("a side that was heard of begins anew, and one that stopped listening says nothing more", () => {
+  const clock = new SleepyClock();
+  const said: string[] = [];
+  const pulse = new Pulse(
+    clock,
+    TIMES,
+    () => said.push("alive"),
+    () => said.push("gone"),
+  );
+  for (let i = 0; i < 4; i++) clock.wakeAfter(TIMES.everyMs);
+  pulse.heard();
+  for (let i = 0; i < 4; i++) clock.wakeAfter(TIMES.everyMs);
+  expect(said).toEqual(Array.from({ length: 8 }, () => "alive"));
+  pulse.stop();
+  expect(clock.due).toBeNull();
+});
+
+it("a timer that is late by one interval is no sleep, by more it is", () => {
+  for (const [lateMs, end] of [
+    [TIMES.everyMs, "gone"],
+    [TIMES.everyMs + 1, "alive"],
+  ] as const) {
+    const clock = new SleepyClock();
+    const said: string[] = [];
+    new Pulse(
+      clock,
+      TIMES,
+      () => said.push("alive"),
+      () => said.push("gone"),
+    );
+    for (let i = 0; i < 3; i++) clock.wakeAfter(TIMES.everyMs + lateMs);
+    expect(said.at(-1)).toBe(end);
+  }
+});
