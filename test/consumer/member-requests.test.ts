@@ -127,6 +127,44 @@ describe("a member that joins", () => {
   });
 });
 
+describe("a member whose group is being rebalanced", () => {
+  it("keeps what is in hand for maxPollIntervalMs, to the millisecond, and is then put out", async () => {
+    const clock = new ManualClock();
+    const { broker, consumer } = await bed(1, clock);
+    broker.appendSingles(orders, 2);
+    const options = { groupId: "g", maxPollIntervalMs: 5000, enableAutoCommit: false };
+    const [first, second] = [consumer(options), consumer(options)];
+    await first.subscribe(["orders"]);
+    const [record] = await first.poll();
+    await second.subscribe(["orders"]);
+    await turns();
+    await clock.advance(4999);
+    await turns();
+    await first.commit(record);
+    expect([first.assignment(), second.assignment()]).toEqual([[orders], []]);
+    await clock.advance(1);
+    await turns();
+    expect(second.assignment()).toEqual([orders]);
+    await expect(first.commit(record)).rejects.toBeInstanceOf(GroupError);
+  });
+
+  it("makes a commit that was turned away again after 10 ms", async () => {
+    const clock = new ManualClock();
+    const { broker, consumer } = await bed(1, clock);
+    const reader = consumer({ groupId: "g", enableAutoCommit: false });
+    await reader.subscribe(["orders"]);
+    await turns();
+    broker.nextCommitError = new GroupError("REBALANCE_IN_PROGRESS", "a generation is being handed out");
+    const committing = reader.commit([{ ...orders, nextOffset: 1 }]);
+    await turns();
+    await clock.advance(9);
+    expect(broker.commits).toEqual([]);
+    await clock.advance(1);
+    await committing;
+    expect(broker.committedOf("g", orders)).toBe(1);
+  });
+});
+
 describe("what a rebalance tells", () => {
   function world(listener: Rebalancer["listener"]) {
     const assignment = new Assignment();
