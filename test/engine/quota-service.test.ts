@@ -31,6 +31,7 @@ function bed(quotas: readonly ClientQuota[]): {
   readonly service: QuotaService;
   readonly produced: Uint8Array[];
   readonly fetched: FetchRequest[];
+  readonly told: object[];
   work: number;
   stored: Uint8Array<ArrayBuffer>;
 } {
@@ -47,11 +48,12 @@ function bed(quotas: readonly ClientQuota[]): {
     clock,
     produced: [] as Uint8Array[],
     fetched: [] as FetchRequest[],
+    told: [] as object[],
     work: 0,
     stored: new Uint8Array(100),
     service: new QuotaService({
       clock,
-      emit: () => {},
+      emit: (type, fields) => void made.told.push({ type, ...fields }),
       catalog: new Books(quotas) as unknown as Catalog,
       produce: ({ batch }) => {
         clock.workedMs += made.work;
@@ -221,5 +223,92 @@ describe("the quota service", () => {
       await clock.advance(11_000);
     }
     expect(service.tenantCount).toBeLessThan(3000);
+  });
+
+  it("tells of a client that is throttled again and again once, and again when it was let alone for eleven seconds", async () => {
+    const { service, clock, told } = bed([limited({ producerByteRate: 100 }, "a")]);
+    await service.produce({ ...batch(1500), clientId: "a" });
+    const event = { type: "quota.throttled", clientId: "a", quota: "producerByteRate", limit: 100, throttleTimeMs: 5000 };
+    expect(told).toEqual([event]);
+    await clock.advance(5000);
+    await service.produce({ ...batch(1500), clientId: "a" });
+    expect(told).toHaveLength(1);
+    await clock.advance(60_000);
+    await service.produce({ ...batch(1500), clientId: "a" });
+    expect(told).toEqual([event, event]);
+    await clock.advance(5000 + 11_000 - 1);
+    await service.produce({ ...batch(1500), clientId: "a" });
+    expect(told).toHaveLength(2);
+  });
+
+  it("counts for how long each quota muted whom, and how many are muted now", async () => {
+    const { service, clock } = bed([limited({ producerByteRate: 100, consumerByteRate: 5 })]);
+    for (const clientId of ["a", "b", undefined]) await service.produce({ ...batch(1500), clientId });
+    await service.fetch(wanted);
+    const told = (): number[] =>
+      ["producerByteRate", "consumerByteRate", "requestPercentage"].flatMap((key) => {
+        const metrics = service.metrics();
+        return [metrics[`quota.${key}.throttledMs`] as number, metrics[`quota.${key}.throttledClients`] as number];
+      });
+    expect(told()).toEqual([15_000, 3, 10_000, 1, 0, 0]);
+    await clock.advance(4999);
+    expect(told()).toEqual([15_000, 3, 10_000, 1, 0, 0]);
+    await clock.advance(1);
+    expect(told()).toEqual([15_000, 0, 10_000, 1, 0, 0]);
+  });
+
+  it("answers the fetch of a muted client that would not wait empty and at once, and asks the log for nothing", async () => {
+    const { service, fetched, clock } = bed([limited({ consumerByteRate: 5 })]);
+    expect((await service.fetch(wanted)).throttleTimeMs).toBe(10_000);
+    await clock.advance(4000);
+    const answer = await service.fetch(wanted);
+    expect([answer.throttleTimeMs, answer.partitions[0]?.batches.byteLength, fetched.length]).toEqual([6000, 0, 1]);
+    // One that waits for less than that is answered at its own time.
+    const waiting = service.fetch({ ...wanted, maxWaitMs: 1000 });
+    await clock.advance(1000);
+    expect((await waiting).throttleTimeMs).toBe(5000);
+    expect(fetched).toHaveLength(1);
+  });
+
+  it("takes from a fetch's wait what it was held, and leaves it at least one byte to ask for", async () => {
+    const { service, fetched, clock } = bed([limited({ consumerByteRate: 5 })]);
+    await service.fetch(wanted);
+    const held = service.fetch({ ...wanted, maxWaitMs: 30_000 });
+    await clock.advance(10_000);
+    await held;
+    expect(fetched[1]).toMatchObject({ maxWaitMs: 20_000, maxBytes: 1, minBytes: 1 });
+  });
+
+  it("hears those whose limits have changed at once, and holds the others as before", async () => {
+    const { service, produced } = bed([limited({ producerByteRate: 100 }, "a"), limited({ producerByteRate: 100 }, "b")]);
+    for (const clientId of ["a", "b"]) {
+      await service.produce({ ...batch(1500), clientId });
+      void service.produce({ ...batch(1), clientId });
+    }
+    expect(produced).toHaveLength(2);
+    await service.alter("a", { producerByteRate: 200 });
+    expect(produced).toHaveLength(3);
+    await service.alter("c", { producerByteRate: 1 });
+    expect(produced).toHaveLength(3);
+    await service.alter("b", { requestPercentage: 50 });
+    expect(produced).toHaveLength(4);
+  });
+
+  it("keeps those that are muted or have used something lately, however many come", async () => {
+    const { service, clock, produced } = bed([limited({ producerByteRate: 1000 })]);
+    await service.produce({ ...batch(100_000), clientId: "muted" });
+    await clock.advance(12_000);
+    for (let count = 0; count < 1100; count += 1) void service.produce({ ...batch(1), clientId: `client ${count}` });
+    expect(service.tenantCount).toBe(1101);
+    void service.produce({ ...batch(1), clientId: "muted" });
+    expect(produced).toHaveLength(1101);
+  });
+
+  it("goes by the log's own answer where nothing was too much", async () => {
+    const { service } = bed([limited({ producerByteRate: 1000 })]);
+    const first = service.produce(batch(10));
+    expect(await first).toMatchObject({ baseOffset: 0, durability: "none", throttleTimeMs: 0 });
+    service.close(new Error("closed"));
+    expect(service.tenantCount).toBe(0);
   });
 });
