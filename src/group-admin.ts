@@ -1,8 +1,8 @@
 /** Looking at groups, and setting their offsets, over the broker port alone. */
-import type { Broker } from "./api/broker.ts";
+import type { Broker, OffsetCommitRequest } from "./api/broker.ts";
 import type { NextOffset, TopicPartition } from "./api/bytes.ts";
 import type { GroupDescription } from "./api/group.ts";
-import { errorFromFault, UsageError } from "./base/errors.ts";
+import { errorFromFault, GroupError, UsageError } from "./base/errors.ts";
 import { describeValue } from "./base/options.ts";
 import { decodeAssignment } from "./consumer/assignors/index.ts";
 
@@ -41,16 +41,25 @@ export async function resetOffsets(
   const offsets = Array.isArray(to)
     ? checkOffsets(topic, to as readonly NextOffset[])
     : await findOffsets(broker, topic, to as Exclude<typeof to, readonly NextOffset[]>);
-  const answers = await broker.offsetCommit({
+  const commit: OffsetCommitRequest = {
     groupId,
     memberId: "",
     groupInstanceId: null,
     generation: -1,
     durable: true,
     offsets: offsets.map((each) => ({ ...each, leaderEpoch: -1, metadata: "" })),
+  };
+  const answers = await broker.offsetCommit(commit).catch((error: unknown) => {
+    throw asReset(error);
   });
   for (const { fault } of answers) if (fault !== null) throw errorFromFault(fault);
   return offsets;
+}
+
+/** A commit of nobody's is refused for its member id, in Kafka's words; who sets a group back is to hear that the group has members. */
+function asReset(error: unknown): unknown {
+  const isForMembers = error instanceof GroupError && error.code === "UNKNOWN_MEMBER_ID";
+  return isForMembers ? new GroupError("NON_EMPTY_GROUP", error.message, { cause: error }) : error;
 }
 
 function checkOffsets(topic: string, offsets: readonly NextOffset[]): NextOffset[] {

@@ -13,6 +13,7 @@ import type { Clock, Random } from "../base/clock.ts";
 import { GroupError, UsageError } from "../base/errors.ts";
 import { Group } from "./group.ts";
 import type { GroupEnvironment, JoinOptions } from "./group-environment.ts";
+import { nonEmpty } from "./group-errors.ts";
 import type { GroupMetadata } from "./group-metadata.ts";
 import { newMemberId } from "./member-id.ts";
 
@@ -123,8 +124,7 @@ export class GroupCoordinator {
   checkEmpty(groupId: string): void {
     const group = this.#groups.get(groupId);
     if (group === undefined || group.facts.state === "Empty") return;
-    const found = `${group.memberCount} member(s) and is ${group.facts.state}`;
-    throw new GroupError("NON_EMPTY_GROUP", `group "${groupId}" has ${found}; its members must leave first`);
+    throw nonEmpty(groupId, group.facts.state, group.memberCount);
   }
 
   /** Rejects every waiting call with `LOG_CLOSED` and lets go of every timer. Nothing is written. */

@@ -1,5 +1,6 @@
 /** What a group answers to a call it refuses: Kafka's codes, with what was expected and found. */
 import type { JoinGroupRequest } from "../api/broker.ts";
+import type { GroupState } from "../api/group.ts";
 import { GroupError } from "../base/errors.ts";
 import type { GroupMember } from "./member.ts";
 
@@ -18,9 +19,18 @@ export function staleGeneration(groupId: string, memberId: string, found: number
   );
 }
 
-export function outsideCommit(groupId: string, memberCount: number): GroupError {
-  const message = `group "${groupId}" has ${memberCount} member(s): a commit from outside it is let in only while it has none`;
+/** Kafka's code for one who commits and is no member. */
+export function outsideCommit(groupId: string, state: GroupState, memberCount: number): GroupError {
+  const message = `${atWork(groupId, state, memberCount)}: its offsets are set from outside only while it has none; its members must leave first`;
   return new GroupError("UNKNOWN_MEMBER_ID", message);
+}
+
+export function nonEmpty(groupId: string, state: GroupState, memberCount: number): GroupError {
+  return new GroupError("NON_EMPTY_GROUP", `${atWork(groupId, state, memberCount)}; its members must leave first`);
+}
+
+function atWork(groupId: string, state: GroupState, memberCount: number): string {
+  return `group "${groupId}" is ${state} and has ${memberCount} member${memberCount === 1 ? "" : "s"}`;
 }
 
 export function inconsistent(

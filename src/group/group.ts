@@ -138,7 +138,7 @@ export class Group {
   checkCommit(request: Pick<MemberIdentity, "memberId" | "groupInstanceId"> & { readonly generation: number }): void {
     const outside = request.generation < 0 && request.memberId === "" && request.groupInstanceId === null;
     if (outside && this.#members.size === 0) return;
-    if (outside) throw outsideCommit(this.groupId, this.#members.size);
+    if (outside) throw outsideCommit(this.groupId, this.#state, this.#members.size);
     this.#requireCurrent(request);
     if (this.#state === "CompletingRebalance") throw rebalancing(this.groupId);
   }

@@ -451,7 +451,7 @@ describe("committing", () => {
     const outside = { memberId: "", generation: -1 };
     world.commit(outside);
     const [member] = await world.stable(1);
-    expect(() => world.commit(outside)).toThrow("has 1 member(s)");
+    expect(() => world.commit(outside)).toThrow('group "g" is Stable and has 1 member: ');
     await world.leave(member!.memberId);
     world.commit(outside);
     expect(() => world.commit({ memberId: "", generation: 0 })).toThrow(code("UNKNOWN_MEMBER_ID") as never);
