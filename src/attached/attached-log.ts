@@ -11,7 +11,7 @@ import { OdradekError, StorageError, UsageError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
 import { BegunTransactions } from "./begun-transactions.ts";
 import { CallLanes } from "./call-lanes.ts";
-import { CALLS, type CallName } from "./calls.ts";
+import { CALLS, type CallName, wordOf } from "./calls.ts";
 import type { Channel } from "./channel.ts";
 import type { AttachTimes, Door, Owned } from "./door.ts";
 import { abortedWithOwner, OpenCall } from "./open-call.ts";
@@ -120,7 +120,7 @@ export class AttachedLog {
   }
 
   #call(name: CallName, values: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
-    if (this.#closing !== null) return Promise.reject(closed(name));
+    if (this.#closing !== null) return Promise.reject(closed(wordOf(name)));
     const call = new OpenCall(name, values, signal, this.#parts.clock.monotonic(), this.#onOver);
     this.#count("attached.calls", 1);
     if (call.isOver) return call.promise;
@@ -192,7 +192,7 @@ export class AttachedLog {
     for (const call of unanswered) {
       call.wasLost = true;
       if (call.fate === "again") again.push(call);
-      else call.reject(call.fate === "transaction" ? abortedWithOwner(error) : inDoubt(call.name, error));
+      else call.reject(call.fate === "transaction" ? abortedWithOwner(error) : inDoubt(wordOf(call.name), error));
     }
     this.#count("attached.askedAgain", again.length);
     this.#waiting = [...[...again, ...untouched].sort((left, right) => left.id - right.id), ...this.#waiting];
@@ -216,7 +216,7 @@ export class AttachedLog {
   #rejectWaiting(error: unknown, askedBeforeMs: number): void {
     // Those in line first, so that none of them goes in the place of another.
     for (const call of [...this.#lanes.inLine(), ...this.#waiting]) {
-      if (call.askedMs < askedBeforeMs) call.reject(call.wasLost ? inDoubt(call.name, error) : error);
+      if (call.askedMs < askedBeforeMs) call.reject(call.wasLost ? inDoubt(wordOf(call.name), error) : error);
     }
     this.#waiting = this.#waiting.filter(({ isOver }) => !isOver);
   }

@@ -4,6 +4,7 @@ import type { Bytes } from "../api/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { errorFromFault, OdradekError, StorageError, UsageError } from "../base/errors.ts";
 import { reasonOf } from "../base/reason.ts";
+import { wordOf } from "./calls.ts";
 import type { Channel } from "./channel.ts";
 import { badFrame, frameParts, KIND, PROTOCOL_VERSION, parseFrame } from "./frame.ts";
 import type { OpenCall } from "./open-call.ts";
@@ -109,7 +110,7 @@ export class RemoteLink {
       parts = frameParts(KIND.call, call.id, body, tail);
     } catch (cause) {
       call.reject(
-        cause instanceof OdradekError ? cause : new UsageError("INVALID_ARGUMENT", `${call.name}: ${reasonOf(cause)}`, { cause }),
+        cause instanceof OdradekError ? cause : new UsageError("INVALID_ARGUMENT", `${wordOf(call.name)}: ${reasonOf(cause)}`, { cause }),
       );
       return;
     }

@@ -46,7 +46,7 @@ import { collectMetrics } from "./metrics.ts";
 import { ProducePath } from "./produce-path.ts";
 import { QuotaService } from "./quota-service.ts";
 import { type ConfigChange, describe, describeWhole, TopicAdmin } from "./topic-admin.ts";
-import type { TransactionService } from "./transaction-service.ts";
+import { type TransactionService, wayToSend } from "./transaction-service.ts";
 import { type MaintenanceReport, retain, upkeepTasks } from "./upkeep.ts";
 
 export class Engine implements Broker {
@@ -115,14 +115,14 @@ export class Engine implements Broker {
   }
 
   #produceNow(request: ProduceRequest, signal?: AbortSignal): Promise<ProduceResponse> {
-    if (this.#closing !== null) return Promise.reject(this.#closedError("produce"));
-    if (this.#house.context.readOnly) return Promise.reject(new UsageError("READ_ONLY", "produce: the log was opened with readOnly"));
+    if (this.#closing !== null) return Promise.reject(this.#closedError("send"));
+    if (this.#house.context.readOnly) return Promise.reject(new UsageError("READ_ONLY", "send: the log was opened with readOnly"));
     if (this.#lock.lost !== null) return Promise.reject(this.#lock.lost);
     return this.#produce.produce(request, signal);
   }
 
   fetch(request: FetchRequest, signal?: AbortSignal): Promise<FetchResponse> {
-    if (this.#closing !== null) return Promise.reject(this.#closedError("fetch"));
+    if (this.#closing !== null) return Promise.reject(this.#closedError("reading"));
     if (this.#following !== null) return this.#following.fetch(() => this.#fetch.fetch(request, signal));
     return this.#quotas.isActive ? this.#quotas.fetch(request, signal) : this.#fetch.fetch(request, signal);
   }
@@ -209,7 +209,7 @@ export class Engine implements Broker {
   }
 
   offsetCommit(request: OffsetCommitRequest): Promise<readonly (TopicPartition & { readonly fault: Fault | null })[]> {
-    return this.#changing("offsetCommit", () => this.#groups.offsetCommit(request));
+    return this.#changing("commit", () => this.#groups.offsetCommit(request));
   }
 
   offsetFetch(request: {
@@ -242,15 +242,15 @@ export class Engine implements Broker {
     request: { readonly transactionalId: string | null; readonly transactionTimeoutMs: number },
     signal?: AbortSignal,
   ): Promise<ProducerIdentity> {
-    return this.#changing("initProducerId", () => this.#transactions.initProducerId(request, signal));
+    return this.#changing(wayToSend(request), () => this.#transactions.initProducerId(request, signal));
   }
 
   addPartitions(request: TransactionIdentity & { readonly partitions: readonly TopicPartition[] }): Promise<void> {
-    return this.#changing("addPartitions", () => this.#transactions.addPartitions(request));
+    return this.#changing("transaction", () => this.#transactions.addPartitions(request));
   }
 
   addOffsets(request: TransactionIdentity & { readonly groupId: string }): Promise<void> {
-    return this.#changing("addOffsets", () => this.#transactions.addOffsets(request));
+    return this.#changing("commitOffsets", () => this.#transactions.addOffsets(request));
   }
 
   commitOffsets(request: TransactionIdentity & Omit<OffsetCommitRequest, "durable">): Promise<void> {
@@ -258,7 +258,7 @@ export class Engine implements Broker {
   }
 
   endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity> {
-    return this.#changing("endTransaction", () => this.#transactions.endTransaction(request));
+    return this.#changing("transaction", () => this.#transactions.endTransaction(request));
   }
 
   // ── Quotas ─────────────────────────────────────────────────────────────────
@@ -359,7 +359,7 @@ export class Engine implements Broker {
     return run;
   }
 
-  /** After the first `close` nothing is begun any more that it would have to wait for. */
+  /** After the first `close` nothing is begun any more that it would have to wait for. `call`: as those name it who hold the log. */
   #changing<T>(call: string, change: () => Promise<T>): Promise<T> {
     if (this.#closing !== null) return Promise.reject(this.#closedError(call));
     return this.#lock.lost === null ? change() : Promise.reject(this.#lock.lost);

@@ -62,7 +62,7 @@ export class TransactionService {
     request: { readonly transactionalId: string | null; readonly transactionTimeoutMs: number },
     signal?: AbortSignal,
   ): Promise<ProducerIdentity> {
-    this.#refuse("initProducerId");
+    this.#refuse(wayToSend(request));
     signal?.throwIfAborted();
     const { transactionalId, transactionTimeoutMs } = request;
     if (transactionalId === null) return { producerId: await this.#ids.next(), producerEpoch: 0 };
@@ -70,7 +70,7 @@ export class TransactionService {
     checkTransactionTimeout(transactionTimeoutMs);
     return await this.#turns.take(transactionalId, async () => {
       signal?.throwIfAborted();
-      this.#refuse("initProducerId", transactionalId);
+      this.#refuse("transaction", transactionalId);
       const transaction = this.#coordinator.find(transactionalId);
       if (transaction === null) return await this.#initializeNew(transactionalId, transactionTimeoutMs);
       return await this.#initializeNext(transaction, transactionTimeoutMs);
@@ -78,7 +78,7 @@ export class TransactionService {
   }
 
   async addPartitions(request: TransactionIdentity & { readonly partitions: readonly TopicPartition[] }): Promise<void> {
-    this.#refuse("addPartitions", request.transactionalId);
+    this.#refuse("transaction", request.transactionalId);
     await this.#turns.take(request.transactionalId, async () => {
       const transaction = this.#coordinator.requireAddable(request);
       for (const at of request.partitions) this.#refuseUnwritable(at);
@@ -87,7 +87,7 @@ export class TransactionService {
   }
 
   async addOffsets(request: TransactionIdentity & { readonly groupId: string }): Promise<void> {
-    this.#refuse("addOffsets", request.transactionalId);
+    this.#refuse("commitOffsets", request.transactionalId);
     await this.#turns.take(request.transactionalId, () =>
       this.#add(this.#coordinator.requireAddable(request), [offsetsPartition(request.groupId)]),
     );
@@ -103,7 +103,7 @@ export class TransactionService {
   }
 
   async endTransaction(request: TransactionIdentity & { readonly commit: boolean }): Promise<ProducerIdentity> {
-    this.#refuse("endTransaction", request.transactionalId);
+    this.#refuse("transaction", request.transactionalId);
     const { producerId, producerEpoch, commit } = request;
     const ended = await this.#turns.take(request.transactionalId, async () => {
       const { transaction, hasEnded } = this.#coordinator.checkEnd(request, commit);
@@ -273,6 +273,7 @@ export class TransactionService {
     });
   }
 
+  /** `call`: by the name it has for those who hold the log, not the port's. */
   #refuse(call: string, transactionalId?: string): void {
     if (this.#isClosed) throw new UsageError("LOG_CLOSED", `${call}: the log was closed`);
     if (this.#house.context.readOnly) throw new UsageError("READ_ONLY", `${call}: the log was opened with readOnly`);
@@ -290,6 +291,11 @@ export class TransactionService {
         `topic "${topic.name}" was left here by another writer: adoptTopic names its settings first`,
       );
   }
+}
+
+/** What a program called that needs a producer id. */
+export function wayToSend({ transactionalId }: { readonly transactionalId: string | null }): string {
+  return transactionalId === null ? "send" : "transaction";
 }
 
 function offsetsPartition(groupId: string): TopicPartition {

@@ -171,6 +171,7 @@ describe("a call", () => {
     await log.close();
     expect(await open).toMatchObject({ code: "LOG_CLOSED" });
     expect(await caught(log.keeper.listGroups())).toMatchObject({ code: "LOG_CLOSED" });
+    expect(await caught(Promise.resolve(log.keeper.topicNames()))).toMatchObject({ message: "listTopics: the log was closed" });
   });
 
   it("for metrics is answered at once with what the owner said last, and asks it once more meanwhile", async () => {

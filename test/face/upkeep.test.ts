@@ -128,6 +128,18 @@ describe("readOnly", () => {
     }
   });
 
+  it("refuses what is sent in the words of the face, to a producer of transactions too", async () => {
+    const storage = memory();
+    const writer = await openLog(storage);
+    await writer.createTopic("orders");
+    await writer.close();
+    const log = await openLog(storage, { readOnly: true });
+    const refused = (call: string) => `${call}: the log was opened with readOnly`;
+    await expect(log.producer().send({ topic: "orders", value: 1 })).rejects.toThrow(refused("send"));
+    await expect(log.producer({ enableIdempotence: false }).send({ topic: "orders", value: 1 })).rejects.toThrow(refused("send"));
+    await expect(log.producer({ transactionalId: "t" }).transaction(async () => {})).rejects.toThrow(refused("transaction"));
+  });
+
   it("lets a group read: what it cannot commit is told, and its consumer closes", async () => {
     const directory = temporaryDirectory();
     const writer = await openLog(directory);
