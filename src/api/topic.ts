@@ -1,5 +1,6 @@
 /** What a topic is configured with and what is told of it. Names are Kafka's in camelCase, values Kafka's literals. */
 import type { CompressionType, Watermarks } from "./bytes.ts";
+import type { OdradekError } from "./errors.ts";
 
 /** Times are in milliseconds, sizes in bytes; Kafka's -1 and 2^63-1 are `Infinity`. Defaults: Kafka 4.x; minima: 3.9. */
 export interface TopicConfig {
@@ -51,4 +52,12 @@ export interface TopicDescription {
 }
 
 /** A partition's ends, and how much it holds. */
-export type PartitionDescription = Watermarks & { readonly partition: number; readonly byteLength: number };
+export type PartitionDescription = Watermarks & {
+  readonly partition: number;
+  readonly byteLength: number;
+  /**
+   * Why it is not at work, as calls that need it are told; absent where it is. It did not open, so that its numbers, all 0, say nothing,
+   * or a flush of it failed: it is read, and nothing is appended before `reopenPartition`.
+   */
+  readonly error?: Pick<OdradekError, "code" | "message">;
+};

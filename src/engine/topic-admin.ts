@@ -1,7 +1,7 @@
 /** Making, changing and removing topics. One change at a time; each is durable when it resolves. */
 import type { CreateTopicRequest, TopicMetadata } from "../api/broker.ts";
 import type { TopicPartition } from "../api/bytes.ts";
-import type { TopicConfig, TopicDescription } from "../api/topic.ts";
+import type { PartitionDescription, TopicConfig, TopicDescription } from "../api/topic.ts";
 import { StorageError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
 import { checkWritable } from "../compression/unwritable-codec.ts";
@@ -337,10 +337,14 @@ export function describeWhole(topic: OpenTopic): TopicDescription {
     topicId: topic.topicId,
     internal: topic.internal,
     config: topic.config,
-    partitions: topic.slots.map((slot, partition) =>
-      slot.state === "open" ? { partition, ...slot.log.watermarks, byteLength: slot.log.byteLength } : { partition, ...NO_MARKS },
-    ),
+    partitions: topic.slots.map(describePartition),
   };
+}
+
+function describePartition(slot: PartitionSlot, partition: number): PartitionDescription {
+  const error = slot.state === "open" ? slot.log.failure : slot.state === "failed" ? slot.error : null;
+  const marks = slot.state === "open" ? { ...slot.log.watermarks, byteLength: slot.log.byteLength } : NO_MARKS;
+  return { partition, ...marks, ...(error === null ? {} : { error: { code: error.code, message: error.message } }) };
 }
 
 function checkPartitionCount(topic: string, count: number, least: number): void {

@@ -57,6 +57,29 @@ describe("repair", () => {
   });
 });
 
+describe("a partition that does not open", () => {
+  it("is described as what it is, without offsets, and no group is set back in it", async () => {
+    await withOrders();
+    await run("consume orders -G billing -e");
+    rmSync(join(directory, "orders-1"), { recursive: true });
+    const { code, out } = await run("topics describe orders");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ +0 +0 +3 +3 +3 +\d+$/m);
+    expect(out).toMatch(/^ +1 +- +- +- +- +-$/m);
+    expect(out).toContain("partition 1 did not open: FILE_NOT_FOUND: ");
+    expect(objects((await run("topics describe orders --json")).out)).toMatchObject([
+      { partitions: [{ partition: 0 }, { partition: 1, error: { code: "FILE_NOT_FOUND" } }] },
+    ]);
+    const committed = (await run("groups describe billing")).out;
+    expect(await run("groups reset billing orders --to end")).toMatchObject({
+      code: 1,
+      notes: expect.stringContaining("FILE_NOT_FOUND") as string,
+    });
+    expect((await run("groups describe billing")).out).toBe(committed);
+    expect((await run("groups reset billing orders --to beginning -p 0")).code).toBe(0);
+  });
+});
+
 describe("verify", () => {
   it("takes checkpoints beyond a log for damage after a close in order alone, and passes over the broker's own log", async () => {
     await withOrders();

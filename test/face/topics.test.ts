@@ -449,6 +449,19 @@ describe("the commit point of a topic is its line in the catalogue", () => {
     const storage = nodeStorage(directory);
     await storage.renameDirectory("orders-1", "lost");
     const log = await openLog(directory);
+    const [open, lost] = (await log.describeTopic("orders")).partitions;
+    expect(lost).toMatchObject({
+      partition: 1,
+      error: { code: "FILE_NOT_FOUND", message: expect.stringContaining("orders-1 is not there") },
+    });
+    expect(open).toEqual({
+      partition: 0,
+      logStartOffset: 0,
+      lastStableOffset: 1,
+      highWatermark: 1,
+      logEndOffset: 1,
+      byteLength: open?.byteLength,
+    });
     expect(await log.read({ topic: "orders", partition: 0, offset: 0 })).toMatchObject({ value: "a" });
     await expect(sendAll(log, "orders", ["b"], 1)).rejects.toMatchObject({ name: "SendBatchError" });
     await expect(log.read({ topic: "orders", partition: 1, offset: 0 })).rejects.toMatchObject({

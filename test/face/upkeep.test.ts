@@ -83,10 +83,14 @@ describe("a failed flush", () => {
     await expect(producer.send({ ...at(0), value: "refused" })).rejects.toMatchObject({ name: "StorageError", code: "PARTITION_FAILED" });
     expect(told.of("storage.failed").length).toBeGreaterThan(0);
     expect(log.metrics()).toMatchObject({ partitionsFailed: 1 });
+    const [failed, well] = (await log.describeTopic("orders")).partitions;
+    expect(failed).toMatchObject({ highWatermark: 1, error: { code: "PARTITION_FAILED", message: expect.stringContaining("orders-0") } });
+    expect(well).not.toHaveProperty("error");
     expect(await log.read({ ...at(0), offset: 0 })).toMatchObject({ value: "durable" });
     expect((await producer.send({ ...at(1), value: "other" })).offset).toBe(0);
     await log.reopenPartition(at(0));
     expect(log.metrics()).toMatchObject({ partitionsFailed: 0 });
+    expect((await log.describeTopic("orders")).partitions[0]).not.toHaveProperty("error");
     const { offset } = await producer.send({ ...at(0), value: "on" });
     expect(await log.read({ ...at(0), offset })).toMatchObject({ value: "on" });
     expect((await valuesIn(log, "orders")).filter((value) => value !== "doubtful").sort()).toEqual(["durable", "on", "other"]);

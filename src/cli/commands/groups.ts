@@ -51,8 +51,10 @@ export const reset: Run = async (args, options, io) => {
     const consumer = log.consumer();
     await consumer.assign(wanted.map((each) => ({ topic, partition: each.partition })));
     const offsets: NextOffset[] = [];
-    for (const { partition, logStartOffset, highWatermark } of wanted) {
+    for (const { partition } of wanted) {
       const at = { topic, partition };
+      // Not as described: of a partition that did not open that says nothing, and this is refused.
+      const { logStartOffset, highWatermark } = await consumer.watermarks(at);
       const timed = to.kind === "time" ? ((await consumer.offsetForTime(at, to.timestamp))?.offset ?? highWatermark) : 0;
       const asked = to.kind === "beginning" ? logStartOffset : to.kind === "end" ? highWatermark : to.kind === "offset" ? to.offset : timed;
       if (asked < logStartOffset || asked > highWatermark) {

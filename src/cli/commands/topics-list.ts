@@ -30,15 +30,17 @@ function describeText(topic: TopicDescription): string[] {
   const marks = topic.partitions.map((each): (string | number)[] => [
     "  ",
     each.partition,
-    each.logStartOffset,
-    each.highWatermark,
-    each.logEndOffset,
-    each.highWatermark - each.logStartOffset,
-    each.byteLength,
+    ...(each.error === undefined
+      ? [each.logStartOffset, each.highWatermark, each.logEndOffset, each.highWatermark - each.logStartOffset, each.byteLength]
+      : ["-", "-", "-", "-", "-"]),
   ]);
+  const failed = topic.partitions.flatMap(({ partition, error }) =>
+    error === undefined ? [] : [`   partition ${partition} did not open: ${error.code}: ${error.message}`],
+  );
   return [
     `${topic.name}  topicId ${topic.topicId || "-"}  partitions ${topic.partitions.length}${topic.internal ? "  internal" : ""}`,
     `   ${configText(topic.config)}`,
     ...columns([["  ", "partition", "logStartOffset", "highWatermark", "logEndOffset", "offsets", "byteLength"], ...marks]),
+    ...failed,
   ];
 }
