@@ -99,7 +99,9 @@ async function loadCatalog({ storage, core }: LogContext, defects: Defect[]): Pr
     return await Catalog.load(storage, core);
   } catch (error) {
     if (!(error instanceof OdradekError) || error.code !== "BOOK_CORRUPT") throw error;
-    defects.push({ kind: "book", file: CATALOG_FILE, byteRange: null, offsetRange: null, problem: error.message, remedy: REMEDY_BACKUP });
+    // To those who open the log the error says what to do as well, which is told beside a defect.
+    const problem = error.message.replace(`; ${REMEDY_BACKUP}`, "");
+    defects.push({ kind: "book", file: CATALOG_FILE, byteRange: null, offsetRange: null, problem, remedy: REMEDY_BACKUP });
     return null;
   }
 }

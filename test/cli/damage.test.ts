@@ -81,6 +81,17 @@ describe("a partition that does not open", () => {
 });
 
 describe("verify", () => {
+  it("says once what to do about a catalogue that cannot be believed, as repair does", async () => {
+    await withOrders();
+    writeFileSync(join(directory, "odradek.json"), "{}");
+    for (const command of ["verify", "repair"]) {
+      const { code, out } = await run(command);
+      expect(code).toBe(1);
+      expect(out).toContain("odradek.json");
+      expect(out.split("restore it from a backup"), command).toHaveLength(2);
+    }
+  });
+
   it("takes checkpoints beyond a log for damage after a close in order alone, and passes over the broker's own log", async () => {
     await withOrders();
     const file = "cleaner-offset-checkpoint";
