@@ -136,9 +136,10 @@ async function readFetching<K, V>(
   decoder: PlainDecoder<K, V>,
   topicId: string | null,
 ): Promise<ConsumerRecord<K, V> | null> {
+  // Asked for before the records, which are kept under it: where the topic is made anew in between, an id of before finds nothing later.
+  const keptUnder = topicId ?? (await topicOf(reading.broker, wanted.topic));
   const answer = await fetchOne(reading.broker, wanted);
-  if (answer === undefined) return null;
-  return reading.inGoodTime(reading.freshRecord(decoder, wanted, answer, topicId ?? (await topicOf(reading.broker, wanted.topic))));
+  return answer === undefined ? null : reading.inGoodTime(reading.freshRecord(decoder, wanted, answer, keptUnder));
 }
 
 interface Wanted extends TopicPartition {

@@ -34,6 +34,36 @@ describe("readRecord", () => {
   });
 });
 
+describe("readRecord of a topic that is made anew while it is asked for", () => {
+  // The id was asked for behind the records: those of the old topic were kept under the new one's, and given for good.
+  it("keeps nothing of the old one for the new one", async () => {
+    const broker = await FakeBroker.create();
+    broker.addTopic("orders", 1);
+    broker.appendSingles(orders, 1);
+    const reading = new RecordReading(broker, broker.compression, turnOf(broker.clock));
+    const read = async () => (await readRecord(reading, { ...orders, offset: 0 }, utf8, utf8))?.value;
+    let isMadeAnew = false;
+    /** Between the two answers that the first read asks for, whichever comes first. */
+    const makeAnew = (): void => {
+      if (isMadeAnew) return;
+      isMadeAnew = true;
+      broker.removeTopic("orders");
+      broker.addTopic("orders", 1);
+      broker.appendSingles(orders, 1, 1);
+    };
+    for (const name of ["metadata", "fetch"] as const) {
+      const call = broker[name].bind(broker) as (...given: unknown[]) => Promise<unknown>;
+      vi.spyOn(broker, name).mockImplementation((async (...given: unknown[]) => {
+        const answer = await call(...given);
+        makeAnew();
+        return answer;
+      }) as never);
+    }
+    await read();
+    expect(await read()).toBe("1");
+  });
+});
+
 describe("a reader", () => {
   it("without a group is told that its topic is gone, and that its positions cannot be had", async () => {
     const { broker, consumer } = await bed();

@@ -73,8 +73,12 @@ export function lendText(text: string, role: Role): Bytes {
   return bytes.subarray(0, encoder.encodeInto(text, bytes).written);
 }
 
-/** The text from `start` up to `end`. Throws a `TypeError` for bytes that are no UTF-8. A leading U+FEFF is text like any other. */
+/**
+ * The text from `start` up to `end`. Throws a `TypeError` for bytes that are no UTF-8, and for bytes that are not there: a program may have
+ * transferred the memory that a record lies in. A leading U+FEFF is text like any other.
+ */
 export function decodeText(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  if (end > bytes.length) throw new TypeError(`expected bytes ${start} to ${end}, found ${bytes.length}: was their memory transferred?`);
   if (end - start <= SHORT_LENGTH_MAX) {
     const text = decodeAscii(bytes, start, end);
     if (text !== null) return text;
