@@ -10,9 +10,10 @@ const BATCHES_AT_ONCE = 64;
 
 export async function* dumpLog(source: DumpSource, withRecords: boolean): AsyncGenerator<Dumped> {
   const { core, file, baseOffset } = source;
-  const fileEnd = file.byteLength();
+  let fileEnd = file.byteLength();
   let position = 0;
   let nextOffset = baseOffset;
+  let lookedAgainAt = -1;
   while (position < fileEnd) {
     const batches: ScannedBatch[] = [];
     const end = await scanBatches(core, file, [position, fileEnd], { nextOffset, order: "rising", epochFor: () => null }, (batch) => {
@@ -25,6 +26,12 @@ export async function* dumpLog(source: DumpSource, withRecords: boolean): AsyncG
     if (!(await hasBytesBeyond(file, position))) {
       yield { type: "unwritten", position, byteLength: fileEnd - position };
       return;
+    }
+    // A process that writes may have filled the space between the two looks.
+    if (lookedAgainAt !== position) {
+      lookedAgainAt = position;
+      fileEnd = file.byteLength();
+      continue;
     }
     const next = await findNextBatch(core, file, position, fileEnd, nextOffset, Number.MAX_SAFE_INTEGER);
     yield {

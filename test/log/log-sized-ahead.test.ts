@@ -180,6 +180,58 @@ describe("a partition on a storage where files are best sized ahead", () => {
   );
 });
 
+describe("a roll whose cut is refused", () => {
+  // Told as retriable for ever, and the next append tried the same cut: a program had no way to learn that this partition was at its end.
+  it("by the disk itself fails the partition, and is not tried again", async () => {
+    const storage: FaultyStorage = faultyStorage(withRoomAhead());
+    const { context, spec, events } = rig(storage, ROLLING);
+    const log = await PartitionLog.create(context, spec);
+    const values = await fill(log, 8);
+    expect((await lengths(storage)).at(-1)).toBeGreaterThan(log.byteLength);
+    const planned = storage.fail({ call: "truncate", name: /\.log$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
+    const refusals: unknown[] = [];
+    for (let sent = 0; sent < 20; sent += 1) await send(log, "more".padEnd(400, ".")).catch((error) => refusals.push(error));
+    expect(planned.metCount).toBe(1);
+    expect(log.failure).toMatchObject({ code: "PARTITION_FAILED" });
+    expect(refusals.at(-1)).toMatchObject({ code: "PARTITION_FAILED" });
+    expect(events.filter(({ type }) => type === "storage.failed")).toHaveLength(1);
+    expect((await readAll(log)).slice(0, values.length).map((record) => record.value)).toEqual(values);
+    await log.close(false);
+  });
+
+  it("for want of something else is tried again with the next append", async () => {
+    const storage: FaultyStorage = faultyStorage(withRoomAhead());
+    const { context, spec } = rig(storage, ROLLING);
+    const log = await PartitionLog.create(context, spec);
+    await fill(log, 8);
+    storage.fail({ call: "truncate", name: /\.log$/, errno: "EINTR" });
+    const refusals: unknown[] = [];
+    for (let sent = 0; sent < 20; sent += 1) await send(log, "more".padEnd(400, ".")).catch((error) => refusals.push(error));
+    expect(refusals).toMatchObject([{ retriable: true }]);
+    expect(log.failure).toBeNull();
+    expect((await readAll(log)).length).toBe(27);
+    await log.close(true);
+  });
+});
+
+describe("a log that follows a writer", () => {
+  // Its first look found space where its second found the next batches, and told the program that these had been cut.
+  it("tells of nothing cut where space was filled meanwhile; one that is nobody's does", async () => {
+    for (const [isFollowing, count] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
+      const { storage, end } = await killed();
+      // Not from the end on: the walk stops there, and what came later stands behind.
+      await write(storage, LOG, batchOf([{ value: "next", timestamp: NOW_MS }]), end + 100);
+      const { context, spec, events } = rig(storage, { ...OPTIONS, readOnly: true });
+      const log = await PartitionLog.open({ ...context, isFollowing }, spec);
+      expect(events.filter(({ type }) => type === "recovery.cut")).toHaveLength(count);
+      await log.close(false);
+    }
+  });
+});
+
 describe("after an unclean end", () => {
   it("is read up to its last batch, by a reader that may change nothing too, and nothing is reported as cut", async () => {
     const { storage, values, end } = await killed();

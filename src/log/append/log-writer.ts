@@ -335,9 +335,14 @@ export class LogWriter {
     try {
       await beginDurability(this.#log, () => this.settling.save());
     } catch (error) {
-      if (errnoOf(error) === "EIO") this.fail(error);
+      this.#failIfBroken(error);
       throw error;
     }
+  }
+
+  /** A cut that the disk itself refuses (C8): nobody knows how long the file is now. */
+  #failIfBroken(error: unknown): void {
+    if (errnoOf(error) === "EIO") this.fail(error);
   }
 
   /** Its line in the checkpoint is durable before a batch carries it. */
@@ -359,7 +364,12 @@ export class LogWriter {
     if (this.#willBeCompacted || spec.config().cleanupPolicy !== "delete") await this.flush();
     const old = segments.active;
     // Whoever finds a segment behind this one finds it as it stays, a death of the process between them or not.
-    old.cutUnwritten(old.openFiles);
+    try {
+      old.cutUnwritten(old.openFiles);
+    } catch (error) {
+      this.#failIfBroken(error);
+      throw error;
+    }
     this.#rollIsDue = true;
     const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
     let snapshot: Bytes | null;

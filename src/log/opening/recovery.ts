@@ -349,6 +349,8 @@ async function cut({ context, spec, segments, readOnly }: RecoveryInput, { segme
   }
   // Zeros behind the end are space that was never written: nothing was cut that anyone wrote.
   if (isZeroTail) return;
+  // What stands there now may be what the writer, whom this log follows, put into that space meanwhile.
+  if (context.isFollowing === true && end.reason === "zero") return;
   const { topic, partition } = spec;
   const fields = { file: segment.logName, bytes: byteLength, firstOffset: end.nextOffset, reason: end.reason, detail: end.detail };
   context.emit("recovery.cut", { partition: { topic, partition }, ...fields });

@@ -67,9 +67,10 @@ export async function surveySegment(
   expected: SegmentExpectation,
   onBatch: (batch: ScannedBatch) => void,
 ): Promise<SegmentSurvey> {
-  const fileEnd = file.byteLength();
+  let fileEnd = file.byteLength();
   const ranges: DamagedRange[] = [];
   let position = 0;
+  let lookedAgainAt = -1;
   let nextOffset = expected.baseOffset;
   let batchCount = 0;
   let maxTimestamp = -1;
@@ -152,6 +153,12 @@ export async function surveySegment(
     if (!(await hasBytesBeyond(file, position))) {
       zerosFrom = position;
       break;
+    }
+    // A process that writes may have filled the space between the two looks.
+    if (lookedAgainAt !== position) {
+      lookedAgainAt = position;
+      fileEnd = file.byteLength();
+      continue;
     }
     const next = await findNextBatch(core, file, position, fileEnd, nextOffset, offsetEnd);
     const end = next?.position ?? fileEnd;
