@@ -27,7 +27,7 @@ export class PartitionChoice<K, V> {
   /** `NOT_KNOWN`, or a partition of the topic. Throws a `UsageError` for what the custom partitioner should not have answered. */
   choose(topic: TopicEntry, named: number, key: Uint8Array | null, record: ProducerRecord<K, V> | null): number {
     const { partitionCount } = topic;
-    if (named !== ANY_PARTITION) return named < partitionCount ? named : NOT_KNOWN;
+    if (named !== ANY_PARTITION) return named < partitionCount ? named + 0 : NOT_KNOWN;
     if (this.#partitioner !== undefined) return this.#ask(this.#partitioner, topic, key, record as ProducerRecord<K, V>);
     return key === null ? topic.sticky.current(partitionCount) : partitionForKey(this.#core, key, partitionCount);
   }

@@ -78,6 +78,7 @@ describe("a partition", () => {
       expect((await refusal(send(3))).message).toContain("0 to 2; found 3");
     }
     expect((await sender.send({ topic, value: "v", partition: -0 })).partition).toBe(0);
+    expect((await sender.sendBatch([{ topic, value: "v", partition: -0 }]))[0]?.partition).toBe(0);
     const custom = producer({ partitioner: () => -0 });
     expect((await custom.send({ topic, value: "v" })).partition).toBe(0);
     expect((await sender.send({ topic, value: "v", timestamp: -0 })).timestamp).toBe(0);
