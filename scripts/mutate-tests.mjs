@@ -42,6 +42,7 @@ const near = {
   log: ["test/log/", "test/model/log-model", "test/simulation/log-crash-exhaustive"],
   producer: ["test/producer/", "test/face/sending."],
   quota: ["test/quota/", "test/engine/quota-service", "test/face/quotas"],
+  table: ["test/table/", "test/face/table."],
   topic: ["test/topic/", "test/face/topics."],
   transaction: ["test/transaction/", "test/engine/transaction-service", "test/engine/transaction-readers", "test/face/transactions"],
 };
