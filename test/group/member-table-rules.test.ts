@@ -150,7 +150,7 @@ describe("what members agree on", () => {
   });
 
   it.each([
-    ["anything", "connect", ["new"], true],
+    ["a protocol of its own", "consumer", ["new"], true],
     ["no type", "", ["new"], false],
     ["no protocol", "consumer", [], false],
   ])("is asked of the others alone: who is by itself may bring %s", (_what, protocolType, names, isIn) => {
@@ -163,6 +163,8 @@ describe("what members agree on", () => {
       if (isIn) check();
       else expect(check).toThrow("expected a protocol type and at least one protocol");
     }
+    // The first of all brings the type, too.
+    table().checkProtocols(asks("connect", "new"), "consumer", undefined);
     const stranger = () => table(alone).checkProtocols(asks("consumer", "new"), "consumer", undefined);
     expect(stranger).toThrow('with one of ["range"]');
   });
