@@ -6,7 +6,9 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot, run, runNode } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
+checkFlags(import.meta.url, ["--json", "--quick", "--record"]);
 const folder = join(projectRoot, "bench/compare");
 const stamp = join(folder, "node_modules/.installed");
 const installMsMax = 600_000;

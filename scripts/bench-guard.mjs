@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { guards } from "../bench/guards.mjs";
 import { percentile } from "../bench/harness/figures.mjs";
 import { projectRoot, runNode } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
 const GUARD_MS_MAX = 1_200;
 const ROUNDS_MIN = 4;
@@ -16,6 +17,7 @@ const SECOND_TRIES_UNTIL_MS = 28_000;
 /** A guard that never answers is red as well. */
 const ALL_MS_MAX = 240_000;
 
+checkFlags(import.meta.url, ["--package"]);
 const args = process.argv.slice(2);
 const at = args.indexOf("--package");
 const packageFile = at === -1 ? `${projectRoot}dist/index.js` : args[at + 1];

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { benchPage } from "./bench/page.mjs";
 import { projectRoot } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
 const docs = join(projectRoot, "docs");
 const charts = join(docs, "bench");
@@ -32,6 +33,7 @@ function existing() {
 }
 
 if (process.argv[1]?.endsWith("bench-page.mjs")) {
+  checkFlags(import.meta.url, ["--check"]);
   if (process.argv.includes("--check")) {
     const stale = await staleFiles();
     for (const path of stale) process.stderr.write(`bench:page: docs/${path} is not what the recordings give\n`);

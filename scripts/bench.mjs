@@ -2,13 +2,16 @@
  * `npm run bench [-- NAME...] [--json] [--quick] [--record]`: runs the files of bench/ whose names were given, or all, one after another
  * and each in a process of its own. `--json` prints a line for each result; `--quick` is a look at all of them within a minute, and its
  * figures are worth little; `--record` writes bench/results/NAME.json, from which `npm run bench:page` makes docs/BENCHMARKS.md.
- * What else is given goes to the benches (`npm run bench -- growth --mode senders`).
+ * `--mode` goes to the bench of growth (`npm run bench -- growth --mode senders`).
  */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { record } from "./bench/recording.mjs";
 import { projectRoot, runNode } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
+// `--mode` is a bench's own.
+checkFlags(import.meta.url, ["--json", "--quick", "--record", "--mode"]);
 const { names, flags } = parsed(process.argv.slice(2));
 const isRecorded = flags.includes("--record");
 if (isRecorded && flags.includes("--quick")) fail("--record and --quick: what is quick is not worth recording");

@@ -11,7 +11,9 @@ import { bundle } from "./bundle.mjs";
 import { emit } from "./emit.mjs";
 import { filesUnder } from "./files.mjs";
 import { projectRoot, runNode } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
+checkFlags(import.meta.url, ["--quick", "--force"]);
 const dist = join(projectRoot, "dist");
 /** What the build itself writes into src, and needs beside dist. */
 const generated = ["src/core/core-bytes.ts", "src/vendor/msgpackr.js", "src/vendor/cli.js", "src/vendor/fflate.js", "src/vendor/fzstd.js"];

@@ -1,7 +1,9 @@
 /** `npm run check [name ...]`: every check in order, each with what it saw; exit 1 when one is red. */
 import { performance } from "node:perf_hooks";
 import { projectRoot } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
+checkFlags(import.meta.url, []);
 const names = ["types", "lint", "layers", "source", "reference", "core", "package"];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !names.includes(name));

@@ -18,11 +18,13 @@ import { recordCore, scored } from "./mutate-ledger.mjs";
 import { mutantsOf, panicFunctions } from "./mutate-operators.mjs";
 import { WasmModuleBytes } from "./mutate-wasm.mjs";
 import { projectRoot } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
 /** First a part of each law's runs, then the whole of it for what is still alive. */
 const QUICK_SHARE = 0.04;
 const SAMPLE = 400;
 
+checkFlags(import.meta.url, ["--sample", "--all", "--seed", "--minutes", "--fn", "--record", "--json"]);
 const { values: options } = parseArgs({
   options: {
     sample: { type: "string" },

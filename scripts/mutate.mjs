@@ -17,12 +17,14 @@ import { filesUnder } from "./files.mjs";
 import { recordFiles, sumOf } from "./mutate-ledger.mjs";
 import { folders, testsNear } from "./mutate-tests.mjs";
 import { projectRoot, run, runNode } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
 /** A batch is at least this many mutants: starting Stryker and running every test once costs as much as some twenty of them. */
 const BATCH_MUTANTS_MIN = 150;
 const home = join(projectRoot, "test/mutation");
 const work = join(projectRoot, "build/mutation");
 
+checkFlags(import.meta.url, ["--files", "--folder", "--tests", "--sample", "--seed", "--minutes", "--record", "--json"]);
 const { values: options } = parseArgs({
   options: {
     files: { type: "string" },

@@ -26,6 +26,8 @@ const program = new Command("prove")
   .option("--replay <name>", "one trial again, as a failure names it: prover:seed")
   .option("--json", "end with one line of JSON")
   .option("--record", "enter the run into proof/ledger.jsonl and the table of docs/DURABILITY.md")
+  // As every script here ends that is given words it does not know.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
 const options = program.opts();
 const minutes = options.minutes ?? TIERS[options.tier];

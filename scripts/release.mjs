@@ -11,11 +11,13 @@ import { join } from "node:path";
 import { buildsProblem, changesProblem, tarballProblem } from "./release-judge.mjs";
 import { billOfMaterials } from "./release-sbom.mjs";
 import { projectRoot, run, runNode } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
 const release = join(projectRoot, "build/release");
 /** What has not ended by then has failed: the whole takes a quarter of a minute at rest, and half a minute more with the package's check. */
 const stepMsMax = 180_000;
 
+checkFlags(import.meta.url, ["--checked"]);
 rmSync(release, { recursive: true, force: true });
 mkdirSync(release, { recursive: true });
 await build();

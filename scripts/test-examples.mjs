@@ -10,7 +10,9 @@ import { build } from "esbuild";
 import { outcomeOf } from "./examples/outcome.mjs";
 import { chromium, chromiumInstall, installChromium, installPackages, installTarball, must, runtimesRig, tell } from "./rigs.mjs";
 import { projectRoot, run } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
+checkFlags(import.meta.url, []);
 const rig = join(projectRoot, "test/examples/rig");
 const modules = join(runtimesRig, "node_modules");
 const installMsMax = 300_000;

@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { installChromium, installPackages, installTarball, runtimesRig, tell } from "./rigs.mjs";
 import { projectRoot } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
+checkFlags(import.meta.url, []);
 const rig = join(projectRoot, "test/package");
 /** Two cores is what there is at the least; more at once would only wait for each other. */
 const atOnce = 2;

@@ -19,6 +19,7 @@ import {
   tell,
 } from "./rigs.mjs";
 import { projectRoot, run } from "./run.mjs";
+import { checkFlags } from "./usage.mjs";
 
 const modules = join(rig, "node_modules");
 const home = join(projectRoot, "build/runtimes");
@@ -62,6 +63,7 @@ const shownAs = {
   "Chromium, a worker under a strict policy": "Chromium, OPFS",
 };
 
+checkFlags(import.meta.url, ["--measure", "--record"]);
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const isRecorded = process.argv.includes("--record");
 const isMeasured = isRecorded || process.argv.includes("--measure");
