@@ -144,7 +144,7 @@ export function faultFromError(error: unknown): Fault {
 
 /** The error that a fault was made of. */
 export function errorFromFault(fault: Fault): OdradekError {
-  const code: ErrorCode = fault.code in ERROR_CODES ? (fault.code as ErrorCode) : "UNKNOWN_SERVER_ERROR";
+  const code: ErrorCode = Object.hasOwn(ERROR_CODES, fault.code) ? (fault.code as ErrorCode) : "UNKNOWN_SERVER_ERROR";
   const details = fault.details as never;
   switch (fault.name) {
     case "UsageError":

@@ -86,6 +86,16 @@ describe("a fault", () => {
     expect(faultFromError(error)).toStrictEqual({ name: error.name, code: error.code, message: "m", details });
   });
 
+  it.each(["toString", "constructor", "__proto__", "NO_SUCH_CODE"])(
+    "of the code %s, which is none of ours, is an unknown error",
+    (code) => {
+      expect(errorFromFault({ name: "StorageError", code, message: "m", details: {} } as never)).toMatchObject({
+        code: "UNKNOWN_SERVER_ERROR",
+        message: "m",
+      });
+    },
+  );
+
   it("of what is not ours has no details, though it may have fields of these names", () => {
     expect(faultFromError(Object.assign(new Error("m"), { file: "0.log", code: "ENOENT" }))).toStrictEqual({
       name: "OdradekError",
