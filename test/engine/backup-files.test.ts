@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.ts";
 import { type FaultyStorage, faultyStorage } from "../../src/testing/faulty-storage.ts";
-import { get } from "../log/books/support.ts";
-import { type Life, openEngine, readPartition } from "../simulation/engine-rig.ts";
+import { bytesOf, get, put } from "../log/books/support.ts";
+import { type Life, openEngine, readPartition, watched } from "../simulation/engine-rig.ts";
 
 const FIRST = "orders-0/00000000000000000000.log";
 
@@ -48,6 +48,42 @@ describe("a backup", () => {
     await life.engine.backup(target);
     expect((await get(target, FIRST))?.length).toBe(100);
     await file.close();
+    await life.engine.close();
+  });
+
+  it("tells how many files it made and of how many bytes, and makes what names the topics last, and all of it durable", async () => {
+    const { life, inner } = await bed();
+    await put(inner, "meta.properties", bytesOf("node.id=7\n"));
+    const made = memory();
+    const calls: string[] = [];
+    const { files, byteLength } = await life.engine.backup(watched(made, (call) => void calls.push(call)));
+    const found: [name: string, byteLength: number][] = [];
+    for (const directory of ["", ...(await made.list("")).flatMap(({ kind, name }) => (kind === "directory" ? [name] : []))])
+      for (const { kind, name } of await made.list(directory)) {
+        const path = directory === "" ? name : `${directory}/${name}`;
+        if (kind === "file") found.push([path, (await get(made, path))?.byteLength ?? 0]);
+      }
+    expect([files, byteLength]).toEqual([found.length, found.reduce((sum, [, length]) => sum + length, 0)]);
+    expect(found.map(([name]) => name)).toEqual(
+      expect.arrayContaining(["meta.properties", "odradek.json", "replication-offset-checkpoint", FIRST]),
+    );
+    const created = calls.flatMap((call) => /^open (\S+) new$/.exec(call)?.[1] ?? []);
+    expect(created.slice(-2)).toEqual(["meta.properties", "odradek.json"]);
+    expect(calls.slice(-2)).toEqual(["sync odradek.json", "syncDirectory "]);
+    // Each file that was made was flushed.
+    for (const name of created) expect(calls, name).toContain(`sync ${name}`);
+    await life.engine.close();
+  });
+
+  it("names what stands in its way, three of it at most", async () => {
+    const { life } = await bed();
+    const target = memory();
+    for (const name of ["a", "b", "c", "d"]) await put(target, name, bytesOf(""));
+    await expect(life.engine.backup(target)).rejects.toMatchObject({
+      name: "UsageError",
+      code: "INVALID_ARGUMENT",
+      message: "backup(): expected an empty directory, found 4 entries, among them a, b, c",
+    });
     await life.engine.close();
   });
 });

@@ -7,7 +7,7 @@ import { ManualClock } from "../../src/testing/manual-clock.ts";
 
 it("every figure is what it is named for", () => {
   const open = (byteLength: number, failure: Error | null = null) => ({ state: "open", log: { byteLength, failure } }) as const;
-  const topics = [
+  const topics: readonly { readonly slots: readonly (ReturnType<typeof open> | { readonly state: "empty" | "failed" })[] }[] = [
     { slots: [open(100), open(20, new Error("a flush failed")), { state: "failed" }] },
     { slots: [open(3), { state: "empty" }, { state: "failed" }] },
   ];

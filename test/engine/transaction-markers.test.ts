@@ -144,9 +144,10 @@ describe("the marker of a transaction", () => {
     log.facts.onFlush = () => going.remove();
     expect(await going.markers.end(END, [AT], "everywhere")).toEqual({ written: [], late: [] });
     // Made anew under its name: another log.
-    const slots = [open(logOf({ flushFails: new Error("closed") }))];
+    const gone = logOf({ flushFails: new Error("closed") });
+    const slots = [open(gone)];
     const again = bed(slots);
-    (slots[0] as { log: FakeLog }).log.facts.onFlush = () => {
+    gone.facts.onFlush = () => {
       slots[0] = open(logOf());
     };
     expect(await again.markers.end(END, [AT], "everywhere")).toEqual({ written: [], late: [] });
