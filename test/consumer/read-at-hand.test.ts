@@ -80,11 +80,11 @@ describe("readRecord with a log at hand", () => {
     expect(notes).toEqual(["read 0 4096", "fetch 0 4096 0 0 4096 readCommitted"]);
   });
 
-  it("asks where a partition is not open, and by then needs to know which topic it is", async () => {
+  it("asks where a partition is not open, which topic it is first of all: what is read is kept under that id", async () => {
     const { state, notes, read } = await world([storedBatch(0, [3, 3])]);
     state.standing = null;
     expect(await read(0)).toBe(0);
-    expect(notes.splice(0)).toEqual(["fetch 0 4096 0 0 4096 readCommitted", "metadata"]);
+    expect(notes.splice(0)).toEqual(["metadata", "fetch 0 4096 0 0 4096 readCommitted"]);
     expect(await read(1)).toBe(1);
     expect(notes.splice(0)).toEqual(["metadata", "listOffsets"]);
     // Nothing is remembered of where nothing was read.
