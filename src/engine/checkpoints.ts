@@ -23,6 +23,8 @@ interface Book {
   readonly lines: Lines;
   /** What the file says, as far as it could be read: nothing is written where nothing moved. */
   written: string;
+  /** A writing of it failed: it may say what it said before, or what it was to say. */
+  isUncertain: boolean;
 }
 
 export class Checkpoints {
@@ -42,7 +44,7 @@ export class Checkpoints {
     this.#logStarts = logStarts;
     this.#highWatermarks = highWatermarks;
     this.#firstDirty = firstDirty;
-    const book = (file: string, lines: Lines): Book => ({ file, lines, written: stateOf(lines) });
+    const book = (file: string, lines: Lines): Book => ({ file, lines, written: stateOf(lines), isUncertain: false });
     this.#books = [
       book(RECOVERY_POINT, recoveryPoints),
       book(LOG_START, logStarts),
@@ -117,10 +119,13 @@ export class Checkpoints {
       for (const name of this.#names()) this.#onDisk.add(name);
       for (const book of books) {
         const state = stateOf(book.lines);
-        if (state === book.written) continue;
+        if (state === book.written && !book.isUncertain) continue;
+        book.isUncertain = true;
         await writeOffsetCheckpoint(this.#storage, book.file, [...entries(book.lines)]);
+        book.isUncertain = false;
         book.written = state;
       }
+      if (this.#books.some(({ isUncertain }) => isUncertain)) return;
       // A line may still stand in a file that was not written now.
       const onDisk = new Set(this.#books.flatMap(({ written }) => [...(JSON.parse(written) as [string, number][])].map(([name]) => name)));
       for (const name of this.#onDisk) if (!onDisk.has(name)) this.#onDisk.delete(name);

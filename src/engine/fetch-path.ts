@@ -53,7 +53,8 @@ export class FetchPath implements AtHand {
         if (spent !== undefined) spent.ms += this.#clock.monotonic() - begunMs;
         const byteLength = partitions.reduce((sum, each) => sum + each.batches.byteLength, 0);
         const leftMs = deadlineMs - this.#clock.monotonic();
-        if (byteLength >= request.minBytes || leftMs <= 0 || partitions.some((each) => each.fault !== null)) {
+        const isOver = leftMs <= 0 || this.#closed.aborted;
+        if (byteLength >= request.minBytes || isOver || partitions.some((each) => each.fault !== null)) {
           this.fetches += 1;
           this.bytes += byteLength;
           return { partitions, throttleTimeMs: 0 };

@@ -186,10 +186,12 @@ export class TopicAdmin {
       const slot = topic.slots[at.partition];
       // Of a topic whose deletion may be on disk nothing may be acknowledged.
       await this.#house.catalog.settle();
+      // Throws that there is no such partition; it may be made later, and is not being reopened then.
+      if (slot === undefined) topic.log(at.partition);
       topic.reopening.add(at.partition);
       if (slot?.state === "open") await slot.log.reopen();
       else if (slot?.state === "failed") await openPartitions(this.#house, topic, [at.partition]);
-      // Throws what keeps it from opening still, or that there is no such partition.
+      // Throws what keeps it from opening still.
       topic.log(at.partition);
       await beforeAppends();
       topic.reopening.delete(at.partition);
