@@ -28,7 +28,7 @@ export async function* dumpLog(source: DumpSource, withRecords: boolean): AsyncG
       return;
     }
     // A process that writes may have filled the space between the two looks.
-    if (lookedAgainAt !== position) {
+    if (end.reason === "zero" && lookedAgainAt !== position) {
       lookedAgainAt = position;
       fileEnd = file.byteLength();
       continue;

@@ -155,7 +155,7 @@ export async function surveySegment(
       break;
     }
     // A process that writes may have filled the space between the two looks.
-    if (lookedAgainAt !== position) {
+    if (stopped.reason === "zero" && lookedAgainAt !== position) {
       lookedAgainAt = position;
       fileEnd = file.byteLength();
       continue;
