@@ -103,7 +103,7 @@ describe("examples", () => {
 
   // Their own tests, by Node's own runner. Each ends by itself.
   it.each([
-    ["own storage", "own-storage/own-storage.test.mjs", 33],
+    ["own storage", "own-storage/own-storage.test.mjs", 34],
     ["test double for a Kafka app", "kafka-test-double/invoicing.test.mjs", 4],
   ])("%s: its tests pass", { timeout: 60_000 }, async (_, script, count) => {
     const { NODE_TEST_CONTEXT: __, ...env } = process.env;
