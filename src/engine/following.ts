@@ -12,6 +12,8 @@ export const FOLLOW_INTERVAL_MS = 100;
 const SHARE = 10;
 /** Files that were put in the place of others, by compaction, are told of by nothing but themselves. */
 const FILES_INTERVAL_MS = 1000;
+/** How often a fetch that finds files gone, or none that fit, is made again, at most. */
+const AGAIN_MAX = 8;
 
 export class Following {
   readonly #house: House;
@@ -30,17 +32,24 @@ export class Following {
     return { name: "following", firstMs: FOLLOW_INTERVAL_MS, intervalMs: FOLLOW_INTERVAL_MS, run: () => this.#look() };
   }
 
-  /** A fetch that met files which the writer has removed or replaced since the last look is made again, once, on what there is now. */
+  /**
+   * A fetch that met files which the writer has removed or replaced since the last look is made again on what there is now: once; and some
+   * times more where a file is gone, or one does not fit its neighbours, since a writer that compacts round after round may be putting the
+   * next one in place by then. What is damaged is so each time.
+   */
   async fetch(fetch: () => Promise<FetchResponse>): Promise<FetchResponse> {
-    const response = await fetch();
-    const failed = response.partitions.filter(({ fault }) => fault?.name === "StorageError" || fault?.name === "CorruptionError");
-    if (failed.length === 0) return response;
-    const logs = failed.flatMap(({ topic, partition }) => {
-      const slot = this.#house.topics.find(topic)?.slots[partition];
-      return slot?.state === "open" ? [slot.log] : [];
-    });
-    await Promise.allSettled(logs.map((log) => log.follower.follow(true)));
-    return await fetch();
+    for (let again = 0; ; again += 1) {
+      const response = await fetch();
+      const failed = response.partitions.filter(({ fault }) => fault?.name === "StorageError" || fault?.name === "CorruptionError");
+      const mayBeUnderWay = failed.some(({ fault }) => fault?.code === "FILE_NOT_FOUND" || fault?.name === "CorruptionError");
+      const againMax = mayBeUnderWay ? AGAIN_MAX : 1;
+      if (failed.length === 0 || again >= againMax) return response;
+      const logs = failed.flatMap(({ topic, partition }) => {
+        const slot = this.#house.topics.find(topic)?.slots[partition];
+        return slot?.state === "open" ? [slot.log] : [];
+      });
+      await Promise.allSettled(logs.map((log) => log.follower.follow(true)));
+    }
   }
 
   async #look(): Promise<void> {

@@ -166,14 +166,13 @@ describe("a look", () => {
 });
 
 describe("a fetch beside a writer", () => {
-  const response = (name: string | null, partition = 0): FetchResponse => {
-    const fault = name === null ? null : { name, code: "", message: "", details: {} };
+  const response = (name: string | null, partition = 0, code = ""): FetchResponse => {
+    const fault = name === null ? null : { name, code, message: "", details: {} };
     return { partitions: [{ topic: "orders", partition, fault }], throttleTimeMs: 0 } as unknown as FetchResponse;
   };
 
   it.each([
     ["StorageError", 2],
-    ["CorruptionError", 2],
     ["OffsetError", 1],
     ["UsageError", 1],
     [null, 1],
@@ -188,6 +187,24 @@ describe("a fetch beside a writer", () => {
     const answer = await bed.following.fetch(async () => answers[count++] as FetchResponse);
     expect([count, answer]).toEqual([times, answers[times - 1]]);
     expect([met.follows, other.follows]).toEqual([times === 2 ? [true] : [], []]);
+  });
+
+  // Beside a writer that compacted round after round it met the next swap at its second try, and a reader's loop ended with an error.
+  it.each([
+    ["StorageError", "FILE_NOT_FOUND"],
+    ["CorruptionError", "CORRUPT_MESSAGE"],
+  ])("that met %s with %s is made again while there is hope, and not for ever", async (name, code) => {
+    const bed = new Bed();
+    const follower = new FakeFollower();
+    bed.topic("orders", [follower]);
+    const made = async (badCount: number): Promise<[number, FetchResponse]> => {
+      let count = 0;
+      const answer = await bed.following.fetch(async () => (count++ < badCount ? response(name, 0, code) : response(null)));
+      return [count, answer];
+    };
+    expect(await made(4)).toEqual([5, response(null)]);
+    expect(follower.follows).toEqual([true, true, true, true]);
+    expect(await made(1000)).toEqual([9, response(name, 0, code)]);
   });
 
   it("that met a partition which is not open, or not there, is made anew all the same", async () => {
