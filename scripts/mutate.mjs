@@ -144,7 +144,7 @@ async function mutated({ folder, files }) {
     tempDirName: sandbox,
     ignorePatterns: [
       ...[
-        "/dist",
+        ...["/dist/*", "!/dist/vendor"],
         "/docs",
         "/bench",
         "/examples",
