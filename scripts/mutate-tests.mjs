@@ -11,6 +11,7 @@ const never = [
 
 /** Tests of several seconds, for the files that they are about alone: almost every mutant of the log is met by each of them. */
 const dear = {
+  "test/engine/at-once.": ["engine", "start-engine"],
   "test/log/repair.": ["repair", "batch-scan", "damage", "set-aside", "segment-rewrite"],
   "test/log/log-bit-flips.": ["segment-survey", "batch-check", "segment-reader"],
   "test/log/log-faults.": ["log-writer", "flusher", "settling", "append-queue", "segment-sync", "flush-requests"],
@@ -37,7 +38,7 @@ const dear = {
 const near = {
   base: ["test/base/", "test/log/books/", "test/consumer/read-record", "test/producer/producer.", "test/face/bad-input"],
   consumer: ["test/consumer/"],
-  engine: ["test/engine/", "test/face/", "test/simulation/engine-stories"],
+  engine: ["test/engine/"],
   group: ["test/group/", "test/consumer/groups.", "test/face/groups."],
   log: ["test/log/", "test/model/log-model", "test/simulation/log-crash-exhaustive"],
   producer: ["test/producer/", "test/face/sending."],

@@ -1,6 +1,7 @@
 /** A log that is only read follows the process that writes it: new records, segments and topics are seen a moment after they are durable. */
 import type { FetchResponse } from "../api/broker.ts";
 import { PartitionLog } from "../log/partition-log.ts";
+import type { LogFollower } from "../log/read/log-follower.ts";
 import { scanDirectory } from "../topic/directory-scan.ts";
 import { type House, makeTopic, partitionSpec } from "./house.ts";
 import type { MaintenanceTask } from "./maintenance.ts";
@@ -12,8 +13,8 @@ export const FOLLOW_INTERVAL_MS = 100;
 const SHARE = 10;
 /** Files that were put in the place of others, by compaction, are told of by nothing but themselves. */
 const FILES_INTERVAL_MS = 1000;
-/** How often a fetch that finds files gone, or none that fit, is made again, at most. */
-const AGAIN_MAX = 8;
+/** How often a fetch is made again, at most: a writer would have to overtake each. */
+const FETCHES_MAX = 32;
 
 export class Following {
   readonly #house: House;
@@ -33,22 +34,20 @@ export class Following {
   }
 
   /**
-   * A fetch that met files which the writer has removed or replaced since the last look is made again on what there is now: once; and some
-   * times more where a file is gone, or one does not fit its neighbours, since a writer that compacts round after round may be putting the
-   * next one in place by then. What is damaged is so each time.
+   * A fetch that met files which the writer has removed or replaced since the last look is made again on what there is now: once in any case, and
+   * for as long as the writer has done so again since the log was opened anew. What is damaged is so on files that stay as they are.
    */
   async fetch(fetch: () => Promise<FetchResponse>): Promise<FetchResponse> {
-    for (let again = 0; ; again += 1) {
+    for (let fetches = 1; ; fetches += 1) {
       const response = await fetch();
       const failed = response.partitions.filter(({ fault }) => fault?.name === "StorageError" || fault?.name === "CorruptionError");
-      const mayBeUnderWay = failed.some(({ fault }) => fault?.code === "FILE_NOT_FOUND" || fault?.name === "CorruptionError");
-      const againMax = mayBeUnderWay ? AGAIN_MAX : 1;
-      if (failed.length === 0 || again >= againMax) return response;
-      const logs = failed.flatMap(({ topic, partition }) => {
+      if (failed.length === 0 || fetches === FETCHES_MAX) return response;
+      const followers = failed.flatMap(({ topic, partition }) => {
         const slot = this.#house.topics.find(topic)?.slots[partition];
-        return slot?.state === "open" ? [slot.log] : [];
+        return slot?.state === "open" ? [slot.log.follower] : [];
       });
-      await Promise.allSettled(logs.map((log) => log.follower.follow(true)));
+      if (fetches > 1 && !(await isAnyOvertaken(followers))) return response;
+      await Promise.allSettled(followers.map((follower) => follower.follow(true)));
     }
   }
 
@@ -116,4 +115,10 @@ export class Following {
     const { topics } = scanDirectory(await this.#house.context.storage.list(""));
     return new Set(topics.get(topic)?.present ?? []);
   }
+}
+
+/** One that cannot be asked says nothing. */
+async function isAnyOvertaken(followers: readonly LogFollower[]): Promise<boolean> {
+  for (const follower of followers) if (await follower.isOvertaken().catch(() => false)) return true;
+  return false;
 }

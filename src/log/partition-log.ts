@@ -16,6 +16,7 @@ import { leaveInOrder } from "./opening/clean-end.ts";
 import { createLog } from "./opening/create-log.ts";
 import { openLog } from "./opening/open-log.ts";
 import type { LogPosition, OpenedLog } from "./opening/opened-log.ts";
+import { openSteadily } from "./opening/steady-opening.ts";
 import type { ProducerStates } from "./producers/producer-states.ts";
 import type { AbortedTransaction } from "./producers/transaction-index.ts";
 import { LogFollower } from "./read/log-follower.ts";
@@ -61,6 +62,7 @@ export class PartitionLog {
     this.#reader = new LogReader(log, () => this.#writer.visible);
     this.#compaction = this.#newCompaction(log.spec.checkpoint.firstDirtyOffset ?? null);
     this.follower = new LogFollower({
+      context,
       opened: () => {
         this.#assertOpen();
         return this.#log;
@@ -80,7 +82,7 @@ export class PartitionLog {
 
   /** Recovers by C9 when the directory was not left in order. */
   static async open(context: LogContext, spec: PartitionSpec): Promise<PartitionLog> {
-    return new PartitionLog(context, await openLog(context, spec));
+    return new PartitionLog(context, await (context.isFollowing === true ? openSteadily(context, spec, true) : openLog(context, spec)));
   }
 
   get watermarks(): Watermarks {

@@ -17,12 +17,19 @@ interface Entry {
 class FakeFollower {
   change: "records" | "files" | null = null;
   fails: Error | null = null;
+  /** How many more times the writer will have been quicker. */
+  overtakenCount = 0;
   readonly looks: boolean[] = [];
   readonly follows: boolean[] = [];
   async changeSeen(looksAtFiles: boolean): Promise<FakeFollower["change"]> {
     this.looks.push(looksAtFiles);
     if (this.fails !== null) throw this.fails;
     return this.change;
+  }
+  async isOvertaken(): Promise<boolean> {
+    if (this.fails !== null) throw this.fails;
+    this.overtakenCount -= 1;
+    return this.overtakenCount >= 0;
   }
   async follow(isRewritten: boolean): Promise<void> {
     this.follows.push(isRewritten);
@@ -193,18 +200,43 @@ describe("a fetch beside a writer", () => {
   it.each([
     ["StorageError", "FILE_NOT_FOUND"],
     ["CorruptionError", "CORRUPT_MESSAGE"],
-  ])("that met %s with %s is made again while there is hope, and not for ever", async (name, code) => {
+  ])("that met %s with %s is made again for as long as the writer was quicker, and not for ever", async (name, code) => {
     const bed = new Bed();
-    const follower = new FakeFollower();
-    bed.topic("orders", [follower]);
-    const made = async (badCount: number): Promise<[number, FetchResponse]> => {
+    const [follower, other] = [new FakeFollower(), new FakeFollower()];
+    bed.topic("orders", [other, follower]);
+    const made = async (overtakenCount: number): Promise<[number, FetchResponse]> => {
       let count = 0;
-      const answer = await bed.following.fetch(async () => (count++ < badCount ? response(name, 0, code) : response(null)));
+      follower.overtakenCount = overtakenCount;
+      const answer = await bed.following.fetch(async () => (count++ < 4 ? response(name, 1, code) : response(null)));
       return [count, answer];
     };
-    expect(await made(4)).toEqual([5, response(null)]);
-    expect(follower.follows).toEqual([true, true, true, true]);
-    expect(await made(1000)).toEqual([9, response(name, 0, code)]);
+    expect(await made(3)).toEqual([5, response(null)]);
+    expect([follower.follows, other.follows]).toEqual([[true, true, true, true], []]);
+    // The files are those that it was opened with: this is damage, however often it is asked for.
+    expect(await made(0)).toEqual([2, response(name, 1, code)]);
+    expect(await made(1)).toEqual([3, response(name, 1, code)]);
+    follower.overtakenCount = 1000;
+    let count = 0;
+    const answer = await bed.following.fetch(async () => {
+      count += 1;
+      return response(name, 1, code);
+    });
+    expect([count, answer]).toEqual([32, response(name, 1, code)]);
+  });
+
+  it("of two partitions that met damage is made again when the writer has overtaken either", async () => {
+    const bed = new Bed();
+    const [first, second] = [new FakeFollower(), new FakeFollower()];
+    bed.topic("orders", [first, second]);
+    second.overtakenCount = 1;
+    let count = 0;
+    await bed.following.fetch(async () => {
+      count += 1;
+      return {
+        partitions: [...response("CorruptionError", 0).partitions, ...response("CorruptionError", 1).partitions],
+      } as unknown as FetchResponse;
+    });
+    expect([count, first.follows, second.follows]).toEqual([3, [true, true], [true, true]]);
   });
 
   it("that met a partition which is not open, or not there, is made anew all the same", async () => {

@@ -1,6 +1,6 @@
 /** More segments are read at once than may stay open unread: none of those under a reader loses its files. */
 import { expect, it } from "vitest";
-import { IDLE_SEGMENTS_OPEN_MAX } from "../../src/log/segment/idle-segments.ts";
+import { IDLE_SEGMENTS_OPEN_MAX, idleSegmentsOf } from "../../src/log/segment/idle-segments.ts";
 import { Segment } from "../../src/log/segment/segment.ts";
 import { crashStorage } from "../../src/testing/crash-storage.ts";
 import { batchOf, NOW_MS, rig } from "./log-rig.ts";
@@ -34,4 +34,11 @@ it("whoever holds a segment reads its own bytes, though its turn to be closed co
     expect(bytes).toEqual(batches[index]);
   }
   for (const segment of segments) segment.release();
+});
+
+it("how many stand open is bounded once for a data directory, whoever else hears of its logs", () => {
+  const { context } = rig(crashStorage());
+  const other: typeof context = { ...context, emit: () => {} };
+  expect(idleSegmentsOf(other)).toBe(idleSegmentsOf(context));
+  expect(idleSegmentsOf(rig(crashStorage()).context)).not.toBe(idleSegmentsOf(context));
 });

@@ -1,5 +1,5 @@
 /** The files of a partition directory: which segments there are, and the tidying that a rewrite cut short by a crash leaves to do. */
-import type { StorageDriver } from "../../api/storage-driver.ts";
+import type { StorageDriver, StorageEntry } from "../../api/storage-driver.ts";
 import { CorruptionError } from "../../base/errors.ts";
 import { parseSegmentFileName, type SegmentFileKind, type SegmentFileName, segmentFileName } from "./file-names.ts";
 import { inDirectory, removeIfPresent } from "./replace-file.ts";
@@ -8,6 +8,8 @@ import { inDirectory, removeIfPresent } from "./replace-file.ts";
 export const SEGMENT_FILE_KINDS: readonly SegmentFileKind[] = ["log", "index", "timeindex", "txnindex", "snapshot", "seal"];
 /** What means nothing without a `.log` beside it. */
 const DERIVED: ReadonlySet<SegmentFileKind> = new Set(["index", "timeindex", "txnindex", "seal"]);
+/** A writer that made or renamed a file between each two of them would be met by none. */
+const LOOKS_MAX = 32;
 
 export interface PartitionFiles {
   /** Ascending. */
@@ -17,9 +19,13 @@ export interface PartitionFiles {
 
 /** Reads alone. Files that are no segment's are passed over: not ours to touch. */
 export async function listPartitionFiles(storage: StorageDriver, directory: string): Promise<PartitionFiles> {
+  return partitionFilesOf(await storage.list(directory));
+}
+
+function partitionFilesOf(entries: readonly StorageEntry[]): PartitionFiles {
   const names = new Set<string>();
   const baseOffsets: number[] = [];
-  for (const { name, kind } of await storage.list(directory)) {
+  for (const { name, kind } of entries) {
     if (kind !== "file") continue;
     names.add(name);
     const parsed = parseSegmentFileName(name);
@@ -45,8 +51,8 @@ interface Leftovers {
 /** Says up to which offset the segment in a `.log.swap` file reaches; throws when it is not whole. */
 export type EndOfSwap = (name: string, baseOffset: number) => Promise<number>;
 
-async function surveyLeftovers(storage: StorageDriver, directory: string, endOfSwap: EndOfSwap): Promise<Leftovers> {
-  const files = await listSuffixed(storage, directory);
+async function surveyLeftovers(entries: readonly StorageEntry[], endOfSwap: EndOfSwap): Promise<Leftovers> {
+  const files = segmentFilesOf(entries);
   const named = (suffix: string): SuffixedFile[] => files.filter((file) => file.suffix === suffix);
   const cleanedFrom = Math.min(...named("cleaned").map((file) => file.baseOffset));
   const unfinishedSwaps = named("swap").filter((file) => file.baseOffset >= cleanedFrom);
@@ -67,9 +73,9 @@ async function surveyLeftovers(storage: StorageDriver, directory: string, endOfS
   };
 }
 
-async function listSuffixed(storage: StorageDriver, directory: string): Promise<SuffixedFile[]> {
+function segmentFilesOf(entries: readonly StorageEntry[]): SuffixedFile[] {
   const found: SuffixedFile[] = [];
-  for (const { name, kind } of await storage.list(directory)) {
+  for (const { name, kind } of entries) {
     const parsed = kind === "file" ? parseSegmentFileName(name) : null;
     if (parsed !== null) found.push({ ...parsed, name });
   }
@@ -82,7 +88,7 @@ async function listSuffixed(storage: StorageDriver, directory: string): Promise<
  * nothing is changed at all while a swap is not known to be whole.
  */
 export async function tidyPartitionFiles(storage: StorageDriver, directory: string, endOfSwap: EndOfSwap): Promise<void> {
-  const { unfinishedSwaps, cleaned, swaps, replaced, deleted } = await surveyLeftovers(storage, directory, endOfSwap);
+  const { unfinishedSwaps, cleaned, swaps, replaced, deleted } = await surveyLeftovers(await storage.list(directory), endOfSwap);
   const removeAll = async (names: readonly string[]): Promise<void> => {
     for (const name of names) await storage.remove(inDirectory(directory, name));
     if (names.length > 0) await storage.syncDirectory(directory);
@@ -99,7 +105,7 @@ export async function tidyPartitionFiles(storage: StorageDriver, directory: stri
   }
   if (swaps.length > 0) await storage.syncDirectory(directory);
   await removeAll(deleted);
-  const files = await listSuffixed(storage, directory);
+  const files = segmentFilesOf(await storage.list(directory));
   const logs = new Set(files.filter((file) => file.kind === "log" && file.suffix === "").map((file) => file.baseOffset));
   await removeAll(
     files.filter(({ suffix, kind, baseOffset }) => suffix === "" && DERIVED.has(kind) && !logs.has(baseOffset)).map(({ name }) => name),
@@ -115,9 +121,11 @@ export async function viewPartitionFiles(
   directory: string,
   endOfSwap: EndOfSwap,
 ): Promise<PartitionFiles & { readonly inSwap: ReadonlySet<number>; readonly problem: string | null }> {
-  const files = await listPartitionFiles(storage, directory);
+  // One look for both: whoever writes may be putting a swap in place.
+  const entries = await steadyEntries(storage, directory);
+  const files = partitionFilesOf(entries);
   try {
-    const { swaps, replaced } = await surveyLeftovers(storage, directory, endOfSwap);
+    const { swaps, replaced } = await surveyLeftovers(entries, endOfSwap);
     const inSwap = new Set(swaps.filter((file) => file.kind === "log").map((file) => file.baseOffset));
     const hidden = new Set(replaced);
     const kept = files.baseOffsets.filter((baseOffset) => !inSwap.has(baseOffset) && !hidden.has(segmentFileName(baseOffset, "log")));
@@ -127,6 +135,22 @@ export async function viewPartitionFiles(
     if (!(error instanceof CorruptionError)) throw error;
     return { ...files, inSwap: new Set(), problem: error.message };
   }
+}
+
+/** A file that is renamed while a directory is listed may be met under both names, or under none: two looks that are alike tell of one moment. */
+async function steadyEntries(storage: StorageDriver, directory: string): Promise<StorageEntry[]> {
+  const namesOf = (entries: readonly StorageEntry[]): string =>
+    entries
+      .map(({ name }) => name)
+      .sort()
+      .join("/");
+  let entries = await storage.list(directory);
+  for (let look = 1; look < LOOKS_MAX; look += 1) {
+    const again = await storage.list(directory);
+    if (namesOf(again) === namesOf(entries)) break;
+    entries = again;
+  }
+  return entries;
 }
 
 /** Removes a segment's files, its `.log` first. The directory is not flushed: a file that comes back lies below the log start. */

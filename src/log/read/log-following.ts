@@ -1,8 +1,8 @@
 /** What a log that is only read looks for while another process writes it: that it has got on, how far, and what of that may be shown. */
 import { noteProducer } from "../append/appended.ts";
 import { scanBatches } from "../batch/batch-scan.ts";
-import { openIfPresent } from "../files/replace-file.ts";
 import type { LogPosition, OpenedLog } from "../opening/opened-log.ts";
+import { byteLengthOf } from "../opening/steady-opening.ts";
 
 /**
  * Where readers stop: the durable end as the writer noted it, which is late at worst (C4). null: nothing lies behind it. Of two notes one of
@@ -26,9 +26,7 @@ export async function changeSince(log: OpenedLog, seen: Map<number, number>, loo
   // Behind the last flush an "os" topic may have grown, and no note tells of it.
   const isOs = state.facts()?.writtenAs !== "sync";
   for (const segment of looksAtFiles ? segments.all() : isOs ? [segments.active] : []) {
-    const file = await openIfPresent(context.storage, segment.logName, { readOnly: true });
-    const byteLength = file?.byteLength() ?? -1;
-    await file?.close();
+    const byteLength = await byteLengthOf(context.storage, segment.logName);
     const before = seen.get(segment.baseOffset) ?? segment.byteLength;
     seen.set(segment.baseOffset, byteLength);
     if (byteLength !== before && segment !== segments.active) return "files";

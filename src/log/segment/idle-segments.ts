@@ -1,4 +1,5 @@
 /** The sealed segments of a data directory whose files stand open though nobody reads them: those read last, up to a bound. */
+import type { StorageDriver } from "../../api/storage-driver.ts";
 import type { LogContext } from "../context/log-context.ts";
 
 /** Three handles each. What is read here and there in 64 GiB of log, at Kafka's size of a segment, is opened once. */
@@ -32,14 +33,14 @@ export class IdleSegments {
   }
 }
 
-const IDLE = new WeakMap<LogContext, IdleSegments>();
+const IDLE = new WeakMap<StorageDriver, IdleSegments>();
 
 /** One for all logs of a data directory: partitions are many, and each keeping some open would be no bound at all. */
-export function idleSegmentsOf(context: LogContext): IdleSegments {
-  let idle = IDLE.get(context);
+export function idleSegmentsOf({ storage }: Pick<LogContext, "storage">): IdleSegments {
+  let idle = IDLE.get(storage);
   if (idle === undefined) {
     idle = new IdleSegments();
-    IDLE.set(context, idle);
+    IDLE.set(storage, idle);
   }
   return idle;
 }
