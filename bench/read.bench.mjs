@@ -1,11 +1,13 @@
 /**
  * How fast is `log.read` of a record by its offset, warm and from the disk, beside a raw 4 KiB pread of the same file in the same state?
+ * Two lanes stand beside the batches of one record: a pread of the batch, its check and its record; and the record alone, out of memory.
  * "From the disk" means that the system was asked to forget the file's pages before the lap; what the disk itself keeps is not seen.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, fdatasyncSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bytes, open, utf8 } from "odradek";
+import { onlyRecord, readBatch } from "./harness/bare-loop.mjs";
 import { freshDirectory, remove } from "./harness/places.mjs";
 import { quick, race, seconds } from "./harness/race.mjs";
 import { someRecords } from "./harness/records.mjs";
@@ -69,8 +71,40 @@ for (const [label, perBatch, total, share, budget, isCold] of [
       });
       return count / took;
     },
+    limits: perBatch === 1 ? limitsOf(file, path, total) : [],
   });
   closeSync(file);
   await log.close();
   remove(directory);
+}
+
+/** All batches are of one record and of one length, so that nothing is looked for. What `take` answers is awaited, as a caller awaits it. */
+function limitsOf(file, path, total) {
+  const stored = readFileSync(path);
+  const step = statSync(path).size / total;
+  if (!Number.isInteger(step)) throw new Error(`expected ${total} batches of one length, found ${stored.length} bytes`);
+  const lapOf = (take) => async () => {
+    let random = 7;
+    const took = await seconds(async () => {
+      for (let read = 0; read < READS; read += 1) {
+        random = (Math.imul(random, 1103515245) + 12345) >>> 0;
+        const index = random % total;
+        const found = await take(index);
+        if (found.offset !== index) throw new Error(`expected the record ${index}, found ${found.offset}`);
+      }
+    });
+    return READS / took;
+  };
+  return [
+    {
+      name: "bare loop",
+      does: "a pread of the batch, whose place is known; its checksum; its key as text, its value copied, in a promise",
+      lap: lapOf(async (index) => onlyRecord(readBatch(file, index * step, step))),
+    },
+    {
+      name: "the answer alone",
+      does: "the batch lies in memory and its place is known: its key as text, its value copied, in a promise",
+      lap: lapOf(async (index) => onlyRecord(stored, index * step)),
+    },
+  ];
 }

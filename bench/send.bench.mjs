@@ -1,12 +1,14 @@
 /**
  * How long does one durable send take, and how many do sixty-four senders get through, beside the raw loop of the same appends with as
  * many flushes in flight? The raw files grow; ours are long ahead of their batches (decisions/0013), so one send is raced against a file that
- * is long as well, without a budget.
+ * is long as well, without a budget. Lanes of what nobody can leave out: encoding by the core, a write, a flush, into files made long first;
+ * and for many senders a promise each, resolved when the flush has ended, before which none of them sends again.
  */
 import { writeSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bytes, open, utf8 } from "odradek";
+import { appendBatch, batchesOf } from "./harness/bare-loop.mjs";
 import { freshDirectory, remove } from "./harness/places.mjs";
 import { median, quick, race, seconds } from "./harness/race.mjs";
 import { framedByteLength, someRecords } from "./harness/records.mjs";
@@ -34,12 +36,14 @@ for (const partitions of [1, 12]) {
     ends[index] += writeSync(files[index].fd, block, 0, block.length, ends[index]);
     await files[index].datasync();
   };
+  const bare = await bareFiles(directory, partitions);
   if (partitions === 1) {
     const budget = { ratio: 1 / 1.1 };
     await raceOne(
       { name: "one durable send at a time, p50", against: "write + fdatasync of the same batch, growing file", budget },
       producer,
       append,
+      bare,
     );
     await files[0].truncate(LONG_BYTE_LENGTH);
     await files[0].sync();
@@ -47,13 +51,14 @@ for (const partitions of [1, 12]) {
     await raceOne({ name: besideLong, against: "write + fdatasync of the same batch, file made long first" }, producer, append);
     await files[0].truncate(ends[0]);
   }
-  await raceMany(producer, append, partitions);
+  await raceMany(producer, append, partitions, bare);
   for (const file of files) await file.close();
+  await bare.close();
   await log.close();
   remove(directory);
 }
 
-async function raceOne(named, producer, append) {
+async function raceOne(named, producer, append, bare = null) {
   const block = new Uint8Array(single);
   const lapOf = (send) => async () => {
     const laps = [];
@@ -67,10 +72,20 @@ async function raceOne(named, producer, append) {
     rounds: ROUNDS,
     ours: lapOf(() => producer.send(record)),
     raw: lapOf(() => append(0, block)),
+    limits:
+      bare === null
+        ? []
+        : [
+            {
+              name: "bare loop",
+              does: "one record, encoded by the core, a write, fdatasync; file made long first",
+              lap: lapOf(() => bare.append(0, 1)),
+            },
+          ],
   });
 }
 
-async function raceMany(producer, append, partitions) {
+async function raceMany(producer, append, partitions, bare) {
   const records = Array.from({ length: partitions }, (_, partition) => ({ ...record, partition }));
   await race({
     name: `64 senders, durable, ${partitions} partition${partitions === 1 ? "" : "s"}`,
@@ -78,13 +93,7 @@ async function raceMany(producer, append, partitions) {
     against: "the same appends, one write + fdatasync a turn and file, growing files",
     budget: { ratio: 0.9 },
     rounds: ROUNDS,
-    ours: async () => {
-      const sender = async (index) => {
-        for (let turn = 0; turn < TURNS; turn += 1) await producer.send(records[index % partitions]);
-      };
-      const took = await seconds(() => Promise.all(Array.from({ length: CONCURRENT }, (_, index) => sender(index))));
-      return (CONCURRENT * TURNS) / took;
-    },
+    ours: () => sendersLap((partition) => producer.send(records[partition]), partitions),
     raw: async () => {
       // Each file gets its senders' records in one write and one flush a turn; three of them are at work at any time.
       const left = Array.from({ length: TURNS }, () => records.map((_, partition) => partition)).flat();
@@ -96,7 +105,74 @@ async function raceMany(producer, append, partitions) {
       const took = await seconds(() => Promise.all(Array.from({ length: workers }, worker)));
       return (CONCURRENT * TURNS) / took;
     },
+    limits: [
+      {
+        name: "bare loop",
+        does: "a promise for each send; what waits for a file is one batch of the core's, a write and a flush; files made long first",
+        lap: () => sendersLap(groupCommit(bare, partitions), partitions),
+      },
+    ],
   });
+}
+
+/** Sixty-four that each send again when they are answered; a figure in sends a second. */
+async function sendersLap(send, partitions) {
+  const sender = async (index) => {
+    for (let turn = 0; turn < TURNS; turn += 1) await send(index % partitions);
+  };
+  const took = await seconds(() => Promise.all(Array.from({ length: CONCURRENT }, (_, index) => sender(index))));
+  return (CONCURRENT * TURNS) / took;
+}
+
+/** Answers a `send`: those of one turn and partition share a flush, those that come meanwhile share the next. */
+function groupCommit(bare, partitions) {
+  const waiting = Array.from({ length: partitions }, () => []);
+  const due = [];
+  const isBusy = waiting.map(() => false);
+  let inFlight = 0;
+  const flushNext = async () => {
+    if (inFlight === FLUSHES_IN_FLIGHT || due.length === 0) return;
+    inFlight += 1;
+    const partition = due.shift();
+    const answered = waiting[partition];
+    waiting[partition] = [];
+    await bare.append(partition, answered.length);
+    inFlight -= 1;
+    for (const resolve of answered) resolve();
+    if (waiting[partition].length > 0) due.push(partition);
+    else isBusy[partition] = false;
+    void flushNext();
+  };
+  return (partition) =>
+    new Promise((resolve) => {
+      waiting[partition].push(resolve);
+      if (isBusy[partition]) return;
+      isBusy[partition] = true;
+      due.push(partition);
+      // Behind the turn, in which the others send as well.
+      queueMicrotask(flushNext);
+    });
+}
+
+/** Files made long first, and what appends a batch of so many records to one of them, durably. */
+async function bareFiles(directory, partitions) {
+  const files = await Promise.all(Array.from({ length: partitions }, (_, index) => openFile(join(directory, `bare-${index}`), "w")));
+  for (const file of files) {
+    await file.truncate(LONG_BYTE_LENGTH);
+    await file.sync();
+  }
+  const ends = files.map(() => 0);
+  const [one] = batchesOf([record]);
+  const batches = Array.from({ length: CONCURRENT + 1 }, (_, count) => Array.from({ length: count }, () => one[0]));
+  return {
+    append: async (index, count) => {
+      ends[index] += appendBatch(files[index].fd, batches[count], ends[index]);
+      await files[index].datasync();
+    },
+    close: async () => {
+      for (const file of files) await file.close();
+    },
+  };
 }
 
 function sendersOf(partition, partitions) {

@@ -1,7 +1,7 @@
 /**
  * Odradek beside its peers, on this machine, in this run: `node run.mjs [PEER...] [--json] [--quick] [--record]`. Rounds go through all
  * peers, forwards and backwards in turn; each task is a process of its own, and the raw file is a peer like the others: its figure of
- * the same round is the raw limit. Each store is opened again and every record compared; flushes are counted by strace.
+ * the same round is the raw limit. So is the bare loop, which keeps Kafka's format and does nothing else. Each store is opened again and every record compared; flushes are counted by strace.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
@@ -23,6 +23,8 @@ const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-
 const isRecorded = process.argv.includes("--record");
 const OURS = "odradek";
 const RAW = "raw";
+/** Not rivals but limits: the system alone, and the format alone. */
+const BARE = "bare";
 const KAFKA = "kafka";
 const ROUNDS = quick ? 1 : 3;
 const KAFKA_ROUNDS = quick ? 1 : 3;
@@ -53,14 +55,15 @@ if (isRecorded) {
   await writeRecording("compare", results, (performance.now() - began) / 1000, { ...versions, ...kafkas });
 }
 
-/** Ours and the raw file are always there. What cannot be loaded here, or whose server is not installed, is said and left out. */
+/** Ours, the raw file and the bare loop are always there. What cannot be loaded here, or whose server is not installed, is said and left out. */
 async function chosen() {
   const all = readdirSync(join(folder, "peers")).map((file) => basename(file, ".mjs"));
   const unknown = names.filter((name) => !all.includes(name) && name !== KAFKA);
   if (unknown.length > 0) throw new Error(`there is no peer ${unknown.join(", ")}; there are ${[...all, KAFKA].join(", ")}`);
   const found = [];
-  for (const name of [RAW, OURS, ...all.filter((each) => each !== RAW && each !== OURS)]) {
-    if (names.length > 0 && !names.includes(name) && name !== RAW && name !== OURS) continue;
+  const always = [RAW, BARE, OURS];
+  for (const name of [...always, ...all.filter((each) => !always.includes(each))]) {
+    if (names.length > 0 && !names.includes(name) && !always.includes(name)) continue;
     try {
       const module = await import(`./peers/${name}.mjs`);
       if (module.program === null) say(`${module.name} is left out: its server is not installed`);

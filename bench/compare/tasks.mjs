@@ -117,19 +117,21 @@ async function filled({ peer, directory, valueByteLength, records, seconds }) {
   return { recordsPerSecond: (records * 1000) / scanMs, readsPerSecond: (reads * 1000) / took };
 }
 
-/** Opens what `filled` left: how long until its first record, counted from before the peer's module was loaded, and what a scan leaves in memory. */
-async function opened({ peer, directory, valueByteLength, records, loadingBegan }) {
+/** Opens what `filled` left: how long until its first record, counted from before the peer's module was loaded, and what a scan leaves in
+ * memory; how much of the one was the loading, and how much of the other was there before the scan. */
+async function opened({ peer, directory, valueByteLength, records, loadingBegan, loadMs }) {
   const sample = sampleOf(valueByteLength);
   const store = await peer.store(directory, { durable: false, valueByteLength });
   const first = await store.read(0);
   const openMs = performance.now() - loadingBegan;
+  const openMiB = anonymousMiB(process.pid) + (store.server?.anonymousMiB() ?? 0);
   const judge = new Judge(sample);
   if (!sample[0].value.equals(first.value)) throw new Error("the first record is another");
   await store.scan((key, value) => judge.see(key, value));
   judge.end(records);
   const memoryMiB = anonymousMiB(process.pid) + (store.server?.anonymousMiB() ?? 0);
   await store.close();
-  return { openMs, memoryMiB };
+  return { openMs, loadMs, openMiB, memoryMiB };
 }
 
 /** From the append of one record, not durable, to its subscriber, one at a time. */

@@ -4,7 +4,8 @@ import { tasks } from "./tasks.mjs";
 const [, , peerName = "", taskName = "", options = "{}"] = process.argv;
 const loadingBegan = performance.now();
 const peer = await import(`./peers/${peerName}.mjs`);
-const figures = await tasks[taskName]({ peer, loadingBegan, ...JSON.parse(options) });
+const loadMs = performance.now() - loadingBegan;
+const figures = await tasks[taskName]({ peer, loadingBegan, loadMs, ...JSON.parse(options) });
 console.log(JSON.stringify(figures));
 // A client's sockets and timers are no reason to stay.
 process.exit(0);

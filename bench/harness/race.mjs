@@ -19,25 +19,51 @@ export const ROUNDS_MIN = quick ? 3 : 7;
 /**
  * @param {{ name: string, unit: string, better?: "higher" | "lower", rounds?: number, secondsMax?: number,
  *   against?: string, budget?: { ratio: number } | { atMost: number } | { atLeast: number },
- *   ours: (round: number) => Promise<number>, raw: (round: number) => Promise<number> }} race
+ *   ours: (round: number) => Promise<number>, raw: (round: number) => Promise<number>,
+ *   limits?: readonly { name: string, does: string, lap: (round: number) => Promise<number> }[] }} race
  *   Each lap answers its figure, in `unit`: what it makes ready and clears away is not in it. The first laps are not counted: they
  *   warm caches and compilers. The ratio is the median of the rounds' own ratios: the two laps of a round stand side by side, while
- *   a shared machine may be threefold slower a second later. `against` says what the raw loop does.
+ *   a shared machine may be threefold slower a second later. `against` says what the raw loop does. `limits` are further lanes of the same
+ *   rounds, each a result of its own, "NAME: LANE": what nobody who does our work can leave out, and so what the budget may ask at most.
  */
 export async function race({ name, unit, better = "higher", rounds = quick ? 5 : 11, secondsMax = RACE_SECONDS_MAX, ...rest }) {
-  const { ours, raw, against, budget } = rest;
-  const figures = { ours: [], raw: [] };
+  const { ours, raw, against, budget, limits = [] } = rest;
+  const lanes = [raw, ours, ...limits.map(({ lap }) => lap)].map((lap) => ({ lap, figures: [] }));
   const began = performance.now();
-  const isOver = (round) => round >= rounds || (round >= ROUNDS_MIN && performance.now() - began > secondsMax * 1000);
+  const isOver = (round) => round >= rounds || (round >= ROUNDS_MIN && performance.now() - began > (secondsMax * 1000 * lanes.length) / 2);
   for (let round = -WARM_UP_ROUNDS; !isOver(round); round += 1) {
-    // Who goes first changes from round to round: the second one finds the caches of the first.
-    const laps = round % 2 === 0 ? ["raw", "ours"] : ["ours", "raw"];
-    for (const lap of laps) {
-      const figure = await (lap === "ours" ? ours : raw)(round);
-      if (round >= 0) figures[lap].push(figure);
+    for (const { lap, figures } of turns(lanes, round + WARM_UP_ROUNDS)) {
+      const figure = await lap(round);
+      if (round >= 0) figures.push(figure);
     }
   }
-  return told({ name, unit, better, against, budget, figures });
+  const [ofRaw, ofOurs, ...ofLimits] = lanes.map(({ figures }) => figures);
+  const result = told({ name, unit, better, against, budget, figures: { ours: ofOurs, raw: ofRaw } });
+  for (const [at, limit] of limits.entries()) toldLimit({ of: result, limit, figures: { limit: ofLimits[at], ours: ofOurs, raw: ofRaw } });
+  return result;
+}
+
+/** Who goes first changes from round to round, and which way round: the next one finds the caches of the one before. */
+function turns(lanes, round) {
+  const first = round % lanes.length;
+  const turned = [...lanes.slice(first), ...lanes.slice(0, first)];
+  return Math.floor(round / lanes.length) % 2 === 0 ? turned : turned.reverse();
+}
+
+/** A lane that measures what limits `of`, a result, in the rounds in which that was taken. */
+export function toldLimit({ of, limit, figures }) {
+  const { name, unit, better, against } = of;
+  const share = figures.ours.map((ours, round) => (better === "higher" ? ours / figures.limit[round] : figures.limit[round] / ours));
+  return told({
+    name: `${name}: ${limit.name}`,
+    unit,
+    better,
+    against,
+    figures: { ours: figures.limit, raw: figures.raw },
+    limitOf: name,
+    does: limit.does,
+    oursOfIt: median(share),
+  });
 }
 
 /** The result of laps that were taken in turns elsewhere: `figures` holds those of ours and of raw, round by round. */

@@ -1,12 +1,16 @@
 /** What Kafka's tools do to a broker, done to Odradek in this process: open, produce, consume, one record from end to end, again and again. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { median, percentile } from "../../harness/figures.mjs";
 import { anonymousMiB } from "../server.mjs";
 
 const { directory, records, durableRecords, latencies } = JSON.parse(process.argv[2] ?? "{}");
 const began = performance.now();
 const { bytes, open } = await import("../../../dist/index.js");
+const importMs = performance.now() - began;
 const log = await open(directory);
 const startMs = performance.now() - began;
+const openMiB = anonymousMiB(process.pid);
 const BATCH = 1000;
 const value = new Uint8Array(116).fill(97);
 const batchOf = (topic) => Array.from({ length: BATCH }, () => ({ topic, value }));
@@ -23,8 +27,12 @@ const durablePerSecond = await produce("durable", durableRecords);
 await consume("durable", durableRecords);
 const latency = await endToEnd();
 const memoryMiB = anonymousMiB(process.pid);
+const collectedMiB = collected();
 await log.close();
-console.log(JSON.stringify({ startMs, producePerSecond, sendPerSecond, consumePerSecond, durablePerSecond, ...latency, memoryMiB }));
+const memory = { openMiB, memoryMiB, collectedMiB };
+console.log(
+  JSON.stringify({ importMs, startMs, producePerSecond, sendPerSecond, consumePerSecond, durablePerSecond, ...latency, ...memory }),
+);
 
 async function produce(topic, count) {
   const batch = batchOf(topic);
@@ -76,4 +84,12 @@ async function endToEnd() {
   await iterator.return?.();
   await consumer.close();
   return { deliveryMsP50: median(laps), deliveryMsP99: percentile(laps, 0.99) };
+}
+
+/** What is held when all that nobody needs is given back, as it would be by and by. */
+function collected() {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  for (let times = 0; times < 3; times += 1) collect();
+  return anonymousMiB(process.pid);
 }
