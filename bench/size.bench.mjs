@@ -29,6 +29,7 @@ report({
   unit: "KiB",
   rounds: 1,
   limitOf: "bundle for browsers, gzipped",
+  isPart: true,
   does: "the core, and what opens, reads and writes the log of one partition; no producer, consumer, group, transaction or topic",
 });
 

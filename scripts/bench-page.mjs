@@ -1,5 +1,5 @@
 /**
- * `npm run bench:page [-- --check]`: docs/BENCHMARKS.md and the charts in docs/bench, made from bench/page.md and bench/results/*.json.
+ * `npm run bench:page [-- --check]`: docs/BENCHMARKS.md and the charts in docs/bench, made from bench/page.md, bench/shortfalls.md and bench/results/*.json.
  * With `--check` nothing is written, and what differs is named with exit code 1. A test does the same.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,8 @@ function made() {
   const recordings = new Map(
     names.sort().map((name) => [name.slice(0, -".json".length), JSON.parse(readFileSync(join(results, name), "utf8"))]),
   );
-  return benchPage(readFileSync(join(projectRoot, "bench/page.md"), "utf8"), recordings);
+  const [template, shortfalls] = ["page", "shortfalls"].map((name) => readFileSync(join(projectRoot, `bench/${name}.md`), "utf8"));
+  return benchPage(template, recordings, shortfalls);
 }
 
 function existing() {

@@ -1,7 +1,7 @@
 /**
  * What is compared: the key of a figure (task, bytes of a value, figure), its name, its unit, and which way is better. `aim`: how many
  * times better than every durable peer ours is to be, `aimBeside` for those named, `aimOfRaw` as a share of the raw file's figure.
- * `limitOf`: a part of another measure that stands below whatever can be done about the rest of it; `does` says which.
+ * `limitOf` and `isPart`: a part of what another measure tells, which `does` names.
  */
 
 const rate = { better: "higher" };
@@ -66,6 +66,7 @@ export const measures = [
     name: "load, open and first record: its import alone",
     unit: "ms",
     limitOf: "load, open and first record",
+    isPart: true,
     does: "the import of the module",
     ...time,
   },
@@ -75,6 +76,7 @@ export const measures = [
     name: "anonymous memory after a scan, its server's included: before it",
     unit: "MiB",
     limitOf: "anonymous memory after a scan, its server's included",
+    isPart: true,
     does: "what stands there when it is open and gave one record",
     ...time,
   },
@@ -92,6 +94,7 @@ export const measures = [
     name: "anonymous memory of the broker, or of our whole process: when it is open",
     unit: "MiB",
     limitOf: "anonymous memory of the broker, or of our whole process",
+    isPart: true,
     does: "what stands there when it is open and did nothing",
     ...time,
   },
@@ -100,9 +103,18 @@ export const measures = [
     name: "anonymous memory of the broker, or of our whole process: behind a collection",
     unit: "MiB",
     limitOf: "anonymous memory of the broker, or of our whole process",
+    isPart: true,
     does: "what is left when all garbage was collected by force",
     ...time,
   },
   { key: "kafka 116 startMs", name: "start", unit: "ms", aim: 100, ...time },
-  { key: "kafka 116 importMs", name: "start: its import alone", unit: "ms", limitOf: "start", does: "the import of the package", ...time },
+  {
+    key: "kafka 116 importMs",
+    name: "start: its import alone",
+    unit: "ms",
+    limitOf: "start",
+    isPart: true,
+    does: "the import of the package",
+    ...time,
+  },
 ];

@@ -50,7 +50,10 @@ function turns(lanes, round) {
   return Math.floor(round / lanes.length) % 2 === 0 ? turned : turned.reverse();
 }
 
-/** A lane that measures what limits `of`, a result, in the rounds in which that was taken. */
+/**
+ * A lane that measures what limits `of`, a result, in the rounds in which that was taken. `isPart`: it is a part of our own work, and no
+ * more of a limit than that we do it.
+ */
 export function toldLimit({ of, limit, figures }) {
   const { name, unit, better, against } = of;
   const share = figures.ours.map((ours, round) => (better === "higher" ? ours / figures.limit[round] : figures.limit[round] / ours));
@@ -62,6 +65,7 @@ export function toldLimit({ of, limit, figures }) {
     figures: { ours: figures.limit, raw: figures.raw },
     limitOf: name,
     does: limit.does,
+    isPart: limit.isPart,
     oursOfIt: median(share),
   });
 }

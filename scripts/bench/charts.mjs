@@ -1,6 +1,7 @@
 /** The charts of docs/BENCHMARKS.md, drawn by vega-lite: specifications in, SVG out, the same bytes for the same figures. */
 import * as vega from "vega";
 import { compile } from "vega-lite";
+import { LIMIT_PEERS } from "./aims.mjs";
 
 const CONFIG = {
   font: "sans-serif",
@@ -93,10 +94,10 @@ export function growthChart(results, mode) {
   };
 }
 
-/** Small multiples: a measure each, a bar for each peer, the raw file left out: it is the limit, not a rival. */
+/** Small multiples: a measure each, a bar for each peer, the raw file and the bare loop left out: they are limits, not rivals. */
 export function peersChart(results, measures) {
   const chart = (measure) => {
-    const found = results.filter((result) => result.measure === measure && result.peer !== "raw file");
+    const found = results.filter((result) => result.measure === measure && !LIMIT_PEERS.includes(result.peer));
     const better = found[0]?.better === "lower" ? "ascending" : "descending";
     const values = found
       .filter(({ verified }) => typeof verified !== "object" || verified.isDurable)

@@ -1,16 +1,18 @@
 /**
- * docs/BENCHMARKS.md and its charts, from bench/page.md and the recordings: whatever stands in braces there is made here. Nothing is
+ * docs/BENCHMARKS.md and its charts, from bench/page.md, bench/shortfalls.md and the recordings: whatever stands in braces there is made here. Nothing is
  * written, so that a check can compare. What was not recorded says so in its place.
  */
 import { growthChart, peersChart, ratiosChart, svgOf } from "./charts.mjs";
+import { shortfallsSection } from "./shortfalls.mjs";
 import { againstList, aimsTable, flushesList, growthTable, peersTable, resultsTable } from "./tables.mjs";
 
 /**
  * @param {string} template
  * @param {ReadonlyMap<string, object>} recordings by the bench's name
+ * @param {string} shortfalls the text of bench/shortfalls.md
  * @returns {Promise<Map<string, string>>} texts by their path below docs/
  */
-export async function benchPage(template, recordings) {
+export async function benchPage(template, recordings, shortfalls) {
   const files = new Map();
   const parts = [];
   let from = 0;
@@ -18,7 +20,7 @@ export async function benchPage(template, recordings) {
     parts.push(template.slice(from, found.index));
     const [, kind, words = ""] = found;
     if (makers[kind] === undefined) throw new Error(`bench/page.md asks for {{${kind}}}; there are ${Object.keys(makers).join(", ")}`);
-    parts.push(await makers[kind](words, recordings, files));
+    parts.push(await makers[kind](words, recordings, files, shortfalls));
     from = found.index + found[0].length;
   }
   parts.push(template.slice(from));
@@ -46,6 +48,7 @@ const makers = {
     }),
   aims: (_, recordings) => whenRecorded(["compare"], recordings, ([{ results }]) => aimsTable(results)),
   flushes: (_, recordings) => whenRecorded(["compare"], recordings, ([{ results }]) => `Flushes counted: ${flushesList(results)}.`),
+  shortfalls: (_, recordings, _files, shortfalls) => shortfallsSection(recordings, shortfalls),
   peers: (words, recordings) => whenRecorded(["compare"], recordings, ([{ results }]) => peersTable(results, words.split("; "))),
   peerschart: (words, recordings, files) =>
     whenRecorded(["compare"], recordings, async ([{ results }]) => {

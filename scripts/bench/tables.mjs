@@ -1,5 +1,6 @@
 /** The tables of docs/BENCHMARKS.md. Pure: recordings in, Markdown out. */
 import { judged } from "../../bench/harness/figures.mjs";
+import { aimsOf, isFair, LIMIT_PEERS } from "./aims.mjs";
 import { figure, percentOf, range, table, three } from "./figures.mjs";
 
 /** What was recorded with one bench or some, line by line, beside its raw limit and its budget. */
@@ -77,7 +78,7 @@ export function peersTable(results, measures) {
   const at = (peer, measure) => results.find((result) => result.peer === peer && result.measure === measure && isFair(result));
   const best = new Map(
     measures.map((measure) => {
-      const found = results.filter((result) => result.measure === measure && result.peer !== "raw file" && isFair(result));
+      const found = results.filter((result) => result.measure === measure && !LIMIT_PEERS.includes(result.peer) && isFair(result));
       const sorted = found.sort((a, b) => (a.better === "higher" ? b.value - a.value : a.value - b.value));
       return [measure, sorted[0]?.peer];
     }),
@@ -96,42 +97,15 @@ export function peersTable(results, measures) {
 
 /** Each aim, and the peer beside which it is hardest to reach. */
 export function aimsTable(results) {
-  const measures = [
-    ...new Set(results.filter(({ aim, aimOfRaw }) => aim !== undefined || aimOfRaw !== undefined).map(({ measure }) => measure)),
-  ];
-  const rows = [];
-  for (const measure of measures) {
-    const ofMeasure = results.filter((result) => result.measure === measure);
-    const ours = ofMeasure.find(({ peer }) => peer === "odradek");
-    if (ours === undefined) continue;
-    if (ours.aimOfRaw !== undefined) {
-      const isMet = ours.ratio >= ours.aimOfRaw;
-      rows.push([
-        measure,
-        figure(ours.value, ours.unit),
-        "raw file",
-        figure(ours.rawLimit, ours.unit),
-        percentOf(ours.ratio),
-        percentOf(ours.aimOfRaw),
-        met(isMet),
-      ]);
-      continue;
-    }
-    const rivals = ofMeasure.filter((result) => result.peer !== "odradek" && result.peer !== "raw file" && isFair(result));
-    const needed = (rival) => rival.aimBeside?.[rival.peer] ?? rival.aim;
-    const [hardest] = rivals.sort((a, b) => a.oursIsTimes / needed(a) - b.oursIsTimes / needed(b));
-    if (hardest === undefined) continue;
-    const isMet = hardest.oursIsTimes >= needed(hardest);
-    rows.push([
-      measure,
-      figure(ours.value, ours.unit),
-      hardest.peer,
-      figure(hardest.value, hardest.unit),
-      `${three(hardest.oursIsTimes)} x`,
-      `${needed(hardest)} x`,
-      met(isMet),
-    ]);
-  }
+  const rows = aimsOf(results).map(({ measure, ours, beside, isOfRaw, reached, asked }) => [
+    measure,
+    figure(ours.value, ours.unit),
+    beside.peer,
+    figure(beside.value, ours.unit),
+    isOfRaw ? percentOf(reached) : `${three(reached)} x`,
+    isOfRaw ? percentOf(asked) : `${asked} x`,
+    reached >= asked ? "reached" : "**not reached**",
+  ]);
   return table(["what", "Odradek", "hardest rival", "its figure", "ours is better", "aim", ""], "lrlrrrl", rows);
 }
 
@@ -141,12 +115,4 @@ export function flushesList(results) {
   return [...seen]
     .map(([peer, { commits, flushes, isDurable }]) => `${peer} ${flushes} in ${commits}${isDurable ? "" : " (**not durable**)"}`)
     .join(", ");
-}
-
-function isFair({ verified }) {
-  return typeof verified !== "object" || verified.isDurable;
-}
-
-function met(isMet) {
-  return isMet ? "reached" : "**not reached**";
 }
