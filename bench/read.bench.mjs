@@ -71,7 +71,7 @@ for (const [label, perBatch, total, share, budget, isCold] of [
       });
       return count / took;
     },
-    limits: perBatch === 1 ? limitsOf(file, path, total) : [],
+    limits: perBatch === 1 ? lanesOf(file, path, total) : [],
   });
   closeSync(file);
   await log.close();
@@ -79,7 +79,7 @@ for (const [label, perBatch, total, share, budget, isCold] of [
 }
 
 /** All batches are of one record and of one length, so that nothing is looked for. What `take` answers is awaited, as a caller awaits it. */
-function limitsOf(file, path, total) {
+function lanesOf(file, path, total) {
   const stored = readFileSync(path);
   const step = statSync(path).size / total;
   if (!Number.isInteger(step)) throw new Error(`expected ${total} batches of one length, found ${stored.length} bytes`);
@@ -97,7 +97,9 @@ function limitsOf(file, path, total) {
   };
   return [
     {
-      name: "bare loop",
+      // What no reader that keeps anything in memory has to do: it is told, and limits nothing.
+      name: "a pread for each",
+      isLimit: false,
       does: "a pread of the batch, whose place is known; its checksum; its key as text, its value copied, in a promise",
       lap: lapOf(async (index) => onlyRecord(readBatch(file, index * step, step))),
     },

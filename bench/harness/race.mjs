@@ -20,7 +20,7 @@ export const ROUNDS_MIN = quick ? 3 : 7;
  * @param {{ name: string, unit: string, better?: "higher" | "lower", rounds?: number, secondsMax?: number,
  *   against?: string, budget?: { ratio: number } | { atMost: number } | { atLeast: number },
  *   ours: (round: number) => Promise<number>, raw: (round: number) => Promise<number>,
- *   limits?: readonly { name: string, does: string, lap: (round: number) => Promise<number> }[] }} race
+ *   limits?: readonly { name: string, does: string, isPart?: boolean, isLimit?: boolean, lap: (round: number) => Promise<number> }[] }} race
  *   Each lap answers its figure, in `unit`: what it makes ready and clears away is not in it. The first laps are not counted: they
  *   warm caches and compilers. The ratio is the median of the rounds' own ratios: the two laps of a round stand side by side, while
  *   a shared machine may be threefold slower a second later. `against` says what the raw loop does. `limits` are further lanes of the same
@@ -52,7 +52,7 @@ function turns(lanes, round) {
 
 /**
  * A lane that measures what limits `of`, a result, in the rounds in which that was taken. `isPart`: it is a part of our own work, and no
- * more of a limit than that we do it.
+ * more of a limit than that we do it. `isLimit` false: a lane to compare with, which nobody has to do.
  */
 export function toldLimit({ of, limit, figures }) {
   const { name, unit, better, against } = of;
@@ -63,7 +63,7 @@ export function toldLimit({ of, limit, figures }) {
     better,
     against,
     figures: { ours: figures.limit, raw: figures.raw },
-    limitOf: name,
+    ...(limit.isLimit !== false && { limitOf: name }),
     does: limit.does,
     isPart: limit.isPart,
     oursOfIt: median(share),

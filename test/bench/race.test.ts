@@ -64,5 +64,9 @@ describe("a race with a lane that measures a limit", () => {
     const of = { name: "open", unit: "ms", better: "lower" as const, against: "a lock" };
     const told = toldLimit({ of, limit: { name: "bare", does: "a read" }, figures: { limit: [2, 2], ours: [8, 8], raw: [1, 1] } });
     expect(told).toMatchObject({ name: "open: bare", limitOf: "open", does: "a read", value: 2, ratio: 0.5, oursOfIt: 0.25 });
+    const limit = { name: "longer way", does: "two reads", isLimit: false };
+    const beside = toldLimit({ of, limit, figures: { limit: [2, 2], ours: [8, 8], raw: [1, 1] } });
+    expect(beside).toMatchObject({ name: "open: longer way", ratio: 0.5 });
+    expect(beside).not.toHaveProperty("limitOf");
   });
 });
