@@ -8,7 +8,7 @@ import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PerformanceObserver } from "node:perf_hooks";
 import { bytes, open, utf8 } from "odradek";
-import { appendBatch, batchesOf } from "./harness/bare-loop.mjs";
+import { appendBatch, batchesOf, noteEnd } from "./harness/bare-loop.mjs";
 import { freshDirectory, remove } from "./harness/places.mjs";
 import { percentile, quick, report, told, toldLimit } from "./harness/race.mjs";
 import { framedByteLength, someRecords } from "./harness/records.mjs";
@@ -30,7 +30,7 @@ for (const [durability, sends] of [
 ]) {
   const directory = freshDirectory("delivery");
   const lanes = [await ours(join(directory, "log"), durability), await raw(directory, durability)];
-  if (durability === "sync") lanes.push(await bare(directory), await flushAlone(join(directory, "timed")));
+  if (durability === "sync") lanes.push(await bare(directory), await bare(directory, true), await flushAlone(join(directory, "timed")));
   for (const { one, warmUp = 0 } of lanes) await lapsOf(durability === "os" ? warmUp : warmUp / 10, one);
   const laps = lanes.map(() => []);
   for (let block = 0; block < BLOCKS; block += 1) for (const [at, { one }] of lanes.entries()) laps[at].push(await lapsOf(sends, one));
@@ -151,22 +151,26 @@ async function raw(directory, durability) {
   };
 }
 
-async function bare(directory) {
-  const file = await openFile(join(directory, "bare"), "w");
+async function bare(directory, isNoted = false) {
+  const [file, notes] = await Promise.all(["bare", "notes"].map((name) => openFile(join(directory, `${name}-${isNoted}`), "w")));
   await file.truncate(LONG_BYTE_LENGTH);
   await file.sync();
   const [one] = batchesOf([record]);
   let end = 0;
+  let turn = 0;
   return {
-    limit: { name: "bare loop", does: "one record, encoded by the core, a write, fdatasync; file made long first" },
+    limit: isNoted
+      ? { name: "bare loop with the note", does: "the same, and behind the flush the note of the durable end, a write into another file" }
+      : { name: "bare loop", does: "one record, encoded by the core, a write, fdatasync; file made long first" },
     one: async () => {
       await new Promise(setImmediate);
       const started = performance.now();
       end += appendBatch(file.fd, one, end);
       await file.datasync();
+      if (isNoted) noteEnd(notes.fd, end, turn++);
       return performance.now() - started;
     },
-    close: () => file.close(),
+    close: () => Promise.all([file.close(), notes.close()]),
   };
 }
 

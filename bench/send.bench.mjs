@@ -8,7 +8,7 @@ import { writeSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bytes, open, utf8 } from "odradek";
-import { appendBatch, batchesOf } from "./harness/bare-loop.mjs";
+import { appendBatch, batchesOf, noteEnd } from "./harness/bare-loop.mjs";
 import { freshDirectory, remove } from "./harness/places.mjs";
 import { median, quick, race, seconds } from "./harness/race.mjs";
 import { framedByteLength, someRecords } from "./harness/records.mjs";
@@ -81,6 +81,11 @@ async function raceOne(named, producer, append, bare = null) {
               does: "one record, encoded by the core, a write, fdatasync; file made long first",
               lap: lapOf(() => bare.append(0, 1)),
             },
+            {
+              name: "bare loop with the note",
+              does: "the same, and behind the flush the note of the durable end, a write into another file",
+              lap: lapOf(() => bare.appendNoted(0, 1)),
+            },
           ],
   });
 }
@@ -109,7 +114,12 @@ async function raceMany(producer, append, partitions, bare) {
       {
         name: "bare loop",
         does: "a promise for each send; what waits for a file is one batch of the core's, a write and a flush; files made long first",
-        lap: () => sendersLap(groupCommit(bare, partitions), partitions),
+        lap: () => sendersLap(groupCommit(bare.append, partitions), partitions),
+      },
+      {
+        name: "bare loop with the note",
+        does: "the same, and behind each flush the note of the durable end, a write into another file",
+        lap: () => sendersLap(groupCommit(bare.appendNoted, partitions), partitions),
       },
     ],
   });
@@ -125,7 +135,7 @@ async function sendersLap(send, partitions) {
 }
 
 /** Answers a `send`: those of one turn and partition share a flush, those that come meanwhile share the next. */
-function groupCommit(bare, partitions) {
+function groupCommit(append, partitions) {
   const waiting = Array.from({ length: partitions }, () => []);
   const due = [];
   const isBusy = waiting.map(() => false);
@@ -136,7 +146,7 @@ function groupCommit(bare, partitions) {
     const partition = due.shift();
     const answered = waiting[partition];
     waiting[partition] = [];
-    await bare.append(partition, answered.length);
+    await append(partition, answered.length);
     inFlight -= 1;
     for (const resolve of answered) resolve();
     if (waiting[partition].length > 0) due.push(partition);
@@ -161,16 +171,23 @@ async function bareFiles(directory, partitions) {
     await file.truncate(LONG_BYTE_LENGTH);
     await file.sync();
   }
+  const notes = await Promise.all(files.map((_, index) => openFile(join(directory, `note-${index}`), "w")));
   const ends = files.map(() => 0);
+  let turn = 0;
   const [one] = batchesOf([record]);
   const batches = Array.from({ length: CONCURRENT + 1 }, (_, count) => Array.from({ length: count }, () => one[0]));
+  const append = async (index, count) => {
+    ends[index] += appendBatch(files[index].fd, batches[count], ends[index]);
+    await files[index].datasync();
+  };
   return {
-    append: async (index, count) => {
-      ends[index] += appendBatch(files[index].fd, batches[count], ends[index]);
-      await files[index].datasync();
+    append,
+    appendNoted: async (index, count) => {
+      await append(index, count);
+      noteEnd(notes[index].fd, ends[index], turn++);
     },
     close: async () => {
-      for (const file of files) await file.close();
+      for (const file of [...files, ...notes]) await file.close();
     },
   };
 }
