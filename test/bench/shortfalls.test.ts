@@ -1,6 +1,7 @@
 /** The list of what falls short makes itself, and nothing stands on it that was not measured. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { measures } from "../../bench/compare/measures.mjs";
 import { shortfallsSection } from "../../scripts/bench/shortfalls.mjs";
 import { aimsTable, peersTable } from "../../scripts/bench/tables.mjs";
 
@@ -103,8 +104,10 @@ describe("an explanation", () => {
 
   it("is of something that is measured, once all recordings are new enough to know, and there is one of each", () => {
     const stale = explained("append") + explained("renamed");
-    expect(() => shortfallsSection(recording([append]), stale)).toThrow('explains "renamed", which no bench has a budget or an aim for');
+    expect(() => shortfallsSection(recording([append]), stale)).toThrow('explains "renamed", which no bench has a budget for');
     expect(shortfallsSection(recording([append], {}), stale)).toContain("- *append*: Why.");
+    const besidePeers = explained("append") + explained("beside peers: not installed here");
+    expect(shortfallsSection(recording([append]), besidePeers)).toContain("- *append*: Why.");
     expect(() => shortfallsSection(recording([append]), explained("append") + explained("append"))).toThrow('"append" is explained twice');
     expect(() => shortfallsSection(recording([append]), "## append\n")).toThrow('nothing stands below "append"');
   });
@@ -167,6 +170,11 @@ describe("bench/shortfalls.md", () => {
   it("has no measured figure written by hand", () => {
     const prose = words.slice(words.indexOf("\n## ")).replaceAll(/\{\{[^}]*\}\}|^## .*$/gm, "");
     expect(prose.match(/\d[\d.,]* ?(?:%|µs|ms\b|s\b|x\b|times|k\b|M\b|GB|records\/s)/g)).toBeNull();
+  });
+
+  it("has a word ready for every aim beside peers, and for no other: a peer that is not installed leaves no trace in a recording", () => {
+    const aimed = measures.filter((measure) => "aim" in measure || "aimOfRaw" in measure).map(({ name }) => `beside peers: ${name}`);
+    expect([...words.matchAll(/^## (beside peers: .*)$/gm)].map(([, name]) => name).sort()).toEqual(aimed.sort());
   });
 
   it("has a word ready for every budget and aim that was recorded, kept or not", () => {
