@@ -11,7 +11,7 @@ import type { TopicConfig, TopicDescription } from "./api/topic.ts";
 import { OdradekError, UsageError } from "./base/errors.ts";
 import { bytes, msgpack, utf8 } from "./base/serde.ts";
 import { turnOf } from "./base/turn.ts";
-import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkRead, checkTopicPartition } from "./call-options.ts";
+import { checkAdopt, checkDeleteTopic, checkGroupId, checkMaintain, checkOffset, checkTopicPartition, ReadCheck } from "./call-options.ts";
 import type { Compression } from "./compression/compression.ts";
 import { createConsumer } from "./consumer/consumer.ts";
 import { RecordReading, readRecord } from "./consumer/read-record.ts";
@@ -44,7 +44,7 @@ export class EmbeddedOdradek implements Odradek {
   readonly #letGo: (() => Promise<void>) | undefined;
   readonly #reading: RecordReading;
   readonly #open: Set<Closable> = new Set();
-  #readOptions: unknown = undefined;
+  readonly #readCheck: ReadCheck = new ReadCheck();
   #closing: Promise<void> | null = null;
 
   /** `home`: the data directory, where the log is in one. `letGo`: ends what others have under way here, before the log closes. */
@@ -183,11 +183,7 @@ export class EmbeddedOdradek implements Odradek {
   ): Promise<ConsumerRecord<K, V> | null> {
     try {
       this.#refuseClosed("read");
-      // Looked at once where a loop gives the same object again and again: a read takes a microsecond or two.
-      if (options !== this.#readOptions) {
-        checkRead(options);
-        this.#readOptions = options;
-      }
+      this.#readCheck.check(options);
     } catch (error) {
       return Promise.reject(error);
     }

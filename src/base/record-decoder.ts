@@ -86,6 +86,8 @@ function readVarlong(bytes: Uint8Array, start: number, end: number): bigint {
   throw new RecordFramingError(start, at < end ? "a varlong of more than 10 bytes" : "the bytes end within a varlong");
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** How many of a varint's bytes always fit into a 32-bit number. */
 const SHORT_VARINT_BYTE_COUNT = 4;
 
@@ -94,13 +96,10 @@ const SHORT_VARINT_BYTE_COUNT = 4;
  * The bytes must stay as they are while it is used.
  */
 export class RecordCursor {
-  readonly bytes: Uint8Array;
-  /** That of `bytes`, and where they begin in it: asking an array for its buffer is a call into the runtime, once for each view made. */
-  readonly buffer: ArrayBuffer;
-  readonly byteOffset: number;
-  readonly recordCount: number;
+  bytes: Uint8Array = NO_BYTES;
+  recordCount = 0;
   /** Behind the batch's last byte. */
-  readonly end: number;
+  end = 0;
 
   offset = -1;
   /** Milliseconds; the nearest number where 64 bits do not fit. With LogAppendTime, the batch's. */
@@ -118,21 +117,29 @@ export class RecordCursor {
   headersStart = 0;
   headersCount = 0;
 
-  readonly #batchAt: number;
-  readonly #baseOffset: number;
-  readonly #lastOffsetDelta: number;
-  readonly #baseTimestamp: number;
-  readonly #fixedTimestamp: boolean;
-  readonly #hasSafeBase: boolean;
-  #left: number;
+  /** Of `bytes`, once a view was asked for: to ask an array for its buffer is a call into the runtime. */
+  #buffer: ArrayBuffer | null = null;
+  #byteOffset = 0;
+  #batchAt = 0;
+  #baseOffset = 0;
+  #lastOffsetDelta = -1;
+  #baseTimestamp = -1;
+  #fixedTimestamp = false;
+  #hasSafeBase = true;
+  #left = 0;
   #offsetDelta = -1;
   #timestampAt = 0;
 
-  /**
-   * `at`: where the batch begins. Throws a `RecordFramingError` when its header cannot be (no checksum is computed), and a
-   * `UsageError` with `UNSUPPORTED_COMPRESSION_TYPE` for a compressed batch.
-   */
+  /** As `begin`. */
   constructor(bytes: Uint8Array, at = 0) {
+    this.begin(bytes, at);
+  }
+
+  /**
+   * Stands before the first record of the batch that begins at `at`. Throws a `RecordFramingError` when its header cannot be (no checksum is
+   * computed), and a `UsageError` with `UNSUPPORTED_COMPRESSION_TYPE` for a compressed batch; the cursor then stays where it was.
+   */
+  begin(bytes: Uint8Array, at: number): void {
     if (at < 0 || at + HEADER_BYTE_LENGTH > bytes.length) throw new RecordFramingError(at, "the bytes end within a batch header");
     const end = at + batchByteLengthAt(bytes, at);
     if (end < at + HEADER_BYTE_LENGTH || end > bytes.length) {
@@ -156,8 +163,7 @@ export class RecordCursor {
       );
     }
     this.bytes = bytes;
-    this.buffer = bytes.buffer as ArrayBuffer;
-    this.byteOffset = bytes.byteOffset;
+    this.#buffer = null;
     this.end = end;
     this.recordCount = recordCount;
     this.recordEnd = at + HEADER_BYTE_LENGTH;
@@ -168,7 +174,10 @@ export class RecordCursor {
     this.#fixedTimestamp = isLogAppendTime(attributes);
     this.#baseTimestamp = readInt64(bytes, at + (this.#fixedTimestamp ? MAX_TIMESTAMP_AT : BASE_TIMESTAMP_AT));
     this.#hasSafeBase = Number.isSafeInteger(this.#baseTimestamp);
+    this.offset = -1;
     this.timestamp = this.#baseTimestamp;
+    this.#offsetDelta = -1;
+    this.#timestampAt = 0;
   }
 
   /** `next()` will read the record of this index, which begins at `start`; every record before it is taken for read. */
@@ -255,6 +264,15 @@ export class RecordCursor {
   get timestampInt64(): bigint {
     if (this.#timestampAt === 0) throw new UsageError("INVALID_ARGUMENT", "timestampInt64 of a cursor that stands on no record");
     return this.#timestampInt64At(this.#timestampAt, this.recordEnd);
+  }
+
+  /** A view of the batch's bytes: quicker than `subarray`, which asks the array for its species. */
+  view(start: number, byteLength: number): Uint8Array<ArrayBuffer> {
+    if (this.#buffer === null) {
+      this.#buffer = this.bytes.buffer as ArrayBuffer;
+      this.#byteOffset = this.bytes.byteOffset;
+    }
+    return new Uint8Array(this.#buffer, this.#byteOffset + start, byteLength);
   }
 
   /** A view of the key; null when there is none. */

@@ -167,6 +167,7 @@ export function advance(cursor: RecordCursor, slice: BatchSlice): boolean {
   }
 }
 
-function sliceError(slice: BatchSlice, cause: unknown): Error {
+/** What is told of a batch that cannot be walked. */
+export function sliceError(slice: BatchSlice, cause: unknown): Error {
   return framingError(slice.state, slice.baseOffset, slice.lastOffset, [slice.at, slice.at + slice.byteLength], cause);
 }

@@ -1,7 +1,11 @@
-/** Where pieces of batches are read to: one after another in the same memory, unless one is larger than it. The last one stays till the next. */
+/**
+ * What one read of a record works in, and the next one again. Pieces of batches are read to the same memory, unless one is larger than it, and
+ * the last one stays till the next. One cursor walks batch after batch: one for each batch kept would outlive V8's young generation.
+ */
 import type { AtHand } from "../api/broker.ts";
 import type { Bytes } from "../api/bytes.ts";
 import { HEADER_BYTE_LENGTH } from "../base/record-batch.ts";
+import { RecordCursor } from "../base/record-decoder.ts";
 import type { BatchOutline, BatchPiece } from "./batch-outline.ts";
 
 /** A piece is as long as several of its records are: more than this is met where a few are much longer than the others. */
@@ -12,6 +16,19 @@ export class PieceRoom {
   readonly #buffer: ArrayBuffer = this.#lent.buffer;
   #outline: BatchOutline | null = null;
   #from = 0;
+  #cursor: RecordCursor | null = null;
+
+  /** Before the first record of the batch that begins there: always the same cursor. Throws as `RecordCursor.begin` does. */
+  cursorAt(bytes: Uint8Array, at: number): RecordCursor {
+    if (this.#cursor === null) this.#cursor = new RecordCursor(bytes, at);
+    else this.#cursor.begin(bytes, at);
+    return this.#cursor;
+  }
+
+  /** Lets go of the batch that the cursor stands in: it may be large, and kept nowhere else. */
+  leave(): void {
+    this.#cursor = null;
+  }
 
   /** Whether the next piece overwrites these bytes. */
   isLent(bytes: Uint8Array): boolean {

@@ -73,17 +73,18 @@ export class PlainDecoder<K, V> {
   }
 }
 
-/** By a deserializer that is not ours: it is given a view (quicker than `subarray`, which asks the array for its species), or a copy. */
+/** By a deserializer that is not ours: it is given a view, or a copy. */
 function deserialized<T>(
   deserializer: Deserializer<T>,
-  { bytes, buffer, byteOffset }: RecordCursor,
+  cursor: RecordCursor,
   start: number,
   length: number,
   context: SerdeContext,
   isLent: boolean,
 ): T {
-  if (isLent) return deserializer.deserialize(copied(bytes, start, length) as Bytes, context);
-  return owned(deserializer.deserialize(new Uint8Array(buffer, byteOffset + start, length), context), buffer);
+  if (isLent) return deserializer.deserialize(copied(cursor.bytes, start, length) as Bytes, context);
+  const view = cursor.view(start, length);
+  return owned(deserializer.deserialize(view, context), view.buffer);
 }
 
 function copied(bytes: Uint8Array, start: number, length: number): Bytes | null {

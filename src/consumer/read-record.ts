@@ -83,9 +83,16 @@ export class RecordReading {
     if (slice === null || slice.baseOffset > offset) return null;
     const isStored = slice.bytes === answer.batches;
     const kept = new RecentRun(topicId, slice, isStored, answer.abortedTransactions.length > 0);
-    const cursor = kept.record(offset, undefined, null) ?? null;
-    this.recent.keep(kept);
-    return cursor === null ? null : decoder.decode(cursor, wanted);
+    const room = this.#room ?? new PieceRoom();
+    this.#room = null;
+    try {
+      const cursor = kept.record(offset, undefined, room) ?? null;
+      this.recent.keep(kept);
+      return cursor === null ? null : decoder.decode(cursor, wanted);
+    } finally {
+      room.leave();
+      this.#room = room;
+    }
   }
 }
 

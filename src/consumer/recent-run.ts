@@ -13,10 +13,10 @@ import {
   offsetsAreSafe,
   RECORD_COUNT_AT,
 } from "../base/record-batch.ts";
-import { RecordCursor, RecordFramingError } from "../base/record-decoder.ts";
+import { type RecordCursor, RecordFramingError } from "../base/record-decoder.ts";
 import { BatchOutline } from "./batch-outline.ts";
 import type { BatchSlice } from "./batch-slice.ts";
-import { advance, openCursor } from "./batch-view.ts";
+import { sliceError } from "./batch-view.ts";
 import type { PieceRoom } from "./piece-room.ts";
 
 /** A batch of less is walked as quickly as looked up, and read as quickly as a piece of it. */
@@ -29,9 +29,8 @@ export class RecentRun {
   readonly isStored: boolean;
   /** Asked for since it last came to the front of the queue. */
   isWanted = false;
-  /** The batch looked at last; of a run that holds one batch, that one. */
+  /** The first batch. */
   #slice: BatchSlice;
-  #cursor: RecordCursor | null = null;
   #lastOffset: number;
   /** Where in the bytes the run begins and ends. null: the bytes were given up. */
   #bytes: Bytes | null;
@@ -99,46 +98,50 @@ export class RecentRun {
     this.#starts = (this.#starts ?? []).filter((start) => start < end).map((start) => start - from);
     this.#end = end - from;
     this.#at = 0;
-    this.#lookAt(this.#bytes, 0);
+    this.#slice = this.#sliceAt(this.#bytes, 0);
   }
 
   /** Gives its bytes up. False: nothing is left then that would be worth keeping. */
   giveUpBytes(): boolean {
     if (!this.isStored || this.#outline === null) return false;
     this.#bytes = null;
-    this.#cursor = null;
     this.#slice = { ...this.#slice, bytes: NO_BYTES };
     return true;
   }
 
-  /** The record at an offset that the run answers for, perhaps in the room; null: there is none. `undefined`: it must be read. */
-  record(offset: number, atHand: AtHand | undefined, room: PieceRoom | null): RecordCursor | null | undefined {
-    if (this.#bytes === null) return atHand?.part === undefined || room === null ? undefined : this.#fromPiece(offset, atHand, room);
-    if (!this.#isOneBatch && !this.#moveTo(this.#bytes, offset)) return null;
-    const slice = this.#slice;
-    if (offset < slice.baseOffset || offset > slice.lastOffset) return null;
-    this.#cursor ??= openCursor(slice);
-    const cursor = this.#cursor;
-    if (this.#outline !== null) {
-      const { firstIndex, from } = this.#outline.pieceOf(offset - slice.baseOffset);
-      cursor.goTo(firstIndex, slice.at + from);
-      cursor.skip(offset - slice.baseOffset - firstIndex);
-      if (advance(cursor, slice) && cursor.offset === offset) return cursor;
+  /** The record at an offset that the run answers for, by the room's cursor; null: there is none. `undefined`: it must be read. */
+  record(offset: number, atHand: AtHand | undefined, room: PieceRoom): RecordCursor | null | undefined {
+    const bytes = this.#bytes;
+    if (bytes === null) return atHand?.part === undefined ? undefined : this.#fromPiece(offset, atHand, room);
+    if (offset < this.baseOffset) return null;
+    const at = this.#starts === null ? this.#at : this.#startOf(offset, bytes, this.#starts);
+    // In a gap, perhaps at its end: what comes behind it was cut off.
+    if (lastOffsetAt(bytes, at) < offset || isControl(readInt16(bytes, at + ATTRIBUTES_AT))) return null;
+    try {
+      const cursor = room.cursorAt(bytes, at);
+      if (this.#outline !== null) {
+        const index = offset - this.baseOffset;
+        const { firstIndex, from } = this.#outline.pieceOf(index);
+        cursor.goTo(firstIndex, at + from);
+        cursor.skip(index - firstIndex);
+        if (cursor.next() && cursor.offset === offset) return cursor;
+        cursor.goTo(0, at + HEADER_BYTE_LENGTH);
+      }
+      while (cursor.next()) {
+        if (cursor.offset >= offset) return cursor.offset === offset ? cursor : null;
+      }
+      return null;
+    } catch (cause) {
+      throw sliceError(this.#sliceAt(bytes, at), cause);
     }
-    cursor.goTo(0, slice.at + HEADER_BYTE_LENGTH);
-    while (advance(cursor, slice)) {
-      if (cursor.offset >= offset) return cursor.offset === offset ? cursor : null;
-    }
-    return null;
   }
 
   get #isOneBatch(): boolean {
     return this.#end - this.#at === this.#slice.byteLength;
   }
 
-  /** Makes the batch that reaches the offset the one looked at. False: that has no records. */
-  #moveTo(bytes: Bytes, offset: number): boolean {
-    const starts = this.#starts as number[];
+  /** Where the last batch begins whose base offset is not above the offset. */
+  #startOf(offset: number, bytes: Bytes, starts: readonly number[]): number {
     let low = this.#isOfSingles ? Math.min(offset - this.baseOffset, starts.length - 1) : 0;
     let high = this.#isOfSingles ? low : starts.length - 1;
     while (low < high) {
@@ -146,16 +149,11 @@ export class RecentRun {
       if (readInt64(bytes, (starts[middle] as number) + BASE_OFFSET_AT) <= offset) low = middle;
       else high = middle - 1;
     }
-    const at = starts[low] as number;
-    // In a gap, perhaps at its end: what comes behind it was cut off.
-    if (lastOffsetAt(bytes, at) < offset) return false;
-    if (isControl(readInt16(bytes, at + ATTRIBUTES_AT))) return false;
-    if (at !== this.#slice.at) this.#lookAt(bytes, at);
-    return true;
+    return starts[low] as number;
   }
 
-  #lookAt(bytes: Bytes, at: number): void {
-    this.#slice = {
+  #sliceAt(bytes: Bytes, at: number): BatchSlice {
+    return {
       state: this.#slice.state,
       epoch: this.#slice.epoch,
       bytes,
@@ -165,7 +163,6 @@ export class RecentRun {
       lastOffset: lastOffsetAt(bytes, at),
       recordCount: readInt32(bytes, at + RECORD_COUNT_AT),
     };
-    this.#cursor = null;
   }
 
   #fromPiece(offset: number, atHand: AtHand, room: PieceRoom): RecordCursor | undefined {
@@ -174,7 +171,7 @@ export class RecentRun {
     const bytes = room.batchOf(outline, piece, atHand);
     if (bytes === null) return undefined;
     try {
-      const cursor = new RecordCursor(bytes);
+      const cursor = room.cursorAt(bytes, 0);
       cursor.skip(offset - this.baseOffset - piece.firstIndex);
       if (cursor.next() && cursor.offset === offset) return cursor;
     } catch (error) {

@@ -84,6 +84,25 @@ describe("the record cursor", () => {
     );
   });
 
+  it("begun anew, wherever it stood, is as a new one; where that cannot be it stays where it was", () => {
+    fc.assert(
+      fc.property(fc.oneof(anyProducedBatch, anyStoredBatch(70)), anyProducedBatch, fc.nat(3), (batch, other, walked) => {
+        const cursor = new RecordCursor(slowBatchBytes(other));
+        for (let record = 0; record < walked && cursor.next(); record += 1) cursor.view(cursor.start, 1);
+        const stood = [cursor.bytes, cursor.offset, cursor.timestamp, cursor.start];
+        expect(() => cursor.begin(new Uint8Array(60), 0)).toThrowError(RecordFramingError);
+        expect([cursor.bytes, cursor.offset, cursor.timestamp, cursor.start]).toEqual(stood);
+        const bytes = slowBatchBytes(batch);
+        cursor.begin(bytes, 0);
+        expect([cursor.offset, cursor.timestamp]).toEqual([-1, new RecordCursor(bytes).timestamp]);
+        expect(() => cursor.timestampInt64).toThrowError(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+        expect(cursor.view(0, bytes.length)).toEqual(bytes);
+        expect(everything(cursor)).toEqual(expected(batch));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it("gives the nearest number of a timestamp no number holds, and the exact one beside it", () => {
     const nanoseconds = 1_700_000_000_000_000_001n;
     const record = { offsetDelta: 0, key: null, value: null, headers: [] };

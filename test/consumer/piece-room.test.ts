@@ -133,6 +133,16 @@ describe("the room that pieces are read to", () => {
     expect(log.asked).toHaveLength(5);
   });
 
+  it("has one cursor for every batch, and none of the last one's bytes when it was left", () => {
+    const room = new PieceRoom();
+    const first = room.cursorAt(one, 0);
+    expect([first.next(), first.offset]).toEqual([true, 0]);
+    expect(room.cursorAt(other, 0)).toBe(first);
+    expect([first.bytes === other, first.next(), first.offset]).toEqual([true, true, RECORD_COUNT]);
+    room.leave();
+    expect(room.cursorAt(one, 0)).not.toBe(first);
+  });
+
   it("has nothing of a log that has no parts, or not this one, and has what it had no more where that was read over", () => {
     const outline = outlineOf(one);
     const room = new PieceRoom();

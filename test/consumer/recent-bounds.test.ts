@@ -14,8 +14,9 @@ function runOf(bytes: Bytes, firstByteLength: number, { at = 0, isStored = true,
   return new RecentRun(topicId, sliceAt(bytes, at, firstByteLength, partition), isStored, false);
 }
 const alone = (bytes: Bytes, isStored = true, partition = 0): RecentRun => runOf(bytes, bytes.length, { isStored, partition });
+const ROOM = new PieceRoom();
 const valueAt = (run: RecentRun, offset: number): number | null | undefined => {
-  const cursor = run.record(offset, undefined, null);
+  const cursor = run.record(offset, undefined, ROOM);
   return cursor === null || cursor === undefined ? cursor : (cursor.value()?.[0] ?? null);
 };
 /** As each record tells of itself; null where the run has none. */
@@ -44,12 +45,12 @@ describe("a run of one batch", () => {
     const run = runOf(bytes, batch.length, { at: 77 });
     const expected = Array.from({ length: 120 }, (_, index) => (300 + index) % 251);
     expect(valuesOf(run, 420)).toEqual(expected);
-    expect([run.record(299, undefined, null), run.record(420, undefined, null)]).toEqual([null, null]);
+    expect([run.record(299, undefined, ROOM), run.record(420, undefined, ROOM)]).toEqual([null, null]);
     expect(run.giveUpBytes()).toBe(true);
-    const [log, room] = [logHolding(batch), new PieceRoom()];
-    expect(expected.map((_, index) => run.record(300 + index, log, room)?.value()?.[0])).toEqual(expected);
-    // Without a room for a piece, or a log that has parts, it must be read.
-    expect([run.record(300, log, null), run.record(300, { standing: () => null, read: () => null }, room)]).toEqual([undefined, undefined]);
+    const log = logHolding(batch);
+    expect(expected.map((_, index) => run.record(300 + index, log, ROOM)?.value()?.[0])).toEqual(expected);
+    // Without a log that has parts it must be read.
+    expect(run.record(300, { standing: () => null, read: () => null }, ROOM)).toBe(undefined);
   });
 
   it("is of one record where it has one, not where it has two, or several batches of one", () => {

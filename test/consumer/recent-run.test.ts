@@ -237,7 +237,7 @@ describe("a batch that was read lately", () => {
           run.trim();
           for (let offset = 100; offset <= run.lastOffset; offset++) {
             const filled = there.get(offset);
-            const value = run.record(offset, undefined, null);
+            const value = run.record(offset, undefined, ROOM);
             expect(value === null ? undefined : value?.value()?.[0], `offset ${offset}`).toBe(filled);
           }
           const alone = new RecentRun("id", first, true, true);

