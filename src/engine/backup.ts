@@ -30,7 +30,7 @@ interface CopiedEnds {
 /** The target must be empty: a backup never writes over anything. */
 export async function copyTo(house: House, driver: StorageDriver): Promise<BackupReport> {
   // Through the fence, so that a target that cannot be written is refused by name.
-  const target = fenced(driver, { readOnly: false });
+  const target = fenced(driver);
   const inTheWay = await target.list("");
   if (inTheWay.length > 0) {
     const found = inTheWay.slice(0, 3).map((entry) => entry.name);
@@ -56,10 +56,8 @@ export async function copyTo(house: House, driver: StorageDriver): Promise<Backu
     ["recovery-point-offset-checkpoint", ends.recoveryPoints],
     ["log-start-offset-checkpoint", ends.logStarts],
     ["replication-offset-checkpoint", ends.highWatermarks],
-  ] as const) {
-    await writeOffsetCheckpoint(target, name, lines);
-    count(await byteLengthOf(target, name));
-  }
+  ] as const)
+    count(await writeOffsetCheckpoint(target, name, lines));
   const present = new Set((await house.context.storage.list("")).map((entry) => entry.name));
   // The catalogue last: a backup cut short is a directory without one, not one that lacks its topics' records.
   for (const name of [IDENTITY_FILE, CATALOG_FILE]) if (present.has(name)) count(await copyFile(house.context.storage, target, name, null));
@@ -80,7 +78,8 @@ async function copyLog(
   await target.createDirectory(directory);
   for (const { name, byteLength, isOptional } of files) {
     const copied = copyFile(house.context.storage, target, `${directory}/${name}`, byteLength);
-    count(await (isOptional === true ? copied.catch(orGone) : copied));
+    const copiedByteLength = await (isOptional === true ? copied.catch(nullIfGone) : copied);
+    if (copiedByteLength !== null) count(copiedByteLength);
   }
   await target.syncDirectory(directory);
   // Behind the bytes it speaks of, which are durable by now.
@@ -91,9 +90,9 @@ async function copyLog(
   ends.highWatermarks.push([at, logEndOffset]);
 }
 
-/** A file that may go while the others are copied. */
-function orGone(error: unknown): number {
-  if (isNotFound(error)) return 0;
+/** Of a file that may go while the others are copied. */
+function nullIfGone(error: unknown): null {
+  if (isNotFound(error)) return null;
   throw error;
 }
 
@@ -115,17 +114,8 @@ async function copyFile(source: StorageDriver, target: StorageDriver, name: stri
   }
 }
 
-async function byteLengthOf(storage: StorageDriver, name: string): Promise<number> {
-  const file = await storage.open(name, { create: "no", readOnly: true });
-  try {
-    return file.byteLength();
-  } finally {
-    await file.close();
-  }
-}
-
 async function copyBytes(from: StorageFile, to: StorageFile, byteLength: number): Promise<void> {
-  const piece = new Uint8Array(Math.min(PIECE_BYTES, Math.max(1, byteLength)));
+  const piece = new Uint8Array(Math.min(PIECE_BYTES, byteLength));
   for (let position = 0; position < byteLength; ) {
     // Each piece is fetched ahead off the loop, so that a large copy does not hold up everyone else.
     await from.readAhead(position, piece.byteLength);

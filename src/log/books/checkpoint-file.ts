@@ -24,15 +24,17 @@ export async function readOffsetCheckpoint(storage: StorageDriver, name: string)
   return offsets;
 }
 
-/** Replaces the file whole; durable when it resolves. An entry given twice counts as last given. */
+/** Replaces the file whole; durable when it resolves. An entry given twice counts as last given. Answers the file's length in bytes. */
 export async function writeOffsetCheckpoint(
   storage: StorageDriver,
   name: string,
   entries: Iterable<[TopicPartition, number]>,
-): Promise<void> {
+): Promise<number> {
   const lines = new Map<string, string>();
   for (const [{ topic, partition }, offset] of entries) {
     lines.set(partitionDirectoryName(topic, partition), `${topic} ${partition} ${offset}`);
   }
-  await replaceFile(storage, "", name, encodeCheckpoint([...lines.values()]));
+  const bytes = encodeCheckpoint([...lines.values()]);
+  await replaceFile(storage, "", name, bytes);
+  return bytes.byteLength;
 }
