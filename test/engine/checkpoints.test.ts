@@ -89,6 +89,25 @@ describe("the checkpoints", () => {
     expect(checkpoints.of(at("orders")).firstDirtyOffset).toBe(6);
   });
 
+  it("are the cleaner's alone after a compaction, though others wait to be written", async () => {
+    const { storage, checkpoints } = await bed();
+    await checkpoints.write([logOf("orders-0", orders), logOf("orders-1", orders)]);
+    const replaced = storage.count("replace");
+    checkpoints.forget(at("orders", 1));
+    await checkpoints.writeFirstDirty(logOf("orders-0", { ...orders, firstDirtyOffset: 6 }));
+    expect(storage.count("replace") - replaced).toBe(1);
+    expect((await textsOf(storage)).map((lines) => lines.includes("orders 1"))).toEqual([true, true, true, false]);
+  });
+
+  it("that a disk does not give are no damage: they are not loaded, and nothing is set aside", async () => {
+    const { storage } = await bed({ [LOG_START]: "0\n1\norders 0 3\n" });
+    storage.fail({ call: "readAt", name: /log-start/, errno: "EIO" });
+    await expect(load(storage)).rejects.toThrow("EIO");
+    expect((await storage.list("")).map(({ name }) => name)).toEqual([LOG_START]);
+    storage.mend();
+    expect((await load(storage)).of(at("orders")).logStartOffset).toBe(3);
+  });
+
   it("are written again after a disk refused them, though nothing has moved since", async () => {
     const { storage, checkpoints } = await bed();
     storage.fail({ call: "replace", errno: "EIO", name: /log-start/ });
@@ -138,5 +157,33 @@ describe("a partition that is to be forgotten", () => {
     checkpoints.forget(at("orders"));
     await checkpoints.forgetDurably(at("orders"));
     expect(text(await get(storage, LOG_START))).toBe("0\n0\n");
+  });
+
+  it("for good is written away where we wrote its line ourselves, however often the files were written since", async () => {
+    const { storage, checkpoints } = await bed();
+    for (const recoveryPoint of [7, 8]) await checkpoints.write([logOf("orders-0", { ...orders, recoveryPoint })]);
+    await checkpoints.forgetDurably(at("orders"));
+    expect(await textsOf(storage)).toEqual(FILES.map(() => "0\n0\n"));
+  });
+
+  it("for good leaves what waits to be written for another time, where its own lines are gone or never were", async () => {
+    const { storage, checkpoints } = await bed({ [HIGH_WATERMARK]: "0\n2\norders 0 99\norders 1 5\n" });
+    await checkpoints.forgetDurably(at("orders"));
+    checkpoints.forget(at("orders", 1));
+    const replaced = storage.count("replace");
+    for (const topic of ["orders", "nobody"]) await checkpoints.forgetDurably(at(topic));
+    expect(storage.count("replace") - replaced).toBe(0);
+    expect(text(await get(storage, HIGH_WATERMARK))).toBe("0\n1\norders 1 5\n");
+  });
+
+  // A refusal may come after the work: nobody knows which lines stand in the file then.
+  it("for good is written away where its line may stand, though its writing was refused and another file's went well since", async () => {
+    const { storage, checkpoints } = await bed();
+    storage.fail({ call: "replace", errno: "EIO", name: /recovery-point/, afterEffect: true });
+    await expect(checkpoints.write([logOf("orders-0", { ...orders, firstDirtyOffset: null })])).rejects.toThrow("EIO");
+    expect(text(await get(storage, RECOVERY_POINT))).toBe("0\n1\norders 0 7\n");
+    await checkpoints.writeFirstDirty(logOf("keyed-0", orders));
+    await checkpoints.forgetDurably(at("orders"));
+    expect(text(await get(storage, RECOVERY_POINT))).toBe("0\n0\n");
   });
 });
