@@ -4,8 +4,10 @@ import type { StorageDriver } from "../../../src/api/storage-driver.ts";
 import { readBatchHeader } from "../../../src/base/record-batch.ts";
 import { PartitionState, type PartitionStateFacts } from "../../../src/log/state/partition-state.ts";
 import { memory } from "../../../src/storage/memory.ts";
+import { faultyStorage } from "../../../src/testing/faulty-storage.ts";
 import { bytesOf, get, put, text } from "../books/support.ts";
 import { append, created, opened, type Rig, type RigOptions, readAll, send } from "../log-rig.ts";
+import { sendAs } from "../producer-rig.ts";
 
 const LOG = "orders-0/00000000000000000000.log";
 const INDEX = "orders-0/00000000000000000000.index";
@@ -79,6 +81,18 @@ it("another writer's log without a batch is empty, and begins with the first app
   await log.close(true);
 });
 
+it("another writer's log without a batch and without epochs begins with the first of them", async () => {
+  const storage = memory();
+  const { log: made } = await created(storage, OPTIONS);
+  await made.close(true);
+  for (const name of [STATE, EPOCHS]) await storage.remove(name);
+  const { log } = await opened(storage, THEIRS);
+  expect(log.leaderEpoch).toBe(0);
+  await send(log, "a");
+  expect(text(await get(storage, EPOCHS))).toBe("0\n1\n0 0\n");
+  await log.close(true);
+});
+
 it("an epoch that batches carry and no checkpoint names is never used again", async () => {
   const { storage } = await closedLog();
   await storage.remove(STATE);
@@ -88,6 +102,84 @@ it("an epoch that batches carry and no checkpoint names is never used again", as
   expect(readBatchHeader(await log.read(2, 1)).leaderEpoch).toBe(0);
   expect(readBatchHeader(await log.read(3, 1)).leaderEpoch).toBe(1);
   await log.close(true);
+});
+
+it("epochs that cannot be believed are passed over, and the reason is told", async () => {
+  const { storage } = await closedLog();
+  await put(storage, EPOCHS, bytesOf("0\n2\n0 0\n"));
+  const { log, events } = await opened(storage, { ...CLEAN, readOnly: true });
+  const problem = `${EPOCHS}: line 2: says "2" entries follow, found 1`;
+  expect(events).toEqual([{ type: "book.ignored", fields: { partition: { topic: "orders", partition: 0 }, problem } }]);
+  await log.close(false);
+});
+
+it("files of another topic are refused by their directory's name, and left as they are", async () => {
+  const { storage } = await closedLog();
+  const before = [await storage.list("orders-0"), await get(storage, STATE)];
+  await expect(opened(storage, { ...CLEAN, topicId: "AAECAwQFBgcICQoLDA0ODw" })).rejects.toMatchObject({
+    name: "CorruptionError",
+    code: "BOOK_CORRUPT",
+    file: "orders-0",
+    byteRange: [0, 0],
+    offsetRange: [0, 0],
+    nextReadableOffset: null,
+  });
+  expect([await storage.list("orders-0"), await get(storage, STATE)]).toEqual(before);
+});
+
+it("a producer known when all was closed in order is known after a crash that comes behind the next batch", async () => {
+  const storage = memory();
+  const first = { producerId: 7n, producerEpoch: 0, recordCount: 1, transactional: false, baseSequence: 0 };
+  const { log: made } = await created(storage, OPTIONS);
+  await sendAs(made, first);
+  await made.close(true);
+  const { log: next } = await opened(storage, CLEAN);
+  await send(next, "somebody else's");
+  await next.close(false);
+  const { log } = await opened(storage, OPTIONS);
+  expect([...log.producers.lastEntries()]).toEqual([{ producerId: 7n, producerEpoch: 0, lastDataOffset: 0 }]);
+  expect(await sendAs(log, first)).toMatchObject({ baseOffset: 0, isDuplicate: true });
+  await log.close(true);
+});
+
+it("of a log that no producer with an id has written nothing before the recovery point is read for one, after a crash either", async () => {
+  const options: RigOptions = { config: { segmentBytes: 300 } };
+  const storage = memory();
+  const { log: made } = await created(storage, options);
+  for (let count = 0; count < 8; count += 1) await send(made, "x".repeat(100));
+  await made.close(false);
+  const { log: recovered } = await opened(storage, options);
+  await recovered.close(false);
+  const watched = faultyStorage(storage);
+  const read = watched.fail({ call: "readAt", name: /\/0+\.log$/, shortBy: 0 });
+  const { log } = await opened(watched, options);
+  expect([log.watermarks.logEndOffset, read.matchCount]).toEqual([8, 0]);
+  expect(await values(log)).toHaveLength(8);
+  expect(read.matchCount).toBeGreaterThan(0);
+  await log.close(true);
+});
+
+it('a log closed as "os" writes nothing as "sync" before its state says so; another writer\'s needs no word of it', async () => {
+  const full = { call: "writeAt", name: /odradek\.state$/, errno: "ENOSPC", times: Number.POSITIVE_INFINITY } as const;
+  const ours = await closedLog({ config: { ...OPTIONS.config, durability: "os" } });
+  const theirs = await closedLog();
+  await theirs.storage.remove(STATE);
+  for (const { storage, options, code } of [
+    { ...ours, options: CLEAN, code: "STORAGE_FULL" },
+    { ...theirs, options: THEIRS, code: null },
+  ]) {
+    const faulty = faultyStorage(storage);
+    const { log } = await opened(faulty, options);
+    faulty.fail(full);
+    const told = await send(log, "d").then(
+      () => null,
+      (error: { readonly code: string }) => error.code,
+    );
+    expect([told, log.watermarks.logEndOffset]).toEqual([code, code === null ? 4 : 3]);
+    faulty.mend();
+    await send(log, "e");
+    await log.close(true);
+  }
 });
 
 it("a rewritten segment with unwritten space behind it is not put in place, and nothing is changed", async () => {
