@@ -4,7 +4,7 @@ import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { decodeTransactionKey, encodeTransactionKey } from "../../src/transaction/schemas/transaction-key.ts";
 import { decodeTransactionValue, encodeTransactionValue } from "../../src/transaction/schemas/transaction-value.ts";
 import { TransactionCoordinator } from "../../src/transaction/transaction-coordinator.ts";
-import { newlyInitialized, withPartitions } from "../../src/transaction/transaction-metadata.ts";
+import { completed, newlyInitialized, prepared, reinitialized, withPartitions } from "../../src/transaction/transaction-metadata.ts";
 
 const at = { topic: "orders", partition: 0 };
 
@@ -21,6 +21,61 @@ describe("the coordinator", () => {
     expect(coordinator.requireOpen(identity, at)).toBe(transaction);
     expect(() => coordinator.remove(transaction)).toThrow("only an idle id can be forgotten");
     expect(coordinator.find("t")).toBe(transaction);
+  });
+});
+
+describe("a refusal", () => {
+  const bed = () => {
+    const coordinator = new TransactionCoordinator({ clock: new ManualClock(0) });
+    const transaction = coordinator.put("t", newlyInitialized(7n, 60_000, 0));
+    const identity = { transactionalId: "t", producerId: 7n, producerEpoch: 0 };
+    return { coordinator, transaction, identity };
+  };
+
+  it("of a producer that is not the id's tells whose it is, or that it is nobody's", () => {
+    const { coordinator, identity } = bed();
+    const code = "INVALID_PRODUCER_ID_MAPPING";
+    const others = expect.objectContaining({ code, message: expect.stringContaining("found it to be producer 7's;") });
+    expect(() => coordinator.requireAddable({ ...identity, producerId: 8n })).toThrow(others);
+    const nobodys = expect.objectContaining({ code, message: expect.stringContaining("found it to be nobody's:") });
+    expect(() => coordinator.requireAddable({ ...identity, transactionalId: "other" })).toThrow(nobodys);
+  });
+
+  it("while the last transaction is being finished tells what holds that up, if anything does", () => {
+    const { coordinator, transaction, identity } = bed();
+    const code = "CONCURRENT_TRANSACTIONS";
+    transaction.isEnding = true;
+    const finishing = 'transactional id "t": its last transaction is still being finished (Empty)';
+    expect(() => coordinator.requireAddable(identity)).toThrow(expect.objectContaining({ code, message: finishing }));
+    transaction.trouble = "orders-0: no room";
+    expect(() => coordinator.requireAddable(identity)).toThrow(
+      expect.objectContaining({ code, message: `${finishing}: orders-0: no room` }),
+    );
+  });
+
+  it("while nobody knows whether the last transaction is committed says that, why, and what settles it", () => {
+    const { coordinator, transaction, identity } = bed();
+    transaction.isEnding = true;
+    transaction.trouble = "orders-0: no room";
+    transaction.doubt = "the disk failed";
+    for (const ask of [() => coordinator.requireAddable(identity), () => coordinator.checkEnd(identity, true)])
+      expect(ask).toThrow(
+        expect.objectContaining({
+          name: "ProducerStateError",
+          code: "CONCURRENT_TRANSACTIONS",
+          message: expect.stringMatching(/whether its transaction is committed is not known: the disk failed; reopenPartition/),
+        }),
+      );
+  });
+});
+
+describe("an id with its next producer", () => {
+  it("has begun no transaction, and keeps nothing of the last one", () => {
+    const open = withPartitions(newlyInitialized(7n, 60_000, 0), [at], 10) as ReturnType<typeof newlyInitialized>;
+    const ended = completed(prepared(open, true, 20), 30);
+    expect(ended.startMs).toBe(10);
+    const identity = { producerId: 7n, producerEpoch: 1 };
+    expect(reinitialized(ended, identity, 5000, 40)).toEqual({ ...newlyInitialized(7n, 5000, 40), producerEpoch: 1 });
   });
 });
 
