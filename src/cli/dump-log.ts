@@ -1,7 +1,7 @@
 /** What stands in a `.log`: its batches and their records, also behind damage. */
 import { hasBytesBeyond, type ScannedBatch, scanBatches } from "../log/batch/batch-scan.ts";
 import { readBytes } from "../log/files/file-bytes.ts";
-import { findNextBatch } from "../log/survey/segment-survey.ts";
+import { findNextBatch } from "../log/survey/found-batch.ts";
 import { dumpBatch } from "./dump-batch.ts";
 import type { Dumped, DumpSource } from "./dump-source.ts";
 
@@ -33,7 +33,7 @@ export async function* dumpLog(source: DumpSource, withRecords: boolean): AsyncG
       fileEnd = file.byteLength();
       continue;
     }
-    const next = await findNextBatch(core, file, position, fileEnd, nextOffset, Number.MAX_SAFE_INTEGER);
+    const next = await findNextBatch(core, file, position, { fileEnd, offsetMin: nextOffset, offsetEnd: Number.MAX_SAFE_INTEGER });
     yield {
       type: "damage",
       position,

@@ -1,21 +1,8 @@
 /** Walks a whole `.log`, over damage too: which byte ranges are no good, which offsets they held, and what of them can be told. */
-import type { Bytes } from "../../api/bytes.ts";
 import type { StorageFile } from "../../api/storage-driver.ts";
-import { LAST_OFFSET_DELTA_AT, LENGTH_OVERHEAD } from "../../base/record-batch.ts";
 import type { Core } from "../../core/core.ts";
-import {
-  ATTRIBUTES_AT,
-  batchByteLengthAt,
-  CRC_AT,
-  HEADER_BYTE_LENGTH,
-  lastOffsetAt,
-  MAGIC_AT,
-  RECORD_COUNT_AT,
-  readInt64,
-  viewOf,
-} from "../batch/batch-header.ts";
 import { endOfBytes, hasBytesBeyond, type ScanEnd, type ScannedBatch, type ScanStopReason, scanBatches } from "../batch/batch-scan.ts";
-import { readBytes, readInto } from "../files/file-bytes.ts";
+import { baseOffsetBetween, findNextBatch, wholeBatchAt } from "./found-batch.ts";
 
 export interface SegmentExpectation {
   readonly baseOffset: number;
@@ -56,10 +43,6 @@ export interface SegmentSurvey {
   readonly writtenEnd: number | null;
 }
 
-const WINDOW_BYTE_LENGTH = 1024 * 1024;
-/** A record takes seven bytes at least. */
-const RECORD_BYTE_LENGTH_MIN = 7;
-
 /** `onBatch` gets one object that is reused, for every readable batch. */
 export async function surveySegment(
   core: Core,
@@ -67,138 +50,9 @@ export async function surveySegment(
   expected: SegmentExpectation,
   onBatch: (batch: ScannedBatch) => void,
 ): Promise<SegmentSurvey> {
-  let fileEnd = file.byteLength();
-  const ranges: DamagedRange[] = [];
-  let position = 0;
-  let lookedAgainAt = -1;
-  let nextOffset = expected.baseOffset;
-  let batchCount = 0;
-  let maxTimestamp = -1;
-  let lastEpoch = -1;
-  let zerosFrom: number | null = null;
-  let writtenEnd: number | null = null;
-  let isBehindDamage = false;
-  let before: AcceptedBatch | null = null;
-  // A segment ends before its offsets outgrow the 32 bits that its index has for them.
-  const offsetEnd = Math.min(expected.endOffset ?? Number.MAX_SAFE_INTEGER, expected.baseOffset + 2 ** 31);
-  for (;;) {
-    // Behind damage the readable batch that was found tells where offsets go on.
-    const order = isBehindDamage ? "rising" : expected.order;
-    let outOfLine: Pick<ScanEnd, "position" | "nextOffset" | "detail"> | null = null;
-    let acceptedOffset = nextOffset;
-    const scanned = await scanBatches(core, file, [position, fileEnd], { nextOffset, order, epochFor: expected.epochFor }, (batch) => {
-      if (batch.lastOffset >= offsetEnd) {
-        const detail = `expected an offset below ${offsetEnd}, found ${batch.lastOffset}`;
-        outOfLine = { position: batch.position, nextOffset: acceptedOffset, detail };
-        return "stop";
-      }
-      before = {
-        position: batch.position,
-        baseOffset: batch.baseOffset,
-        expectedOffset: acceptedOffset,
-        batchCount,
-        maxTimestamp,
-        lastEpoch,
-      };
-      acceptedOffset = batch.lastOffset + 1;
-      batchCount += 1;
-      maxTimestamp = Math.max(maxTimestamp, batch.maxTimestamp);
-      lastEpoch = batch.leaderEpoch;
-      onBatch(batch);
-      return isBehindDamage ? "stop" : undefined;
-    });
-    const stopped: ScanEnd = outOfLine === null ? scanned : { ...scanned, reason: "order", ...(outOfLine as object) };
-    const hasMoved = stopped.position > position;
-    ({ position, nextOffset } = stopped);
-    if (position >= fileEnd) break;
-    if (isBehindDamage && hasMoved) {
-      isBehindDamage = false;
-      continue;
-    }
-    const blamed =
-      stopped.reason === "order" || stopped.reason === "offset" ? misplacedBefore(core, file, before, position, fileEnd, offsetEnd) : null;
-    if (blamed !== null && before !== null) {
-      const { position: from, expectedOffset } = before as AcceptedBatch;
-      ({ batchCount, maxTimestamp, lastEpoch } = before as AcceptedBatch);
-      const detail = `expected an offset below ${blamed.baseOffset}, found ${(before as AcceptedBatch).baseOffset}`;
-      const place = placeOf(core, file, from, position, expectedOffset, blamed.baseOffset, lastEpoch, expected);
-      ranges.push({
-        position: from,
-        end: position,
-        firstOffset: expectedOffset,
-        nextOffset: blamed.baseOffset,
-        reason: "order",
-        detail,
-        place,
-        isTail: false,
-      });
-      nextOffset = blamed.baseOffset;
-      isBehindDamage = true;
-      before = null;
-      continue;
-    }
-    if (stopped.reason === "older") {
-      ranges.push({
-        position,
-        end: fileEnd,
-        firstOffset: nextOffset,
-        nextOffset: null,
-        reason: "older",
-        detail: stopped.detail,
-        place: null,
-        isTail: true,
-      });
-      break;
-    }
-    if (!(await hasBytesBeyond(file, position))) {
-      zerosFrom = position;
-      break;
-    }
-    // A process that writes may have filled the space between the two looks.
-    if (stopped.reason === "zero" && lookedAgainAt !== position) {
-      lookedAgainAt = position;
-      fileEnd = file.byteLength();
-      continue;
-    }
-    const next = await findNextBatch(core, file, position, fileEnd, nextOffset, offsetEnd);
-    const end = next?.position ?? fileEnd;
-    const behind = next?.baseOffset ?? knownEnd(expected, nextOffset);
-    const place = placeOf(core, file, position, end, nextOffset, behind, lastEpoch, expected);
-    ranges.push({
-      position,
-      end,
-      firstOffset: nextOffset,
-      nextOffset: behind,
-      reason: stopped.reason,
-      detail: stopped.detail,
-      place,
-      isTail: next === null,
-    });
-    position = end;
-    if (next === null) {
-      writtenEnd = await endOfBytes(file, (ranges.at(-1) as DamagedRange).position);
-      break;
-    }
-    nextOffset = next.baseOffset;
-    isBehindDamage = true;
-  }
-  const end = ranges.at(-1)?.isTail === true ? (ranges.at(-1) as DamagedRange).position : (zerosFrom ?? position);
-  // Whole as far as it goes, but it does not go as far as it must.
-  const known = expected.order === "exact" || expected.endOffset === null ? knownEnd(expected, nextOffset) : null;
-  if (ranges.at(-1)?.isTail !== true && known !== null) {
-    const detail = `expected offsets up to ${known - 1}, found none from ${nextOffset} on`;
-    ranges.push({
-      position: end,
-      end: fileEnd,
-      firstOffset: nextOffset,
-      nextOffset: known,
-      reason: "short",
-      detail,
-      place: null,
-      isTail: true,
-    });
-  }
-  return { ranges, batchCount, nextOffset, end, maxTimestamp, zerosFrom, writtenEnd };
+  const walk = new SegmentWalk(core, file, expected, onBatch);
+  while (await walk.goOn());
+  return walk.survey();
 }
 
 /** The batch accepted last, and what was known before it. */
@@ -211,122 +65,183 @@ interface AcceptedBatch {
   readonly lastEpoch: number;
 }
 
-/**
- * Where gaps are legal, a base offset that was made too large shows only at the batch behind it, which then seems to fall back.
- * That one is good if it follows from what stood before the batch in between.
- */
-function misplacedBefore(
-  core: Core,
-  file: StorageFile,
-  before: AcceptedBatch | null,
-  position: number,
-  fileEnd: number,
-  offsetEnd: number,
-): FoundBatch | null {
-  if (before === null || before.baseOffset === before.expectedOffset) return null;
-  return wholeBatchAt(core, file, position, fileEnd, before.expectedOffset, offsetEnd);
+class SegmentWalk {
+  readonly #core: Core;
+  readonly #file: StorageFile;
+  readonly #expected: SegmentExpectation;
+  readonly #onBatch: (batch: ScannedBatch) => void;
+  /** A segment ends before its offsets outgrow the 32 bits that its index has for them. */
+  readonly #offsetEnd: number;
+  readonly #ranges: DamagedRange[] = [];
+  #fileEnd: number;
+  #position = 0;
+  #nextOffset: number;
+  #batchCount = 0;
+  #maxTimestamp = -1;
+  #lastEpoch = -1;
+  /** The readable batch that was found behind damage tells where offsets go on. */
+  #isBehindDamage = false;
+  #before: AcceptedBatch | null = null;
+  #lookedAgainAt = -1;
+  #zerosFrom: number | null = null;
+  #writtenEnd: number | null = null;
+
+  constructor(core: Core, file: StorageFile, expected: SegmentExpectation, onBatch: (batch: ScannedBatch) => void) {
+    this.#core = core;
+    this.#file = file;
+    this.#expected = expected;
+    this.#onBatch = onBatch;
+    this.#offsetEnd = Math.min(expected.endOffset ?? Number.MAX_SAFE_INTEGER, expected.baseOffset + 2 ** 31);
+    this.#fileEnd = file.byteLength();
+    this.#nextOffset = expected.baseOffset;
+  }
+
+  /** Up to the next damage, and past it. False: nothing follows. */
+  async goOn(): Promise<boolean> {
+    const from = this.#position;
+    const stopped = await this.#readBatches();
+    if (this.#position >= this.#fileEnd) return false;
+    if (this.#isBehindDamage && this.#position > from) {
+      this.#isBehindDamage = false;
+      return true;
+    }
+    if (this.#blamesBatchBefore(stopped)) return true;
+    if (stopped.reason === "older") {
+      this.#note(this.#position, this.#fileEnd, stopped, { nextOffset: null, place: null, isTail: true });
+      return false;
+    }
+    if (!(await hasBytesBeyond(this.#file, this.#position))) {
+      this.#zerosFrom = this.#position;
+      return false;
+    }
+    // A process that writes may have filled the space between the two looks.
+    if (stopped.reason === "zero" && this.#lookedAgainAt !== this.#position) {
+      this.#lookedAgainAt = this.#position;
+      this.#fileEnd = this.#file.byteLength();
+      return true;
+    }
+    return await this.#passOver(stopped);
+  }
+
+  survey(): SegmentSurvey {
+    const { order, endOffset } = this.#expected;
+    const tail = this.#ranges.at(-1)?.isTail === true ? (this.#ranges.at(-1) as DamagedRange) : null;
+    const end = tail?.position ?? this.#zerosFrom ?? this.#position;
+    // Whole as far as it goes, but it does not go as far as it must.
+    const known = order === "exact" || endOffset === null ? knownEnd(this.#expected, this.#nextOffset) : null;
+    if (tail === null && known !== null) {
+      const detail = `expected offsets up to ${known - 1}, found none from ${this.#nextOffset} on`;
+      this.#note(end, this.#fileEnd, { reason: "short", detail }, { nextOffset: known, place: null, isTail: true });
+    }
+    return {
+      ranges: this.#ranges,
+      batchCount: this.#batchCount,
+      nextOffset: this.#nextOffset,
+      end,
+      maxTimestamp: this.#maxTimestamp,
+      zerosFrom: this.#zerosFrom,
+      writtenEnd: this.#writtenEnd,
+    };
+  }
+
+  /** Whole batches in order, as far as they go; behind damage one alone. The walk then stands where they end. */
+  async #readBatches(): Promise<ScanEnd> {
+    const order = this.#isBehindDamage ? "rising" : this.#expected.order;
+    const expectation = { nextOffset: this.#nextOffset, order, epochFor: this.#expected.epochFor } as const;
+    let outOfLine: Pick<ScanEnd, "position" | "nextOffset" | "detail"> | null = null;
+    let nextOffset = this.#nextOffset;
+    const scanned = await scanBatches(this.#core, this.#file, [this.#position, this.#fileEnd], expectation, (batch) => {
+      if (batch.lastOffset >= this.#offsetEnd) {
+        const detail = `expected an offset below ${this.#offsetEnd}, found ${batch.lastOffset}`;
+        outOfLine = { position: batch.position, nextOffset, detail };
+        return "stop";
+      }
+      this.#accept(batch, nextOffset);
+      nextOffset = batch.lastOffset + 1;
+      return this.#isBehindDamage ? "stop" : undefined;
+    });
+    const stopped: ScanEnd = outOfLine === null ? scanned : { ...scanned, reason: "order", ...(outOfLine as object) };
+    this.#position = stopped.position;
+    this.#nextOffset = stopped.nextOffset;
+    return stopped;
+  }
+
+  #accept(batch: ScannedBatch, expectedOffset: number): void {
+    this.#before = {
+      position: batch.position,
+      baseOffset: batch.baseOffset,
+      expectedOffset,
+      batchCount: this.#batchCount,
+      maxTimestamp: this.#maxTimestamp,
+      lastEpoch: this.#lastEpoch,
+    };
+    this.#batchCount += 1;
+    this.#maxTimestamp = Math.max(this.#maxTimestamp, batch.maxTimestamp);
+    this.#lastEpoch = batch.leaderEpoch;
+    this.#onBatch(batch);
+  }
+
+  /**
+   * Where gaps are legal, a base offset that was made too large shows only at the batch behind it, which then seems to fall back. That one
+   * is good if it follows from what stood before the batch in between, and that one is the damage.
+   */
+  #blamesBatchBefore({ reason }: ScanEnd): boolean {
+    const before = this.#before;
+    if (before === null || before.baseOffset === before.expectedOffset || (reason !== "order" && reason !== "offset")) return false;
+    const bounds = { fileEnd: this.#fileEnd, offsetMin: before.expectedOffset, offsetEnd: this.#offsetEnd };
+    const blamed = wholeBatchAt(this.#core, this.#file, this.#position, bounds);
+    if (blamed === null) return false;
+    this.#batchCount = before.batchCount;
+    this.#maxTimestamp = before.maxTimestamp;
+    this.#lastEpoch = before.lastEpoch;
+    this.#nextOffset = before.expectedOffset;
+    const nextOffset = blamed.baseOffset;
+    const place = this.#placeOf(before.position, this.#position, nextOffset);
+    const detail = `expected an offset below ${nextOffset}, found ${before.baseOffset}`;
+    this.#note(before.position, this.#position, { reason: "order", detail }, { nextOffset, place, isTail: false });
+    this.#nextOffset = nextOffset;
+    this.#isBehindDamage = true;
+    this.#before = null;
+    return true;
+  }
+
+  /** False: nothing readable follows. */
+  async #passOver(stopped: ScanEnd): Promise<boolean> {
+    const from = this.#position;
+    const bounds = { fileEnd: this.#fileEnd, offsetMin: this.#nextOffset, offsetEnd: this.#offsetEnd };
+    const next = await findNextBatch(this.#core, this.#file, from, bounds);
+    const end = next?.position ?? this.#fileEnd;
+    const nextOffset = next?.baseOffset ?? knownEnd(this.#expected, this.#nextOffset);
+    this.#note(from, end, stopped, { nextOffset, place: this.#placeOf(from, end, nextOffset), isTail: next === null });
+    this.#position = end;
+    if (next === null) {
+      this.#writtenEnd = await endOfBytes(this.#file, from);
+      return false;
+    }
+    this.#nextOffset = next.baseOffset;
+    this.#isBehindDamage = true;
+    return true;
+  }
+
+  #note(
+    position: number,
+    end: number,
+    { reason, detail }: Pick<DamagedRange, "reason" | "detail">,
+    rest: Pick<DamagedRange, "nextOffset" | "place" | "isTail">,
+  ): void {
+    this.#ranges.push({ position, end, firstOffset: this.#nextOffset, reason, detail, ...rest });
+  }
+
+  #placeOf(position: number, end: number, behind: number | null): DamagedRange["place"] {
+    const { order, epochFor } = this.#expected;
+    const around = { order, nextOffset: this.#nextOffset, behind };
+    const baseOffset = baseOffsetBetween(this.#core, this.#file, position, end, around);
+    return baseOffset === null ? null : { baseOffset, leaderEpoch: epochFor(baseOffset) ?? Math.max(this.#lastEpoch, 0) };
+  }
 }
 
 /** Up to where offsets were, from `offset` on; null where that cannot be told, or there were none. */
 function knownEnd({ endOffset, durableOffset }: SegmentExpectation, offset: number): number | null {
   const known = endOffset ?? durableOffset;
   return known !== null && known > offset ? known : null;
-}
-
-export interface FoundBatch {
-  readonly position: number;
-  readonly baseOffset: number;
-}
-
-/**
- * The next batch that is whole, whose offsets may stand there. First by the damaged batch's own length, when what follows fits its
- * offsets to the number; else byte by byte, so that no readable record is passed over.
- */
-export async function findNextBatch(
-  core: Core,
-  file: StorageFile,
-  from: number,
-  fileEnd: number,
-  offsetMin: number,
-  offsetEnd: number,
-): Promise<FoundBatch | null> {
-  const header = viewOf(readBytes(file, from, HEADER_BYTE_LENGTH));
-  if (header.byteLength === HEADER_BYTE_LENGTH) {
-    const claimed = from + batchByteLengthAt(header, 0);
-    const found = claimed < fileEnd ? wholeBatchAt(core, file, claimed, fileEnd, offsetMin, offsetEnd) : null;
-    if (found !== null && found.baseOffset === lastOffsetAt(header, 0) + 1) return found;
-  }
-  const window = new Uint8Array(WINDOW_BYTE_LENGTH + HEADER_BYTE_LENGTH);
-  for (let at = from + 1; at + HEADER_BYTE_LENGTH <= fileEnd; at += WINDOW_BYTE_LENGTH) {
-    await file.readAhead(at, window.byteLength);
-    const byteLength = readInto(file, window.subarray(0, Math.min(window.byteLength, fileEnd - at)), at);
-    const last = Math.min(WINDOW_BYTE_LENGTH - 1, byteLength - HEADER_BYTE_LENGTH);
-    for (let index = 0; index <= last; index += 1) {
-      if (window[index + MAGIC_AT] !== 2) continue;
-      const found = wholeBatchAt(core, file, at + index, fileEnd, offsetMin, offsetEnd, window.subarray(index, index + HEADER_BYTE_LENGTH));
-      if (found !== null) return found;
-    }
-  }
-  return null;
-}
-
-function wholeBatchAt(
-  core: Core,
-  file: StorageFile,
-  position: number,
-  fileEnd: number,
-  offsetMin: number,
-  offsetEnd: number,
-  headerBytes: Uint8Array = readBytes(file, position, HEADER_BYTE_LENGTH),
-): FoundBatch | null {
-  if (headerBytes.byteLength < HEADER_BYTE_LENGTH) return null;
-  const header = viewOf(headerBytes);
-  const byteLength = batchByteLengthAt(header, 0);
-  const baseOffset = readInt64(header, 0);
-  const lastOffset = lastOffsetAt(header, 0);
-  const recordCount = header.getInt32(RECORD_COUNT_AT);
-  const isPlausible =
-    header.getUint8(MAGIC_AT) === 2 &&
-    position + byteLength <= fileEnd &&
-    baseOffset >= offsetMin &&
-    lastOffset >= baseOffset &&
-    lastOffset < offsetEnd &&
-    recordCount >= 0 &&
-    recordCount <= (byteLength - HEADER_BYTE_LENGTH) / (isCompressed(header) ? 0 : RECORD_BYTE_LENGTH_MIN);
-  if (!isPlausible) return null;
-  return checksumHolds(core, readBytes(file, position, byteLength)) ? { position, baseOffset } : null;
-}
-
-function isCompressed(header: DataView): boolean {
-  return (header.getUint8(ATTRIBUTES_AT + 1) & 7) !== 0;
-}
-
-function checksumHolds(core: Core, batch: Bytes): boolean {
-  return core.crc32c(batch.subarray(ATTRIBUTES_AT)) >>> 0 === viewOf(batch).getUint32(CRC_AT);
-}
-
-/** Base offset, length and epoch stand outside the checksum. Where it holds over the range, what they must be follows from what stands around it. */
-function placeOf(
-  core: Core,
-  file: StorageFile,
-  position: number,
-  end: number,
-  nextOffset: number,
-  behind: number | null,
-  lastEpoch: number,
-  expected: SegmentExpectation,
-): DamagedRange["place"] {
-  if (end - position < HEADER_BYTE_LENGTH || end - position - LENGTH_OVERHEAD > 2 ** 31 - 1) return null;
-  const batch = readBytes(file, position, end - position);
-  if (batch.byteLength < end - position || !checksumHolds(core, batch)) return null;
-  const view = viewOf(batch);
-  const offsetCount = view.getInt32(LAST_OFFSET_DELTA_AT) + 1;
-  if (offsetCount < 1) return null;
-  const claimed = readInt64(view, 0);
-  const fits = (baseOffset: number): boolean => baseOffset >= nextOffset && (behind === null || baseOffset + offsetCount <= behind);
-  // As many offsets as are missing: there is one place alone. Elsewhere what it claims stands, if it can.
-  const mustFollow = behind === null ? expected.order === "exact" : nextOffset + offsetCount === behind;
-  const baseOffset = mustFollow ? nextOffset : expected.order === "rising" && fits(claimed) ? claimed : null;
-  if (baseOffset === null) return null;
-  return { baseOffset, leaderEpoch: expected.epochFor(baseOffset) ?? Math.max(lastEpoch, 0) };
 }
