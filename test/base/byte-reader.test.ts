@@ -53,6 +53,10 @@ describe("message bytes", () => {
     expect(() => new ByteReader(new ByteWriter().int32(-2).finish(), "test").nullableBytes()).toThrow("a length is -2");
     expect(() => new ByteReader(new ByteWriter().int16(-1).finish(), "test").string()).toThrow("a string is null");
     expect(() => new ByteReader(new Uint8Array(6).fill(0x80), "test").unsignedVarint()).toThrow("no end within five bytes");
+    // Nor is it read on where the sixth would end it.
+    expect(() => new ByteReader(Uint8Array.of(0x80, 0x80, 0x80, 0x80, 0x80, 1), "test").unsignedVarint()).toThrow(
+      "no end within five bytes",
+    );
   });
 
   it("refuses to write a string too long for its length field", () => {

@@ -12,7 +12,7 @@ const range = { start: 0, end: 0 };
 
 /** One serves all: it keeps nothing between calls. Made when first asked for, so that importing the module costs nothing. */
 let shared: Packr | undefined;
-/** The value that was lent last, in the one buffer that all packing is done in. Whoever has it may be about to copy it. */
+/** What was lent last, in the one buffer that all packing is done in. Whoever has it may be about to copy it. */
 let lent: Uint8Array | null = null;
 
 /**
@@ -32,19 +32,20 @@ export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Ou
   const pack = (value: In, mode: number): Uint8Array<ArrayBuffer> => {
     validate?.(value);
     const packed = packr.pack(value, mode);
-    if (packed.length === 1 && packed[0] === NIL)
-      throw new TypeError(`MessagePack has no form for ${describeValue(value)} but nil, which is a tombstone`);
+    // No other message begins with it.
+    if (packed[0] === NIL) throw new TypeError(`MessagePack has no form for ${describeValue(value)} but nil, which is a tombstone`);
     return packed;
   };
   const serde: Serde<In, Out> & LendingSerializer<In> = {
     // Perhaps between a loan and its copy: a producer whose topic or batch is at its end asks another process, and that call is packed here.
     serialize: (value) => {
       const held = lent;
-      const kept = held === null ? null : new Uint8Array(held);
+      if (held === null) return new Uint8Array(pack(value, RESET_BUFFER_MODE));
+      const kept = new Uint8Array(held);
       try {
         return new Uint8Array(pack(value, RESET_BUFFER_MODE));
       } finally {
-        if (kept !== null) held?.set(kept);
+        held.set(kept);
       }
     },
     deserialize: (bytes) => {
@@ -56,7 +57,7 @@ export function msgpack<In, Out>(schema?: StandardSchema<In, Out>): Serde<In, Ou
     [LEND]: (value: In, _context: SerdeContext, role: Role) => {
       lent = null;
       const packed = pack(value, role === KEY ? 0 : RESET_BUFFER_MODE);
-      if (role !== KEY) lent = packed;
+      lent = packed;
       return packed;
     },
   };

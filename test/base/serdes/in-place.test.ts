@@ -63,6 +63,20 @@ describe("a value read in place", () => {
     expect(raw.buffer.byteLength).toBe(2);
   });
 
+  it.each([
+    ["json", json],
+    ["msgpack", msgpack],
+  ] as const)("of %s is the output of its schema, and refused where the schema refuses it", (_name, make) => {
+    const validate = (value: unknown) => (value === 4 ? { value: "four" } : { issues: [{ message: "not four" }] });
+    const read = inPlace(make({ "~standard": { version: 1, vendor: "test", validate } }));
+    const within = (value: unknown): unknown => {
+      const message = make<unknown>().serialize(value, context);
+      return read(new Uint8Array([0xff, ...message, 0xff]), 1, 1 + message.length, context);
+    };
+    expect(within(4)).toBe("four");
+    expect(() => within(5)).toThrow("not four");
+  });
+
   it("is read by the program's own deserializer where there is one, made of ours or not", () => {
     expect(inPlaceReaderOf({ ...utf8, deserialize: () => "mine" })).toBeNull();
     expect(inPlaceReaderOf({ deserialize: () => "mine" })).toBeNull();

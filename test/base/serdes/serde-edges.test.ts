@@ -1,5 +1,5 @@
 /** Text of every short length with a character of more bytes at every place, memory that is lent and memory that is not, and a schema's verdicts. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Bytes } from "../../../src/api/bytes.ts";
 import type { SerdeContext, StandardSchema } from "../../../src/api/serde.ts";
 import { bytes, json, msgpack, utf8 } from "../../../src/base/serde.ts";
@@ -89,6 +89,44 @@ describe("a serializer", () => {
     // Also where that message is refused.
     expect(() => serde.serialize(["x".repeat(30), () => 1], context)).toThrow();
     expect([...lent]).toEqual(before);
+  });
+
+  it("of MessagePack that is the first of its process writes as any later one: a small number in one byte, and nil for what is undefined", async () => {
+    vi.resetModules();
+    const { msgpack: first } = await import("../../../src/base/serdes/msgpack.ts");
+    const serde = first<unknown>();
+    const message = serde.serialize({ a: [undefined, 127] }, context);
+    expect([...message]).toEqual([0x81, 0xa1, 0x61, 0x92, 0xc0, 0x7f]);
+    expect(serde.deserialize(message as Bytes, context)).toEqual({ a: [null, 127] });
+  });
+
+  it("of MessagePack lends one value where it lent the one before: thousands take no more room than one", () => {
+    const lend = lenderOf(msgpack<unknown>());
+    const first = lend({ index: -1, text: "x".repeat(90) }, context, VALUE);
+    for (let index = 0; index < 1000; index += 1) {
+      const lent = lend({ index, text: "x".repeat(90) }, context, VALUE);
+      expect([lent.buffer === first.buffer, lent.byteOffset]).toEqual([true, first.byteOffset]);
+    }
+  });
+
+  it("of MessagePack reads bytes within a message of its own where they lie, without a copy", () => {
+    const message = msgpack().serialize([Uint8Array.of(1, 2)], context) as Bytes;
+    // In the middle of a batch they are copied: what was read that way before changes nothing here.
+    inPlaceReaderOf(msgpack())?.(message, 0, message.length, context);
+    const [inner] = msgpack<[Bytes]>().deserialize(message, context);
+    expect([...inner]).toEqual([1, 2]);
+    expect(inner.buffer).toBe(message.buffer);
+  });
+
+  it("of text says what it takes and what it was given", () => {
+    for (const [wrong, found] of [
+      [5, "5"],
+      [null, "null"],
+      [["a"], "an array of 1"],
+    ] as const) {
+      expect(() => utf8.serialize(wrong as never, context)).toThrow(`utf8 takes a string, found ${found}`);
+      expect(() => lenderOf(utf8)(wrong as never, context, KEY)).toThrow(`utf8 takes a string, found ${found}`);
+    }
   });
 
   it("of MessagePack refuses nil and no other message of one byte", () => {

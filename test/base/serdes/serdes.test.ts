@@ -319,8 +319,10 @@ describe("a schema", () => {
 
   it("that is none is refused when the serde is made", () => {
     for (const wrong of [null, 5, {}, { "~standard": { version: 2, validate: () => ({}) } }, { "~standard": { version: 1 } }]) {
-      expect(() => json(wrong as never)).toThrow(UsageError);
-      expect(() => msgpack(wrong as never)).toThrow(UsageError);
+      const refused = (call: string): unknown =>
+        expect.objectContaining({ name: "UsageError", message: expect.stringContaining(`${call}: expected a Standard Schema`) as string });
+      expect(() => json(wrong as never)).toThrow(refused("json()") as Error);
+      expect(() => msgpack(wrong as never)).toThrow(refused("msgpack()") as Error);
     }
   });
 });
