@@ -194,13 +194,12 @@ export class Accumulator {
     this.#last = batch;
   }
 
-  /** Nothing is done to a batch that is in the list no more. */
   #unlink(batch: PendingBatch): void {
     const { before, after } = batch;
-    if (before !== null) before.after = after;
-    else if (this.#first === batch) this.#first = after;
-    if (after !== null) after.before = before;
-    else if (this.#last === batch) this.#last = before;
+    if (before === null) this.#first = after;
+    else before.after = after;
+    if (after === null) this.#last = before;
+    else after.before = before;
     batch.before = null;
     batch.after = null;
   }

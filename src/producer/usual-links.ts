@@ -14,8 +14,9 @@ export class UsualLinks {
   /** A transaction has ended. Of one that named none nothing is learnt. */
   learn(claims: ReadonlyMap<TransactionLink, unknown>): void {
     if (claims.size === 0 || this.#areVarious) return;
-    if (this.#links === null) this.#links = new Set(claims.keys());
-    else if (this.#links.size !== claims.size || [...claims.keys()].some((link) => this.#links?.has(link) === false)) {
+    const links = this.#links;
+    if (links === null) this.#links = new Set(claims.keys());
+    else if (links.size !== claims.size || [...claims.keys()].some((link) => !links.has(link))) {
       this.#links = null;
       this.#areVarious = true;
     }

@@ -133,7 +133,8 @@ describe("a batch that sends are collected in", () => {
       sent.push(sender.send({ topic, value }));
       await null;
     }
-    expect(world.broker.batches.length).toBeGreaterThan(1);
+    // Each is put off four times at most.
+    expect(counts(world).slice(0, 2)).toEqual([5, 5]);
     await Promise.all(sent);
     expect(counts(world).reduce((sum, count) => sum + count)).toBe(60);
   });

@@ -42,6 +42,28 @@ describe("an idempotent producer", () => {
     expect(broker.batches.at(-1)?.producerId).not.toBe(broker.batches[0]?.producerId);
   });
 
+  it("lets a sendBatch go right behind what waited for an id, before that is answered", async () => {
+    const { broker, producer } = makeWorld();
+    broker.makeTopic(topic, 2);
+    const sender = producer();
+    // The topic is known then, and there is no id yet.
+    broker.onCall = () => Promise.reject(new StorageError("STORAGE_FULL", "no room for ids"));
+    await refusal(sender.send({ topic, partition: 0, value: "refused" }));
+    const [asked, answered] = [gate(), gate()];
+    broker.onCall = () => asked.opened;
+    broker.onProduce = () => answered.opened;
+    const sent: Promise<unknown>[] = [sender.send({ topic, partition: 0, value: "held" })];
+    await settled();
+    sent.push(sender.sendBatch([{ topic, partition: 1, value: "behind" }]));
+    await settled();
+    expect(broker.batches).toEqual([]);
+    asked.open();
+    await settled();
+    expect(broker.batches.map(({ partition }) => partition)).toEqual([0, 1]);
+    answered.open();
+    await Promise.all(sent);
+  });
+
   it("tells the sends that waited for an id why there is none, and asks again with the next", async () => {
     const { broker, producer } = makeWorld();
     broker.makeTopic(topic, 1);

@@ -1,6 +1,7 @@
 /** What a producer meets seldom: a serializer or a getter that uses the log itself, a broker that does not answer, a clock or a core that is wrong. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { TopicMetadata } from "../../src/api/broker.ts";
+import { CoreFaultError } from "../../src/base/errors.ts";
 import { utf8 } from "../../src/base/serde.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import { Accumulator } from "../../src/producer/accumulator.ts";
@@ -166,6 +167,25 @@ describe("a record", () => {
       throw full;
     });
     await expect(sender.send({ topic, value: "v" })).rejects.toBe(full);
+    await sender.send({ topic, value: "goes on" });
+    expect(broker.values(topic)).toStrictEqual(["known", "goes on"]);
+  });
+
+  it("is told where the core fails before its batch is written, and the next goes on", async () => {
+    const { broker, producer } = makeWorld();
+    broker.makeTopic(topic, 1);
+    const sender = producer();
+    await sender.send({ topic, value: "known" });
+    const fault = new CoreFaultError("CORE_FAULT", "a trap");
+    const writer = Object.getPrototypeOf((await loadCore()).writer) as { begin(): void };
+    vi.spyOn(writer, "begin").mockImplementationOnce(() => {
+      throw fault;
+    });
+    const told: unknown[] = [];
+    const note = (outcome: unknown): number => told.push(outcome);
+    void sender.send({ topic, value: "v" }).then(note, note);
+    await settled();
+    expect(told).toEqual([fault]);
     await sender.send({ topic, value: "goes on" });
     expect(broker.values(topic)).toStrictEqual(["known", "goes on"]);
   });

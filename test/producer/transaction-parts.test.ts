@@ -73,7 +73,7 @@ describe("the gate of a transaction", () => {
 });
 
 describe("the consumers that transactions speak of", () => {
-  const [one, two] = [consumer("g", () => []).link, consumer("h", () => []).link];
+  const [one, two, three] = [consumer("g", () => []).link, consumer("h", () => []).link, consumer("i", () => []).link];
   const claims = (...links: TransactionLink[]) => new Map(links.map((link) => [link, true] as const));
   const usual = (...before: TransactionLink[][]): TransactionLink[] => {
     const links = new UsualLinks();
@@ -90,6 +90,11 @@ describe("the consumers that transactions speak of", () => {
       [[one], [two]],
       [[one], [one, two]],
       [[one, two], [one]],
+      // As many, and one of them the same.
+      [
+        [one, two],
+        [one, three],
+      ],
       [[one], [two], [one]],
       [[one], [two], [two], [two]],
     ])
