@@ -35,21 +35,24 @@ export class Session {
 
   /** Whether the end of every assigned partition is known. */
   knowsEnds(assignment: Assignment): boolean {
-    return this.#ends === null || this.#unknown(assignment).length === 0;
+    return this.#ends === null || without(this.#ends, assignment).length === 0;
   }
 
   /** Looks up the ends of the partitions that were assigned since the last time: the end is the one at the first assignment. */
   async learnEnds(assignment: Assignment, positions: Positions): Promise<void> {
-    const found = await positions.ends(this.#unknown(assignment));
-    for (const [key, end] of found) this.#ends?.set(key, end);
+    const ends = this.#ends;
+    if (ends === null) return;
+    const found = await positions.ends(without(ends, assignment));
+    for (const [key, end] of found) ends.set(key, end);
   }
 
   /** Whether every assigned partition is read to its end. */
   isFinished(assignment: Assignment): boolean {
     return this.#ends !== null && assignment.states.every((state) => state.position !== null && this.finished(state, state.position));
   }
+}
 
-  #unknown(assignment: Assignment): PartitionState[] {
-    return assignment.states.filter((state) => this.#ends?.has(partitionKey(state)) === false);
-  }
+/** The assigned partitions whose end is not among these. */
+function without(ends: ReadonlyMap<string, number>, assignment: Assignment): PartitionState[] {
+  return assignment.states.filter((state) => !ends.has(partitionKey(state)));
 }

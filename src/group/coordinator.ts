@@ -129,7 +129,6 @@ export class GroupCoordinator {
 
   /** Rejects every waiting call with `LOG_CLOSED` and lets go of every timer. Nothing is written. */
   close(): void {
-    if (this.#closed !== null) return;
     this.#closed = new UsageError("LOG_CLOSED", "the log was closed");
     for (const group of this.#groups.values()) group.close(this.#closed);
     this.#groups.clear();

@@ -103,9 +103,10 @@ export class Follower {
         for (const { resolve } of asks) resolve();
         await this.#readOn();
       } catch (error) {
-        if (this.#isClosing) return this.#rejectAll(asks, this.#final?.error);
-        const isFinal = this.#final !== null || isGone(error);
-        if (isFinal) this.#final ??= { error };
+        // Closed meanwhile.
+        if (this.#final !== null) return this.#rejectAll(asks, this.#final.error);
+        const isFinal = isGone(error);
+        if (isFinal) this.#final = { error };
         this.#wiring.failed(error, isFinal);
         this.#rejectAll(asks, error);
         if (isFinal) return this.#rejectAll(this.#asks, error);
@@ -128,17 +129,15 @@ export class Follower {
 
   /** Takes what comes, until it is interrupted. */
   async #readOn(): Promise<void> {
+    if (this.#asks.length > 0 || this.#isClosing) return;
     const wait = new AbortController();
     this.#wait = wait;
     try {
-      if (this.#asks.length > 0 || this.#isClosing) return;
       for await (const batch of this.#wiring.consumer.batches({ signal: wait.signal })) this.#take(batch);
-      // The consumer was closed from outside, with the log.
-      if (!this.#isClosing) throw new UsageError("LOG_CLOSED", `table("${this.#topic}"): the log was closed`);
+      // The consumer was closed from outside, with the log; or by the table's close, and then nobody is told.
+      throw new UsageError("LOG_CLOSED", `table("${this.#topic}"): the log was closed`);
     } catch (error) {
       if (!wait.signal.aborted || error !== wait.signal.reason) throw error;
-    } finally {
-      this.#wait = null;
     }
   }
 
@@ -179,7 +178,7 @@ export class Follower {
 
   /** While nobody asks, an interrupted wait is enough: it is followed by a round to the ends, and that by a look at the topic. */
   #lookLater(): void {
-    if (this.#isClosing || this.#final !== null) return;
+    if (this.#final !== null) return;
     this.#timer = this.#wiring.clock.after(LOOK_INTERVAL_MS, () => {
       this.#wait?.abort();
       this.#lookLater();

@@ -179,8 +179,8 @@ function refuseConflict({ minCompactionLagMs, maxCompactionLagMs }: Partial<Topi
 }
 
 function unknownConfig(name: string): UsageError {
-  const dotted = CONFIG_NAMES.find((known) => TABLE[known].kafkaName === name);
-  const near = dotted ?? nearestName(name, CONFIG_NAMES);
+  // Kafka's dotted name is near as well: dots and case count for nothing.
+  const near = nearestName(name, CONFIG_NAMES);
   const hint = near === null ? `the settings are ${CONFIG_NAMES.join(", ")}` : `did you mean ${near}?`;
   return new UsageError("UNKNOWN_CONFIG", `topic configuration: there is no setting ${describeValue(name)}; ${hint}`);
 }

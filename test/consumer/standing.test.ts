@@ -179,6 +179,9 @@ describe("a session until the end", () => {
     } as never;
     return session.learnEnds(assignment, positions).then(async () => {
       expect([session.knowsEnds(assignment), session.isFinished(assignment)]).toEqual([true, false]);
+      one.moveTo(3);
+      // Where reading begins in the other is not known yet, be it empty or not.
+      expect(session.isFinished(assignment)).toBe(false);
       one.moveTo(2);
       two.moveTo(0);
       expect([session.finished(one, 2), session.finished(one, 3), session.isFinished(assignment)]).toEqual([false, true, false]);
@@ -190,6 +193,17 @@ describe("a session until the end", () => {
       expect(asked).toEqual([2, 1]);
       expect(new Session("records()", {}).isFinished(new Assignment())).toBe(false);
     });
+  });
+});
+
+describe("a session that reads for ever", () => {
+  it("knows all the ends that it has, and asks for none", async () => {
+    const assignment = new Assignment();
+    assignment.add([at(0)]);
+    const session = new Session("records()", {});
+    expect(session.knowsEnds(assignment)).toBe(true);
+    await session.learnEnds(assignment, { ends: () => Promise.reject(new Error("asked for")) } as never);
+    expect(session.isFinished(assignment)).toBe(false);
   });
 });
 

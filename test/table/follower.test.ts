@@ -15,6 +15,10 @@ class World {
   /** Of the topic in which the next batch stands; null: not at hand. */
   standing: { readonly topicId: string } | null = null;
   refusal: unknown = null;
+  /** A broker of another process has nothing at hand. */
+  isAtHand = true;
+  /** What a wait for records is ended with when it is interrupted; null: with the interruption itself. */
+  endsWith: unknown = null;
   taken = 0;
   failures: { readonly error: unknown; readonly isFinal: boolean }[] = [];
   caughtUpCount = 0;
@@ -22,22 +26,27 @@ class World {
   isClosed = false;
   /** Awaited within each round to the ends. */
   during: () => Promise<void> | void = () => {};
+  /** Awaited within each assignment. */
+  assigning: () => Promise<void> | void = () => {};
   #wake: (() => void) | null = null;
 
   follower(): Follower {
     const broker = {
       metadata: async () => (this.partitionCount === null ? [] : [{ topicId: this.topicId, partitionCount: this.partitionCount }]),
       describeConfig: async () => ({}),
-      listOffsets: async ({ partitions }: { readonly partitions: readonly object[] }) => {
+      listOffsets: async ({ partitions, isolation }: { readonly partitions: readonly object[]; readonly isolation: string }) => {
         if (this.refusal !== null) throw this.refusal;
+        // Behind what is committed stands a record that is not.
+        const offset = isolation === "readCommitted" ? this.end : this.end + 1;
         const watermarks = { logStartOffset: 0, highWatermark: this.end, lastStableOffset: this.end };
-        return partitions.map((at) => ({ ...at, fault: this.fault, offset: this.end, watermarks }));
+        return partitions.map((at) => ({ ...at, fault: this.fault, offset, watermarks }));
       },
-      atHand: { standing: () => this.standing },
+      ...(this.isAtHand ? { atHand: { standing: () => this.standing } } : {}),
     } as unknown as Broker;
     const consumer = {
       assign: async () => {
         this.assigned += 1;
+        await this.assigning();
       },
       position: async () => this.taken,
       batches: (options: { readonly until?: "end"; readonly signal?: AbortSignal }) => this.#batches(options),
@@ -87,7 +96,7 @@ class World {
       await new Promise<void>((resolve, reject) => {
         this.#wake = resolve;
         if (signal?.aborted === true) reject(signal.reason);
-        signal?.addEventListener("abort", () => reject(signal.reason));
+        signal?.addEventListener("abort", () => reject(this.endsWith ?? signal.reason));
       });
     }
   }
@@ -223,9 +232,83 @@ describe("a table's reader", () => {
       // It does not look any more.
       await world.clock.advance(50_000);
       await turns();
-      expect(world.failures).toHaveLength(1);
+      expect([world.failures.length, world.clock.pendingCount]).toEqual([1, 0]);
       await follower.close(CLOSED);
     }
+  });
+
+  it("that is over refuses who asked while it found that out, and tells it once", async () => {
+    const world = new World();
+    const follower = world.follower();
+    await follower.start();
+    await turns();
+    const gone = new UsageError("CONSUMER_CLOSED", "the consumer was closed");
+    let second: Promise<unknown> | null = null;
+    world.during = async () => {
+      world.during = () => {};
+      second = caught(follower.caughtUp());
+      await turns();
+      throw gone;
+    };
+    world.end = 1;
+    expect(await caught(follower.caughtUp())).toBe(gone);
+    expect(await second).toBe(gone);
+    expect([world.failures, world.taken]).toEqual([[{ error: gone, isFinal: true }], 0]);
+    await follower.close(CLOSED);
+  });
+
+  it("reads through a broker that has nothing at hand", async () => {
+    const world = new World();
+    world.isAtHand = false;
+    const follower = world.follower();
+    await follower.start();
+    await turns();
+    world.arrive();
+    await turns();
+    expect([world.taken, world.failures]).toEqual([1, []]);
+    await follower.close(CLOSED);
+  });
+
+  it("tells what broke in the very moment in which it was interrupted", async () => {
+    const world = new World();
+    const follower = world.follower();
+    await follower.start();
+    await turns();
+    world.endsWith = new Error("the disk");
+    await world.clock.advance(5000);
+    await turns();
+    expect(world.failures).toEqual([{ error: world.endsWith, isFinal: false }]);
+    await follower.close(CLOSED);
+  });
+
+  it("keeps the partitions that were found last, though who looked before them is done later", async () => {
+    const world = new World();
+    const follower = world.follower();
+    await follower.start();
+    await turns();
+    let resume = (): void => {};
+    world.assigning = () =>
+      new Promise<void>((resolve) => {
+        resume = resolve;
+      });
+    world.partitionCount = 2;
+    const slow = follower.caughtUp();
+    await turns();
+    world.assigning = () => {};
+    world.partitionCount = 3;
+    await follower.caughtUp();
+    resume();
+    await slow;
+    const before = world.assigned;
+    await follower.caughtUp();
+    expect(world.assigned).toBe(before);
+    await follower.close(CLOSED);
+  });
+
+  it("may be closed before it was begun", async () => {
+    const world = new World();
+    await world.follower().close(CLOSED);
+    expect([world.isClosed, world.clock.pendingCount]).toEqual([true, 0]);
   });
 
   it("says that the log was closed under it", async () => {
