@@ -13,6 +13,7 @@ import { PartitionState } from "../state/partition-state.ts";
 import { takeCleanEnd } from "./clean-start.ts";
 import { absentSegment, type FoundSegments, findSegments } from "./found-segments.ts";
 import { giveBack } from "./give-back.ts";
+import { lastEpochIn } from "./last-epoch.ts";
 import { openedBooks } from "./opened-books.ts";
 import type { OpenedLog } from "./opened-log.ts";
 import { type Opening, tellOfPartition } from "./opening.ts";
@@ -52,7 +53,8 @@ async function openedInOrder({ context, spec, epochs, state, facts, segments }: 
     ...{ context, spec, ...books, epochs, state },
     logStartOffset: found.logStartOffset,
     recoveryPoint: active.nextOffset,
-    nextEpoch: epochs.latest() === null ? 0 : null,
+    // Its book may be gone: an epoch that batches carry is not begun a second time.
+    nextEpoch: epochs.latest() === null ? (await lastEpochIn(context.core, segments)) + 1 : null,
     endProblem: null,
     unreadableFrom: null,
     withoutProducers: producers.size === 0,

@@ -18,6 +18,7 @@ import { mayBeAhead, unwrittenByteLengthMax } from "../segment/length-ahead.ts";
 import { type Segment, type SegmentFiles, withIndexes } from "../segment/segment.ts";
 import type { PartitionStateFacts } from "../state/partition-state.ts";
 import { type DurableEnd, durableEnd, uncertainEnd } from "./durable-end.ts";
+import { lastEpochIn } from "./last-epoch.ts";
 import { keepServed, makeDurable } from "./rewriting.ts";
 
 export interface RecoveryInput {
@@ -93,7 +94,8 @@ async function recoverWith(input: RecoveryInput, noRoom: StorageError | null): P
   else if (!readOnly) await makeDurable(input, start, walk.rewriteFrom, producers);
   if (noRoom !== null || (problem !== null && !readOnly)) await keepServed(input, walk.rewriteFrom);
   const known = problem === null ? await producers.finish(segments, active.nextOffset) : producers.outcome();
-  const latestEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
+  const walkedEpoch = Math.max(epochs.latest()?.epoch ?? -1, walk.lastEpoch);
+  const latestEpoch = walkedEpoch >= 0 ? walkedEpoch : await lastEpochIn(input.context.core, segments);
   const found = { recoveryPoint: endProblem === null ? active.nextOffset : recoveryPoint, nextEpoch: latestEpoch + 1 };
   return { ...found, ...known, endProblem, unreadableFrom };
 }

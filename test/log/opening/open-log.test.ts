@@ -104,6 +104,54 @@ it("an epoch that batches carry and no checkpoint names is never used again", as
   await log.close(true);
 });
 
+// A log of three epochs whose checkpoint was lost began with epoch 0 again: compaction then found epochs that fell, and took that for damage.
+it.each([
+  ["closed in order", true, []],
+  ["cut short by a crash", false, []],
+  ["closed in order behind a roll", true, [450]],
+  ["cut short by a crash behind a roll", false, [450]],
+] as const)("nor is one of ours, when its checkpoint is lost: %s", async (_how, cleanShutdown, lengths) => {
+  const options: RigOptions = { config: { indexIntervalBytes: 1, segmentBytes: 520 } };
+  for (const lose of ["its file", "what it says"]) {
+    const storage = memory();
+    const { log: made } = await created(storage, options);
+    await send(made, "0");
+    await made.close(false);
+    for (const epoch of [1, 2]) {
+      const { log } = await opened(storage, options);
+      expect(log.leaderEpoch).toBe(epoch);
+      await send(log, `${epoch}`);
+      for (const length of lengths) await send(log, "x".repeat(length));
+      await log.close(epoch === 2 && cleanShutdown);
+    }
+    if (lose === "its file") await storage.remove(EPOCHS);
+    else await put(storage, EPOCHS, bytesOf("0\n9\n0 0\n"));
+    const { log } = await opened(storage, { ...options, cleanShutdown });
+    const end = log.watermarks.highWatermark;
+    await send(log, "next");
+    expect([lose, readBatchHeader(await log.read(end, 1)).leaderEpoch]).toEqual([lose, 3]);
+    expect((await values(log)).filter((value) => !value.startsWith("x"))).toEqual(["0", "1", "2", "next"]);
+    await log.close(true);
+  }
+});
+
+it("nor when an index leads nowhere, and the log's last segment is empty", async () => {
+  const storage = memory();
+  const options: RigOptions = { config: { indexIntervalBytes: 1, segmentBytes: 500 } };
+  const { log: made } = await created(storage, options);
+  await made.close(false);
+  const { log: second } = await opened(storage, options);
+  for (const value of ["a", "b", "c"]) await send(second, value);
+  await second.close(true);
+  await misleading(storage, () => 3);
+  for (const kind of ["log", "index", "timeindex"]) await put(storage, `orders-0/00000000000000000003.${kind}`, new Uint8Array(0));
+  for (const name of [EPOCHS, STATE]) await storage.remove(name);
+  const { log } = await opened(storage, { ...options, checkpoint: { recoveryPoint: 3, logStartOffset: 0 } });
+  await send(log, "d");
+  expect([await values(log), readBatchHeader(await log.read(3, 1)).leaderEpoch]).toEqual([["a", "b", "c", "d"], 2]);
+  await log.close(true);
+});
+
 it("epochs that cannot be believed are passed over, and the reason is told", async () => {
   const { storage } = await closedLog();
   await put(storage, EPOCHS, bytesOf("0\n2\n0 0\n"));
