@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { KEY } from "../../src/base/serdes/lending.ts";
 import { lendText } from "../../src/base/serdes/utf8-bytes.ts";
 import type { BatchOptions, Core } from "../../src/core/core.ts";
-import { anySent, type Sent, slowBatchOf } from "./arbitraries.ts";
+import type { CoreExports } from "../../src/core/core-exports.ts";
+import { anySent, anyTimestamp, type Sent, slowBatchOf } from "./arbitraries.ts";
 import { BUILDS, coreOf, exportsOf } from "./builds.ts";
 import { slowBatchBytes } from "./twin/batch.ts";
+import { slowVarint } from "./twin/varint.ts";
 import { fromHex, isCompressed, toHex, vectors } from "./vectors.ts";
 
 const PLAIN: BatchOptions = { producerId: -1n, producerEpoch: -1, baseSequence: -1, transactional: false };
@@ -37,7 +39,204 @@ const twin = (sent: readonly Sent[], options: BatchOptions): Uint8Array =>
     }),
   );
 
+const INT32_MAX = 2 ** 31 - 1;
+const BATCH_HEADER_BYTE_LENGTH = 61;
+
+interface Lengths {
+  readonly key: number;
+  readonly value: number;
+  readonly headerCount: number;
+  readonly headersByteLength: number;
+}
+const NULLS: Lengths = { key: -1, value: -1, headerCount: 0, headersByteLength: 0 };
+
+/** The bare calls that frame a record. Two of them the writer asks only when another has refused, so a wrong refusal is mended in silence. */
+const FRAMINGS = ["frameRecord", "frameRecordWithHeaders", "frameRecordApart"] as const;
+type Framing = (typeof FRAMINGS)[number];
+
+function begin(raw: CoreExports, framing: Framing): void {
+  raw.beginBatch();
+  // A record apart begins where the window does.
+  if (framing === "frameRecordApart") raw.takeWindow();
+}
+
+function frame(raw: CoreExports, framing: Framing, { key, value, headerCount, headersByteLength }: Lengths, timestamp: number): number {
+  if (framing === "frameRecord") return raw.frameRecord(key, value, timestamp);
+  return raw[framing](key, value, timestamp, headerCount, headersByteLength);
+}
+
+/** Lengths at the borders of their varints. */
+const anyBorder = (bitsMax: number): fc.Arbitrary<number> =>
+  fc
+    .tuple(fc.constantFrom(...[6, 13, 20, 27].filter((bits) => bits <= bitsMax)), fc.integer({ min: -1, max: 1 }))
+    .map(([bits, by]) => 2 ** bits + by);
+const anyLength = (bitsMax: number): fc.Arbitrary<number> =>
+  fc.oneof(fc.constantFrom(-1, 0, 1), fc.nat(300), anyBorder(bitsMax), fc.nat(2 ** bitsMax));
+
 describe.each(BUILDS)("the batch writer (%s)", (build) => {
+  it("frames a record as its fields are written, whichever call does it, and whatever stood in the window", async () => {
+    const raw = await exportsOf(build);
+    const mailbox = new DataView(raw.memory.buffer, raw.initialize());
+    const [windowAt, windowByteLength] = [mailbox.getInt32(24, true), mailbox.getInt32(40, true)];
+    const window = new Uint8Array(raw.memory.buffer, windowAt, windowByteLength);
+    const bytesAt = (at: number, byteLength: number): number[] => [...window.subarray(at - windowAt, at - windowAt + byteLength)];
+    const anyCount = fc.oneof(fc.constantFrom(0, 1, 63, 64, 65, 8191, 8192), fc.nat(100));
+    const anyUse = fc.constantFrom(...FRAMINGS).chain((framing) => {
+      const bitsMax = framing === "frameRecordApart" ? 28 : 20;
+      return fc.record({
+        framing: fc.constant(framing),
+        key: anyLength(bitsMax),
+        value: anyLength(bitsMax),
+        headerCount: framing === "frameRecord" ? fc.constant(0) : fc.oneof(fc.nat(2), anyBorder(27)),
+        headersByteLength: framing === "frameRecord" ? fc.constant(0) : fc.nat(2 ** bitsMax),
+      });
+    });
+    const seen = { framed: 0, refused: 0 };
+    fc.assert(
+      fc.property(anyUse, anyCount, anyTimestamp, anyTimestamp, fc.constantFrom(0, 0xa5, 0xff), (use, before, first, timestamp, junk) => {
+        window.fill(junk);
+        raw.beginBatch();
+        for (let i = 0; i < before; i++) raw.frameRecord(-1, -1, first);
+        const { framing, key, value, headerCount, headersByteLength } = use;
+        const isApart = framing === "frameRecordApart";
+        const place = windowAt + (isApart ? 0 : raw.batchByteLength());
+        if (isApart) raw.takeWindow();
+        const batchByteLength = raw.batchByteLength();
+
+        const delta = before === 0 ? 0 : timestamp - first;
+        const [keyBytes, valueBytes] = [Math.max(0, key), Math.max(0, value)];
+        const intro = [0, ...[delta, before, key].flatMap((field) => slowVarint(BigInt(field)))];
+        const [valueIntro, headersIntro] = [slowVarint(BigInt(value)), slowVarint(BigInt(headerCount))];
+        const bodyByteLength = intro.length + keyBytes + valueIntro.length + valueBytes + headersIntro.length + headersByteLength;
+        const announced = [...slowVarint(BigInt(bodyByteLength)), ...intro];
+        const recordByteLength = announced.length - intro.length + bodyByteLength;
+
+        const keyAt = frame(raw, framing, use, timestamp);
+        if (!isApart && place + recordByteLength > windowAt + windowByteLength) {
+          seen.refused++;
+          expect(keyAt).toBe(-3);
+          expect([raw.batchByteLength(), raw.batchRecordCount()]).toEqual([batchByteLength, before]);
+          return;
+        }
+        seen.framed++;
+        const expectedKeyAt = place + announced.length;
+        const valueAt = expectedKeyAt + (isApart ? 0 : keyBytes) + valueIntro.length;
+        const headersAt = valueAt + (isApart ? 0 : valueBytes) + headersIntro.length;
+        expect([keyAt, mailbox.getInt32(0, true), mailbox.getInt32(8, true)]).toEqual([expectedKeyAt, valueAt, headersAt]);
+        expect(bytesAt(place, announced.length)).toEqual(announced);
+        expect(bytesAt(valueAt - valueIntro.length, valueIntro.length)).toEqual(valueIntro);
+        expect(bytesAt(headersAt - headersIntro.length, headersIntro.length)).toEqual(headersIntro);
+        if (headersAt < windowAt + windowByteLength) expect(bytesAt(headersAt, 1), "nothing is written behind it").toEqual([junk]);
+        expect([raw.batchByteLength(), raw.batchRecordCount()]).toEqual([batchByteLength + recordByteLength, before + 1]);
+      }),
+      { numRuns: 200 },
+    );
+    expect(Math.min(seen.framed, seen.refused)).toBeGreaterThan(0);
+  });
+
+  it("takes a record that ends with its window, and not one that is a byte longer", async () => {
+    const raw = await exportsOf(build);
+    const mailbox = new DataView(raw.memory.buffer, raw.initialize());
+    const windowByteLength = mailbox.getInt32(40, true);
+    for (const framing of ["frameRecord", "frameRecordWithHeaders"] as const) {
+      // length 4, attributes, both deltas and the null key 4, value length 4, header count 1
+      const longest = windowByteLength - BATCH_HEADER_BYTE_LENGTH - 13;
+      begin(raw, framing);
+      expect(frame(raw, framing, { ...NULLS, value: longest + 1 }, 5), framing).toBe(-3);
+      expect([raw.batchByteLength(), raw.batchRecordCount()], framing).toEqual([BATCH_HEADER_BYTE_LENGTH, 0]);
+      expect(frame(raw, framing, { ...NULLS, value: longest }, 5), framing).toBeGreaterThan(0);
+      expect(raw.batchByteLength(), framing).toBe(windowByteLength);
+    }
+  });
+
+  it("refuses a length below null's and a count below none, and takes those", async () => {
+    const raw = await exportsOf(build);
+    for (const framing of FRAMINGS) {
+      const least: Lengths = framing === "frameRecord" ? { ...NULLS, headerCount: -1, headersByteLength: -1 } : NULLS;
+      const wrong: Partial<Lengths>[] = [{ key: -2 }, { value: -2 }, { key: -(2 ** 31) }, { value: -(2 ** 31) }];
+      if (framing !== "frameRecord") wrong.push({ headerCount: -1 }, { headersByteLength: -1 });
+      for (const field of wrong) {
+        begin(raw, framing);
+        const lengths = { ...NULLS, ...field };
+        expect(() => frame(raw, framing, lengths, 5), `${framing} of ${JSON.stringify(field)}`).toThrowError(/unreachable/);
+        expect(raw.batchRecordCount()).toBe(0);
+      }
+      expect(frame(raw, framing, least, 5), framing).toBeGreaterThan(0);
+    }
+  });
+
+  it("says of a timestamp that it cannot be, and takes the first and the last that can", async () => {
+    const raw = await exportsOf(build);
+    for (const framing of FRAMINGS) {
+      begin(raw, framing);
+      for (const timestamp of [-2, -1.5, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        expect(frame(raw, framing, NULLS, timestamp), `${framing} at ${timestamp}`).toBe(-4);
+      }
+      for (const timestamp of [-1, 0, 2 ** 53 - 1]) {
+        begin(raw, framing);
+        expect(frame(raw, framing, NULLS, timestamp), `${framing} at ${timestamp}`).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it("counts to the byte how long a batch may become", async () => {
+    const raw = await exportsOf(build);
+    for (const framing of FRAMINGS) {
+      // Five bytes are kept for the record's length; attributes, both deltas and header count are 4, the longer length is 5.
+      const room = INT32_MAX - BATCH_HEADER_BYTE_LENGTH - 5 - 4;
+      const longest: Lengths[] = [
+        { ...NULLS, value: room - 1 - 5 },
+        { ...NULLS, key: room - 1 - 5 },
+        { ...NULLS, key: 2 ** 30, value: room - 2 ** 30 - 5 - 5 },
+      ];
+      if (framing !== "frameRecord") longest.push({ ...NULLS, headersByteLength: room - 1 - 1 });
+      for (const lengths of longest) {
+        begin(raw, framing);
+        const [longer, what] = [{ ...lengths }, `${framing} of ${JSON.stringify(lengths)}`];
+        const last = lengths.headersByteLength > 0 ? "headersByteLength" : lengths.value > 0 ? "value" : "key";
+        longer[last] += 1;
+        expect(frame(raw, framing, longer, 5), what).toBe(-5);
+        expect([raw.batchByteLength(), raw.batchRecordCount()], what).toEqual([BATCH_HEADER_BYTE_LENGTH, 0]);
+        const answer = frame(raw, framing, lengths, 5);
+        if (framing === "frameRecordApart") expect(answer, what).toBeGreaterThan(0);
+        else expect(answer, what).toBe(-3);
+      }
+    }
+  });
+
+  it("frames no record apart behind another in the window, and none while headers of another are missing", async () => {
+    const raw = await exportsOf(build);
+    for (const framing of FRAMINGS) {
+      begin(raw, framing);
+      expect(frame(raw, framing, NULLS, 5)).toBeGreaterThan(0);
+      if (framing === "frameRecordApart") raw.takeWindow();
+      raw.frameRecordWithHeaders(-1, -1, 5, 1, 2);
+      expect(() => frame(raw, framing, NULLS, 5), framing).toThrowError(/unreachable/);
+    }
+    for (const taken of [false, true]) {
+      raw.beginBatch();
+      if (taken) raw.takeWindow();
+      expect(raw.frameRecord(-1, -1, 5)).toBeGreaterThan(0);
+      expect(() => raw.frameRecordApart(-1, -1, 5, 0, 0)).toThrowError(/unreachable/);
+    }
+  });
+
+  it("knows nothing of a batch before, when a batch is begun: not its headers, its times or what was taken away", async () => {
+    const raw = await exportsOf(build);
+    const windowAt = new DataView(raw.memory.buffer, raw.initialize()).getInt32(24, true);
+    for (const sent of [[], [{ key: null, value: null, headers: [], timestamp: 3 }]] as Sent[][]) {
+      raw.beginBatch();
+      raw.frameRecord(-1, -1, 9);
+      raw.takeWindow();
+      raw.frameRecordWithHeaders(-1, -1, 7, 2, 4);
+      expect(raw.beginBatch()).toBe(0);
+      expect([raw.batchByteLength(), raw.batchRecordCount()]).toEqual([BATCH_HEADER_BYTE_LENGTH, 0]);
+      for (const { timestamp } of sent) expect(raw.frameRecord(-1, -1, timestamp)).toBeGreaterThan(0);
+      const byteLength = raw.finishBatch(0, -1n, -1, -1);
+      expect(toHex(new Uint8Array(raw.memory.buffer, windowAt, byteLength))).toBe(toHex(twin(sent, PLAIN)));
+    }
+  });
+
   // Four bytes at a time, and what announces the value stands behind the key already.
   it("writes a key that text was lent as, of any length, as it writes the same bytes", async () => {
     const core = await coreOf(build);

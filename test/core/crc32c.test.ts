@@ -58,6 +58,47 @@ describe.each(BUILDS)("crc32c (%s)", (build) => {
     );
   });
 
+  it("is told of each block that ends, and of the one that is open", async () => {
+    const raw = await exportsOf(build);
+    const mailbox = new DataView(raw.memory.buffer, raw.initialize());
+    const at = 1 << 20;
+    new Uint8Array(raw.memory.buffer).set(noise.subarray(0, 30_000), at);
+    const anyCut = fc.tuple(fc.integer({ min: 1, max: 1200 }), fc.nat(), fc.nat(23), fc.nat(), fc.nat(99));
+    fc.assert(
+      fc.property(anyCut, ([block, begunDraft, blockCount, restDraft, start]) => {
+        const begun = begunDraft % block;
+        const byteLength = Math.max(0, blockCount * block + (restDraft % block) - begun);
+        const before = noise.subarray(start, start + begun);
+        const given = new Uint8Array(raw.memory.buffer, at + start, byteLength);
+        const whole = Uint8Array.of(...before, ...given);
+        const sums = Array.from({ length: Math.floor(whole.length / block) + 1 }, (_, i) =>
+          slowCrc32c(whole.subarray(i * block, (i + 1) * block)),
+        );
+        const ended = raw.crc32cOfBlocks(at + start, byteLength, slowCrc32c(before), begun, block);
+        expect(ended).toBe(sums.length - 1);
+        expect([...sums.keys()].map((slot) => mailbox.getUint32(slot * 8, true))).toEqual([sums.at(-1), ...sums.slice(0, -1)]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("is asked for no more blocks than it can tell of, and for none that cannot be", async () => {
+    const raw = await exportsOf(build);
+    const at = 1 << 20;
+    expect(raw.crc32cOfBlocks(at, 23 * 10, 0, 9, 10)).toBe(23);
+    expect(raw.crc32cOfBlocks(at, 0, 0, 0, 1)).toBe(0);
+    for (const [byteLength, begun, block] of [
+      [23 * 10 + 1, 9, 10],
+      [2 ** 20, 0, 10],
+      [5, -1, 10],
+      [5, 10, 10],
+      [5, 0, 0],
+      [5, 0, -1],
+    ] as const) {
+      expect(() => raw.crc32cOfBlocks(at, byteLength, 0, begun, block), `${byteLength}, ${begun}, ${block}`).toThrowError(/unreachable/);
+    }
+  });
+
   it("reads nothing behind the end of memory", async () => {
     const raw = await exportsOf(build);
     const end = raw.memory.buffer.byteLength;

@@ -11,7 +11,7 @@ import {
   writeForeignTimeEntry,
 } from "../../src/core/index-entries.ts";
 import { findEntry } from "../../src/core/index-search.ts";
-import { BUILDS, coreOf } from "./builds.ts";
+import { BUILDS, coreOf, exportsOf } from "./builds.ts";
 import { bigEndian } from "./twin/batch.ts";
 import { type SlowEntry, slowEntryBytes, slowFind, slowOffsetFollows, slowTimeFollows } from "./twin/index-entries.ts";
 
@@ -66,6 +66,25 @@ describe.each(BUILDS)("index entries in the core (%s)", (build) => {
         expect(core.findTimeEntry(torn(slowEntryBytes(later, 8), tornByteLength), target + TIME)).toBe(slowFind(later, target + TIME));
       }),
       { numRuns: 500 },
+    );
+  });
+
+  // A file of another's making may hold any 64 bits as a time.
+  it("are found by times of any 64 bits, each taken as the nearest number", async () => {
+    const core = await coreOf(build);
+    const anyInt64 = fc.oneof(
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      fc.bigInt({ min: -1n, max: 2n ** 53n - 1n }),
+      fc.tuple(fc.nat(62), fc.bigInt({ min: -1n, max: 1n })).map(([bits, by]) => 2n ** BigInt(bits) + by),
+    );
+    fc.assert(
+      fc.property(fc.array(anyInt64, { minLength: 1, maxLength: 12 }), fc.nat(11), fc.integer({ min: -1, max: 1 }), (values, near, by) => {
+        const times = values.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+        const bytes = new Uint8Array(times.flatMap((time, i) => [...bigEndian(time, 8), ...bigEndian(i, 4)]));
+        const target = Number(times[near % times.length]) + by;
+        expect(core.findTimeEntry(bytes, target)).toBe(times.findLastIndex((time) => Number(time) <= target));
+      }),
+      { numRuns: 200 },
     );
   });
 
@@ -149,6 +168,53 @@ describe.each(BUILDS)("index entries in the core (%s)", (build) => {
     expect(findEntry(memory, find, 8, new Uint8Array(32), 5)).toBe(1);
     expect(looks).toEqual([16, 16]);
     expect(() => findEntry(memory, find, 8, new Uint8Array(40), 5)).toThrow(RangeError);
+  });
+
+  it("are written behind none at least: not behind one less, and nothing is touched", async () => {
+    const raw = await exportsOf(build);
+    const at = 1 << 20;
+    const bytes = new Uint8Array(raw.memory.buffer, at - 16, 32);
+    for (const append of [raw.appendOffsetEntry, raw.appendTimeEntry]) {
+      bytes.fill(0xa5);
+      for (const count of [-1, -2, 2 ** 31 - 1, Math.floor((2 ** 31 - 1) / 8)]) {
+        expect(() => append(at, count, 1, 1), `${count}`).toThrowError(/unreachable/);
+      }
+      expect([...bytes]).toEqual(Array(32).fill(0xa5));
+      expect(append(at, 0, 0.5, 1), "no such entry").toBe(-6);
+      expect(append(at, 0, 1, 1)).toBe(1);
+      expect(append(at, 1, 1, 1), "out of order").toBe(-6);
+    }
+  });
+
+  it("follow by one as well as by many, and from nothing at all", async () => {
+    const core = await coreOf(build);
+    const anyNumber = fc.oneof(
+      fc.nat(2 ** 31 - 2),
+      fc.nat(30).map((bits) => 2 ** bits),
+      fc.constant(0),
+    );
+    fc.assert(
+      fc.property(anyNumber, anyNumber, (first, second) => {
+        for (const [isNext, ...entry] of [
+          [true, first + 1, second + 1],
+          [false, first, second + 1],
+          [false, first + 1, second],
+        ] as const) {
+          const offsets = new Uint8Array(16);
+          expect(core.appendOffsetEntry(offsets, 0, first, second)).toBe(true);
+          expect(core.appendOffsetEntry(offsets, 1, entry[0], entry[1]), `${entry} behind ${first}, ${second}`).toBe(isNext);
+        }
+        for (const [isNext, ...entry] of [
+          [true, first + 1, second],
+          [false, first, second],
+          [false, first + 1, second - 1],
+        ] as const) {
+          const times = new Uint8Array(24);
+          expect(core.appendTimeEntry(times, 0, first, second)).toBe(true);
+          expect(core.appendTimeEntry(times, 1, entry[0], entry[1]), `${entry} behind ${first}, ${second}`).toBe(isNext);
+        }
+      }),
+    );
   });
 
   it("are not written where there is no room for them", async () => {

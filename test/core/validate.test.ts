@@ -166,6 +166,75 @@ describe.each(BUILDS)("validation (%s)", (build) => {
     );
   });
 
+  it("goes through a batch in chunks of any size, and asks for no more again than what a step may need", async () => {
+    const raw = await exportsOf(build);
+    const core = await coreOf(build);
+    const mailbox = new DataView(raw.memory.buffer, raw.initialize());
+    const memory = new Uint8Array(raw.memory.buffer);
+    const [at, stepByteLength] = [1 << 20, 26];
+    const anyChunk = fc.oneof(fc.integer({ min: stepByteLength, max: 60 }), fc.integer({ min: stepByteLength, max: 500 }));
+    const anyDamages = fc.array(anyDamage, { maxLength: 1 });
+    fc.assert(
+      fc.property(anyProducedBatch, anyDamages, fc.array(anyChunk, { minLength: 1, maxLength: 5 }), (batch, damages, chunks) => {
+        const bytes = damages.reduce((before, damage) => (before.length === 0 ? before : damaged(before, damage)), slowBatchBytes(batch));
+        memory.set(bytes.subarray(0, 61), at);
+        let start = raw.validateHeader(at, Math.min(61, bytes.length), bytes.length);
+        let isWrong = start > 0 && /attributes|count/.test(String(slowVerdict(bytes).problem));
+        for (let i = 0; start > 0 && start < bytes.length; i++) {
+          const end = Math.min(bytes.length, start + (chunks[i % chunks.length] as number));
+          memory.set(bytes.subarray(start, end), at);
+          const next = raw.validateRecords(at, start, end - start);
+          if (end === bytes.length) expect(next).toBe(bytes.length);
+          else {
+            expect(next).toBeLessThanOrEqual(end);
+            expect(next).toBeGreaterThan(isWrong ? end - 1 : end - stepByteLength);
+          }
+          start = next;
+        }
+        isWrong = mailbox.getInt32(0, true) !== 0;
+        const { problem, position, recordCount, maxTimestamp, hasNullKey } = core.validate(bytes);
+        expect(isWrong).toBe(problem !== null);
+        expect(mailbox.getInt32(8, true)).toBe(position);
+        if (!isWrong) {
+          expect([mailbox.getInt32(16, true), mailbox.getFloat64(24, true)]).toEqual([recordCount, maxTimestamp]);
+          expect(mailbox.getInt32(32, true) === 1).toBe(hasNullKey);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("gives up when it is given bytes that do not follow", async () => {
+    const raw = await exportsOf(build);
+    const [at, chunk] = [1 << 20, 100];
+    const sent = Array.from({ length: 20 }, (_, i) => ({ key: new Uint8Array([i]), value: new Uint8Array(9), headers: [], timestamp: 5 }));
+    const bytes = slowBatchBytes(slowBatchOf(sent));
+    new Uint8Array(raw.memory.buffer).set(bytes, at);
+    const validate = (start: number, byteLength: number): number => raw.validateRecords(at + start, start, byteLength);
+    const refused = (start: number, byteLength: number): void =>
+      expect(() => validate(start, byteLength), `${byteLength} bytes from ${start}`).toThrowError(/unreachable/);
+    for (const given of [60, bytes.length + 1]) expect(() => raw.validateHeader(at, given, bytes.length)).toThrowError(/unreachable/);
+    expect(raw.validateHeader(at, 61, bytes.length)).toBe(61);
+    refused(62, chunk);
+    refused(61, 0);
+    refused(61, bytes.length - 60);
+    const next = validate(61, chunk);
+    expect(next).toBeLessThan(61 + chunk);
+    refused(next + 1, chunk);
+    refused(next, 61 + chunk - next);
+    expect(validate(next, bytes.length - next), "all that is left").toBe(bytes.length);
+    // At its end nothing is left to be given, and that is no fault.
+    expect(validate(bytes.length, 0)).toBe(bytes.length);
+    // When the header was wrong, whatever was summed need not be given again, and no more than that may be left out.
+    const wrong = withChecksum(bytes.slice());
+    wrong[22] = 0x40;
+    new Uint8Array(raw.memory.buffer).set(withChecksum(wrong), at);
+    expect(raw.validateHeader(at, 61, bytes.length)).toBe(61);
+    expect(validate(61, chunk)).toBe(61 + chunk);
+    refused(61 + chunk + 1, chunk);
+    expect(validate(61 + chunk, bytes.length - 61 - chunk)).toBe(bytes.length);
+  });
+
   it("reads nothing behind the batch, and nothing behind the end of memory", async () => {
     const raw = await exportsOf(build);
     const memory = new Uint8Array(raw.memory.buffer);

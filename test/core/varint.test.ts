@@ -44,7 +44,10 @@ class Varints {
     const at = this.#bytes.length - bytes.length;
     this.#bytes.set(bytes, at);
     const byteLength = bits === 32 ? this.#raw.decodeVarint(at, bytes.length) : this.#raw.decodeVarlong(at, bytes.length);
-    if (byteLength < 0) return null;
+    if (byteLength < 0) {
+      expect(byteLength, "what is said of it").toBe(-1);
+      return null;
+    }
     const low = this.#mailbox.getInt32(0, true);
     const value = bits === 32 ? BigInt(low) : (BigInt(this.#mailbox.getInt32(8, true)) << 32n) | BigInt(low >>> 0);
     return { value, end: byteLength };
@@ -85,5 +88,17 @@ describe.each(BUILDS)("varints (%s)", (build) => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("have no more bytes than their bits need, however many are there", async () => {
+    const varints = new Varints(await exportsOf(build));
+    for (const bits of [32, 64] as const) {
+      for (let more = 0; more <= 12; more++) {
+        for (const last of [0, 1, 0x7f]) {
+          const bytes = new Uint8Array([...new Uint8Array(more).fill(0xff), last, 0]);
+          expect(varints.read(bytes, bits), `${more} bytes before ${last}, ${bits} bits`).toEqual(slowReadVarint(bytes, 0, bits));
+        }
+      }
+    }
   });
 });

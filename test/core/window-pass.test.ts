@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Compactor, FilterOptions } from "../../src/core/core.ts";
 import { anyStoredBatch } from "./arbitraries.ts";
-import { BUILDS, coreOf } from "./builds.ts";
-import { type SlowBatch, slowBatchBytes } from "./twin/batch.ts";
+import { BUILDS, coreOf, exportsOf } from "./builds.ts";
+import { type SlowBatch, slowBatchBytes, slowRecordBytes } from "./twin/batch.ts";
 import { slowCrc32c } from "./twin/crc32c.ts";
 import { toHex } from "./vectors.ts";
 
@@ -16,6 +16,52 @@ const counts = (batch: SlowBatch, startOffset: number): boolean =>
   (batch.attributes & CONTROL) === 0 && Number(batch.baseOffset) + batch.lastOffsetDelta >= startOffset;
 
 const RETENTION_MS = 3_600_000;
+
+interface Stood {
+  readonly baseOffset: number;
+  readonly lastOffsetDelta: number;
+  /** Its codec, and whether it is transactional or a control batch. */
+  readonly flags: number;
+  readonly recordCount: number;
+  readonly valueByteLength: number;
+  readonly isDamaged: boolean;
+}
+
+/** Without a key: a map has always room for them. */
+const unkeyed = (offsetDelta: number, value: Uint8Array | null): Uint8Array =>
+  slowRecordBytes({ offsetDelta, timestampDelta: 0n, key: null, value, headers: [] });
+const UNKEYED = Array.from({ length: 300 }, (_, i) => unkeyed(i, null));
+
+function stoodBytes({ baseOffset, lastOffsetDelta, flags, recordCount, valueByteLength, isDamaged }: Stood): Uint8Array<ArrayBuffer> {
+  const first = recordCount === 0 ? [] : [unkeyed(0, new Uint8Array(valueByteLength))];
+  const records = Buffer.concat([...first, ...UNKEYED.slice(1, recordCount)]);
+  const bytes = new Uint8Array(61 + records.length);
+  bytes.set(records, 61);
+  const view = new DataView(bytes.buffer);
+  view.setBigInt64(0, BigInt(baseOffset));
+  view.setInt32(8, bytes.length - 12);
+  view.setUint8(16, isDamaged ? 1 : 2);
+  view.setInt16(21, flags);
+  view.setInt32(23, lastOffsetDelta);
+  view.setInt32(57, recordCount);
+  return bytes;
+}
+
+/** How many of them are mapped or passed over in one call, and up to where. */
+function slowMapWindow(batches: readonly Stood[], startOffset: number, recordCountMax: number): [count: number, covered: number] {
+  let [count, covered, recordCount] = [0, -1, 0];
+  for (const batch of batches) {
+    if (recordCount >= recordCountMax || batch.flags !== 0) break;
+    const lastOffset = batch.baseOffset + batch.lastOffsetDelta;
+    if (lastOffset >= startOffset) {
+      if (batch.isDamaged) break;
+      covered = lastOffset;
+      recordCount += batch.recordCount;
+    }
+    count++;
+  }
+  return [count, covered];
+}
 
 const anyOptions: fc.Arbitrary<FilterOptions> = fc.record({
   nowMs: fc.constantFrom(1_699_999_999_999, 1_700_000_000_000, 1_700_000_100_000),
@@ -115,6 +161,90 @@ describe.each(BUILDS)("a window at once (%s)", (build) => {
       { numRuns: 500 },
     );
     expect(passed).toBeGreaterThan(100);
+  });
+
+  // A caller goes on batch by batch where a call has stopped: one that stops too early costs time, and no other test saw it.
+  it("is mapped up to where it must not be, or enough are mapped, and says up to which offset", async () => {
+    const raw = await exportsOf(build);
+    const mailbox = new DataView(raw.memory.buffer, raw.initialize());
+    const memory = new Uint8Array(raw.memory.buffer);
+    // The map stands where codecs read: none is asked for here.
+    const [tableAt, windowAt, mapAt] = [mailbox.getInt32(16, true), mailbox.getInt32(32, true), mailbox.getInt32(56, true)];
+    const table = new DataView(raw.memory.buffer, tableAt);
+    raw.openOffsetMap(mapAt, 2400, mapAt + 4096, mapAt + 8192, 300);
+    const anyDelta = fc.oneof(fc.integer({ min: 300, max: 1000 }), fc.integer({ min: 300, max: 2 ** 31 - 1 }));
+    const anyStood = fc.record({
+      gap: fc.oneof(fc.nat(100), fc.nat(2 ** 40), fc.nat(2 ** 50)),
+      lastOffsetDelta: anyDelta,
+      flags: fc.oneof({ weight: 30, arbitrary: fc.constant(0) }, { weight: 3, arbitrary: fc.constantFrom(1, 2, 4, 0x10, 0x20, 0x30) }),
+      recordCount: fc.oneof(fc.nat(8), fc.nat(300)),
+      valueByteLength: fc.oneof(fc.nat(300), fc.nat(70_000)),
+      isDamaged: fc.oneof({ weight: 20, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    });
+    // Of batches that are given, a start at the last offset of one of them, or beside it; and as many records as some of them have.
+    const anyAim = fc.record({ index: fc.nat(), by: fc.integer({ min: -1, max: 1 }), isAimed: fc.boolean() });
+    fc.assert(
+      fc.property(
+        fc.array(anyStood, { minLength: 1, maxLength: 6 }),
+        anyAim,
+        anyAim,
+        fc.nat(2),
+        fc.nat(1),
+        (drafts, start, most, index, less) => {
+          let nextOffset = 0;
+          const batches = drafts.map(({ gap, ...draft }): Stood => {
+            const baseOffset = nextOffset + gap;
+            nextOffset = baseOffset + draft.lastOffsetDelta + 1;
+            return { baseOffset, ...draft };
+          });
+          let place = 5;
+          batches.forEach((batch, i) => {
+            const bytes = stoodBytes(batch);
+            memory.set(bytes, windowAt + place);
+            table.setInt32(i * 4, place, true);
+            place += bytes.length + 3;
+          });
+          const begin = Math.min(index, batches.length);
+          const end = Math.max(begin, batches.length - less);
+          const aimed = batches[start.index % batches.length] as Stood;
+          const startOffset = start.isAimed ? Math.max(0, aimed.baseOffset + aimed.lastOffsetDelta + start.by) : 0;
+          const given = batches.slice(begin, end);
+          const aimedCount = given.slice(0, most.index % 4).reduce((sum, { recordCount }) => sum + recordCount, 0);
+          const recordCountMax = most.isAimed ? aimedCount + most.by : 2 ** 31 - 1;
+          const [count, covered] = slowMapWindow(given, startOffset, recordCountMax);
+          expect(raw.mapWindow(begin, end, startOffset, recordCountMax)).toBe(count);
+          expect(mailbox.getFloat64(32, true)).toBe(covered);
+        },
+      ),
+      { numRuns: build === "release" ? 200 : 50 },
+    );
+  });
+
+  it("is that of a scan, from a first of its batches to a last", async () => {
+    const raw = await exportsOf(build);
+    const mapAt = new DataView(raw.memory.buffer, raw.initialize()).getInt32(56, true);
+    raw.openOffsetMap(mapAt, 2400, mapAt + 4096, mapAt + 8192, 300);
+    const passes = [
+      (index: number, end: number) => raw.mapWindow(index, end, 0, 0),
+      (index: number, end: number) => raw.filterWindow(index, end, mapAt + 16384, 100, -1, 0, 0, 0),
+    ];
+    const mostBatches = 73_728 / 4;
+    for (const pass of passes) {
+      for (const [index, end] of [
+        [0, 0],
+        [0, mostBatches],
+        [mostBatches, mostBatches],
+      ] as const)
+        expect(pass(index, end), `${index} to ${end}`).toBe(0);
+      for (const [index, end] of [
+        [-1, 0],
+        [1, 0],
+        [0, mostBatches + 1],
+        [mostBatches + 1, mostBatches + 1],
+        [-2, -1],
+      ] as const)
+        expect(() => pass(index, end), `${index} to ${end}`).toThrowError(/unreachable/);
+    }
   });
 
   it("has the sums of its blocks, wherever the bytes stand and however they are cut", async () => {
