@@ -218,6 +218,8 @@ describe.each(BUILDS)("validation (%s)", (build) => {
     refused(62, chunk);
     refused(61, 0);
     refused(61, bytes.length - 60);
+    // Each wraps, and their sum is the batch's end.
+    refused(-(2 ** 31), bytes.length - 2 ** 31);
     const next = validate(61, chunk);
     expect(next).toBeLessThan(61 + chunk);
     refused(next + 1, chunk);
