@@ -13,6 +13,7 @@ import "../../core/codecs.test.ts";
 import "../../core/load-core.test.ts";
 import "../../core/negative-lengths.test.ts";
 import "../../core/memory-ranges.test.ts";
+import "../../core/window-pass.test.ts";
 import { tests } from "./collected.mjs";
 import { setBinary } from "./mutant-builds.ts";
 import { setChance } from "./seeded-check.mjs";
