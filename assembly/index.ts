@@ -108,6 +108,12 @@ export function frameRecord(keyLength: i32, valueLength: i32, timestamp: f64): i
   return writer.frameRecord(keyLength, valueLength, timestamp, 0, 0, false);
 }
 
+/** The record framed last, where its window still is: as if it had never been. */
+export function takeRecordBack(): i32 {
+  writer.takeRecordBack();
+  return 0;
+}
+
 export function frameRecordWithHeaders(keyLength: i32, valueLength: i32, timestamp: f64, headerCount: i32, headersByteLength: i32): i32 {
   return writer.frameRecord(keyLength, valueLength, timestamp, headerCount, headersByteLength, false);
 }

@@ -52,11 +52,16 @@ let headersLeft: i32 = 0;
 let headersPlace: usize = 0;
 let isApart: bool = false;
 
+/** Where the record framed last begins, and what the latest timestamp was before it. 0: there is none that may be taken back. */
+let lastPlace: usize = 0;
+let maxTimestampBefore: i64 = -1;
+
 export function beginBatch(): void {
   isOpen = true;
   place = WRITE_WINDOW_AT + HEADER_BYTE_LENGTH;
   takenByteLength = recordCount = headersLeft = 0;
   baseTimestamp = maxTimestamp = -1;
+  lastPlace = 0;
 }
 
 export function batchByteLength(): i32 {
@@ -73,6 +78,7 @@ export function takeWindow(): i32 {
   const byteLength = <i32>(place - WRITE_WINDOW_AT);
   takenByteLength += byteLength;
   place = WRITE_WINDOW_AT;
+  lastPlace = 0;
   return byteLength;
 }
 
@@ -117,6 +123,7 @@ export function frameRecord(keyLength: i32, valueLength: i32, timestamp: f64, he
   if (apart) must(place == WRITE_WINDOW_AT, Fault.FRAME_ORDER);
   else if (end > WINDOW_END) return Status.WINDOW_FULL;
 
+  maxTimestampBefore = maxTimestamp;
   if (recordCount == 0) baseTimestamp = maxTimestamp = exact;
   else if (exact > maxTimestamp) maxTimestamp = exact;
   let at = writeVarint(place, length);
@@ -126,9 +133,12 @@ export function frameRecord(keyLength: i32, valueLength: i32, timestamp: f64, he
   const keyAt = writeVarint(at, keyLength);
   const valueAt = writeVarint(apart ? keyAt : keyAt + <usize>keyByteLength, valueLength);
   const headersAt = writeVarint(apart ? valueAt : valueAt + <usize>valueByteLength, headerCount);
-  if (apart) takenByteLength += <i32>(end - place);
-  else {
+  if (apart) {
+    takenByteLength += <i32>(end - place);
+    lastPlace = 0;
+  } else {
     must(headersAt + <usize>headersLength == end, Fault.RECORD_LENGTH);
+    lastPlace = place;
     place = end;
   }
   recordCount++;
@@ -138,6 +148,15 @@ export function frameRecord(keyLength: i32, valueLength: i32, timestamp: f64, he
   answer32(VALUE_SLOT, <i32>valueAt);
   answer32(HEADERS_SLOT, <i32>headersAt);
   return <i32>keyAt;
+}
+
+/** The record framed last was not to be: the next one is framed in its place, as if it had never been. */
+export function takeRecordBack(): void {
+  must(isOpen && headersLeft == 0 && lastPlace != 0, Fault.FRAME_ORDER);
+  place = lastPlace;
+  lastPlace = 0;
+  maxTimestamp = maxTimestampBefore;
+  recordCount--;
 }
 
 /**

@@ -104,11 +104,25 @@ export class WindowBatchWriter implements BatchWriter {
       else if (keyLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < keyLength; i++) bytes[keyAt + i] = key[i] as number;
       else bytes.set(key, keyAt);
     }
-    if (value !== null) {
-      const valueAt = this.#memory.answer(VALUE_SLOT);
-      if (valueLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < valueLength; i++) bytes[valueAt + i] = value[i] as number;
-      else bytes.set(value, valueAt);
+    if (value !== null) this.#copyValue(value, valueLength);
+  }
+
+  appendText(key: string, value: Uint8Array | null, timestamp: number): boolean {
+    if (this.#options === null) throw new UsageError("INVALID_ARGUMENT", "appendText() to a batch that was not begun");
+    const valueLength = value === null ? -1 : value.length;
+    let keyAt: number;
+    try {
+      keyAt = this.#frameRecord(key.length, valueLength, timestamp);
+    } catch (error) {
+      throw this.#faultOf(error);
     }
+    if (keyAt < 0) return false;
+    if (!this.#copyText(key, keyAt)) {
+      this.#call(() => this.#memory.exports.takeRecordBack());
+      return false;
+    }
+    if (value !== null) this.#copyValue(value, valueLength);
+    return true;
   }
 
   appendFrom(staged: DataView, start: number, keyByteLength: number, valueByteLength: number, timestamp: number): void {
@@ -139,6 +153,35 @@ export class WindowBatchWriter implements BatchWriter {
     let i = 0;
     for (; i + 4 <= byteLength; i += 4) view.setInt32(at + i, from.getInt32(start + i, true), true);
     for (; i < byteLength; i += 1) view.setUint8(at + i, from.getUint8(start + i));
+  }
+
+  #copyValue(value: Uint8Array, byteLength: number): void {
+    const bytes = this.#bytes;
+    const at = this.#memory.answer(VALUE_SLOT);
+    if (byteLength <= LOOP_BYTE_LENGTH_MAX) for (let i = 0; i < byteLength; i++) bytes[at + i] = value[i] as number;
+    else bytes.set(value, at);
+  }
+
+  /** False: it is not ASCII, and what stands there now is nothing. */
+  #copyText(text: string, at: number): boolean {
+    const view = this.#view;
+    const { length } = text;
+    let i = 0;
+    let seen = 0;
+    for (; i + 4 <= length; i += 4) {
+      const a = text.charCodeAt(i);
+      const b = text.charCodeAt(i + 1);
+      const c = text.charCodeAt(i + 2);
+      const d = text.charCodeAt(i + 3);
+      seen |= a | b | c | d;
+      view.setInt32(at + i, a | (b << 8) | (c << 16) | (d << 24), true);
+    }
+    for (; i < length; i += 1) {
+      const unit = text.charCodeAt(i);
+      seen |= unit;
+      view.setUint8(at + i, unit);
+    }
+    return seen <= 0x7f;
   }
 
   /** No byte behind the key may be touched: what announces the value stands there already. */

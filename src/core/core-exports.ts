@@ -12,6 +12,7 @@ export interface CoreExports {
   validateRecords(at: number, start: number, byteLength: number): number;
   beginBatch(): number;
   frameRecord(keyLength: number, valueLength: number, timestamp: number): number;
+  takeRecordBack(): number;
   frameRecordWithHeaders(keyLength: number, valueLength: number, timestamp: number, headerCount: number, headersByteLength: number): number;
   frameRecordApart(keyLength: number, valueLength: number, timestamp: number, headerCount: number, headersByteLength: number): number;
   headersByteLength(count: number): number;

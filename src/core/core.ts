@@ -146,6 +146,11 @@ export interface BatchWriter {
     headers: readonly (readonly [name: Uint8Array, value: Uint8Array | null])[] | null,
     timestamp: number,
   ): void;
+  /**
+   * As `append` without headers, of a key that is text still: its bytes are made where they stay. False, and nothing appended: it has a
+   * character beyond ASCII, so that its length in bytes is another, or `append` has something to see to.
+   */
+  appendText(key: string, value: Uint8Array | null, timestamp: number): boolean;
   /** As `append` without headers, of a key and a value that stand one behind the other from `start` on; -1: there is none. */
   appendFrom(staged: DataView, start: number, keyByteLength: number, valueByteLength: number, timestamp: number): void;
   readonly recordCount: number;

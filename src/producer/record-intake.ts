@@ -4,8 +4,9 @@ import type { ProducerRecord } from "../api/producer.ts";
 import type { SerdeContext, Serializer } from "../api/serde.ts";
 import { SerdeError, UsageError } from "../base/errors.ts";
 import { describeValue } from "../base/options.ts";
-import { isDetached } from "../base/serdes/bytes.ts";
+import { bytes, isDetached } from "../base/serdes/bytes.ts";
 import { isLending, KEY, lenderOf, type Role, VALUE } from "../base/serdes/lending.ts";
+import { utf8 } from "../base/serdes/utf8.ts";
 import { encodeText } from "../base/serdes/utf8-bytes.ts";
 import type { WireHeaders } from "./record-size.ts";
 
@@ -35,6 +36,8 @@ export class RecordIntake<K, V> {
   readonly #lendKey: (key: K, context: SerdeContext, role: Role) => Uint8Array;
   readonly #lendValue: (value: V, context: SerdeContext, role: Role) => Uint8Array;
   readonly #keyIsLent: boolean;
+  /** The serdes are `utf8` and `bytes`: of such a key and such a value no bytes need be made before they are written. */
+  readonly isOfTextAndBytes: boolean;
   #context: SerdeContext = Object.freeze({ topic: "", headers: NO_HEADERS });
 
   constructor(key: Serializer<K>, value: Serializer<V>) {
@@ -42,16 +45,29 @@ export class RecordIntake<K, V> {
     this.#lendKey = lenderOf(key);
     this.#lendValue = lenderOf(value);
     this.#keyIsLent = isLending(key);
+    this.isOfTextAndBytes = (key as unknown) === utf8 && (value as unknown) === bytes;
   }
 
   /** `index`: its place in a `sendBatch`, -1 in a `send`. Throws a `UsageError` or a `SerdeError`. */
   take(record: ProducerRecord<K, V>, nowMs: number, index: number): void {
-    const mine = ++intakes;
-    if (typeof record !== "object" || record === null) {
-      throw new UsageError("INVALID_ARGUMENT", `${placeOf(index)}: expected a record, found ${describeValue(record)}`);
-    }
+    requireRecord(record, index);
     // Each field is read once; getters, if any, run here, before any of our scratch is in use.
-    const { topic, key: givenKey, value: givenValue, headers: givenHeaders, timestamp: givenTimestamp, partition: givenPartition } = record;
+    const { topic, key, value, headers, timestamp, partition } = record;
+    this.takeFields(topic, key, value, headers, timestamp, partition, nowMs, index);
+  }
+
+  /** The same, of a record whose fields were read already, each once. */
+  takeFields(
+    topic: ProducerRecord<K, V>["topic"],
+    givenKey: ProducerRecord<K, V>["key"],
+    givenValue: ProducerRecord<K, V>["value"],
+    givenHeaders: ProducerRecord<K, V>["headers"],
+    givenTimestamp: ProducerRecord<K, V>["timestamp"],
+    givenPartition: ProducerRecord<K, V>["partition"],
+    nowMs: number,
+    index: number,
+  ): void {
+    const mine = ++intakes;
     if (typeof topic !== "string") {
       throw new UsageError("INVALID_ARGUMENT", `${placeOf(index)}: topic: expected a string, found ${describeValue(topic)}`);
     }
@@ -84,6 +100,11 @@ export class RecordIntake<K, V> {
     this.timestamp = timestamp;
     this.partition = partition;
   }
+}
+
+export function requireRecord(record: unknown, index: number): void {
+  if (typeof record === "object" && record !== null) return;
+  throw new UsageError("INVALID_ARGUMENT", `${placeOf(index)}: expected a record, found ${describeValue(record)}`);
 }
 
 function placeOf(index: number): string {

@@ -2,19 +2,18 @@
  * The fast way of `sendBatch`: all records go to one partition that is known beforehand, so each is serialized straight into the
  * core's window, and nothing is made per record but its answer. Whatever does not fit this way goes the other (`waiting-batch.ts`).
  */
-import type { ProduceResponse } from "../api/broker.ts";
 import type { ProducerRecord } from "../api/producer.ts";
-import { UsageError } from "../base/errors.ts";
 import { HEADER_BYTE_LENGTH } from "../base/record-batch.ts";
-import { BatchOutcome, sendBatchError } from "./batch-outcome.ts";
-import { type PlannedBatch, planBatches } from "./batch-plan.ts";
-import { acknowledged, unacknowledged } from "./delivery.ts";
+import { SHORT_TEXT_LENGTH_MAX } from "../base/serdes/utf8-bytes.ts";
 import type { Answer } from "./pending-batch.ts";
-import { ANY_PARTITION, type RecordIntake } from "./record-intake.ts";
+import { ANY_PARTITION, type RecordIntake, requireRecord } from "./record-intake.ts";
 import { headersByteLength, recordByteLengthMax } from "./record-size.ts";
 import { RecordStage } from "./record-stage.ts";
+import { type Share, StraightOutcome } from "./straight-outcome.ts";
 import type { TopicEntry } from "./topic-directory.ts";
 import type { SendParts } from "./waiting-send.ts";
+
+const NO_HEADERS_BYTE_LENGTH = headersByteLength(null);
 
 export class StraightBatch<K, V> {
   readonly #parts: SendParts<K, V>;
@@ -50,79 +49,31 @@ export class StraightBatch<K, V> {
     try {
       const timestamps = this.#write(records, topic, partition, nowMs);
       if (timestamps === undefined) return null;
-      return this.#rest === null
-        ? this.#sendOne(topic, partition, records.length, nowMs, timestamps)
-        : this.#sendMany(topic, partition, this.#rest, nowMs, timestamps);
+      return this.#handOver(topic, partition, nowMs, timestamps);
     } finally {
       this.#rest?.release();
       this.#rest = null;
     }
   }
 
-  #sendOne(
-    topic: TopicEntry,
-    partition: number,
-    count: number,
-    nowMs: number,
-    timestamps: readonly number[] | null,
-  ): Promise<Answer[]> | null {
+  /** Of a call whose records are known to be good: finishes the batch in the writer, and writes those that follow it. */
+  #handOver(topic: TopicEntry, partition: number, nowMs: number, timestamps: readonly number[] | null): Promise<Answer[]> | null {
     const { delivery } = this.#parts;
     const { writer } = delivery;
-    const { byteLength } = writer;
-    if (!delivery.memory.reserve(byteLength)) return null;
+    const rest = this.#rest;
+    const first: Share = { count: writer.recordCount, byteLength: writer.byteLength };
+    const shares = rest === null ? [first] : [first, ...sharesOf(rest, delivery.batchByteLengthMax(topic))];
+    if (!delivery.memory.reserve(shares.reduce((sum, { byteLength }) => sum + byteLength, 0))) return null;
     topic.sticky.moveOn(partition, topic.partitionCount);
-    const epoch = delivery.unsettled.begin();
-    const produced = delivery.handOver(topic, partition, byteLength);
-    const at = (index: number): number => (timestamps === null ? nowMs : (timestamps[index] as number));
-
-    return new Promise((resolve, reject) => {
-      const settle = (response: ProduceResponse | null, error: unknown): void =>
-        delivery.inGoodTime(() => {
-          if (response === null) {
-            delivery.failed(topic, partition, count, error);
-            reject(error instanceof UsageError ? error : failure(count, error));
-          } else if (delivery.acks !== 0) resolve(answers(topic.name, partition, response, count, nowMs, timestamps));
-          epoch.end();
-          delivery.memory.release(byteLength);
-        });
-      produced.then(
-        (response) => settle(response, null),
-        (error: unknown) => settle(null, error),
-      );
-      if (delivery.acks === 0) resolve(Array.from({ length: count }, (_, index) => unacknowledged(topic.name, partition, at(index))));
-    });
-  }
-
-  #sendMany(
-    topic: TopicEntry,
-    partition: number,
-    rest: RecordStage,
-    nowMs: number,
-    timestamps: readonly number[] | null,
-  ): Promise<Answer[]> | null {
-    const { delivery } = this.#parts;
-    const { writer } = delivery;
-    const firstCount = writer.recordCount;
-    const count = firstCount + rest.count;
-    const first: PlannedBatch = { topic, partition, indices: numbersFrom(0, firstCount), byteLength: writer.byteLength };
-    const following = planBatches(
-      rest,
-      { topics: new Array(rest.count).fill(topic), partitions: new Array(rest.count).fill(partition) },
-      delivery,
-    );
-    if (!delivery.memory.reserve(following.reduce((sum, { byteLength }) => sum + byteLength, first.byteLength))) return null;
-    topic.sticky.moveOn(partition, topic.partitionCount);
-    const plan = [
-      first,
-      ...following.map((batch) => ({ ...batch, indices: numbersFrom(firstCount + (batch.indices[0] as number), batch.indices.length) })),
-    ];
-    const outcome = new BatchOutcome(delivery, timestamps ?? new Array<number>(count).fill(nowMs));
-    outcome.expect(plan);
-    outcome.follow(first, delivery.handOver(topic, partition, first.byteLength));
-    for (const [index, batch] of following.entries()) {
-      delivery.begin();
-      for (const record of batch.indices) rest.writeTo(writer, record);
-      outcome.follow(plan[index + 1] as PlannedBatch, delivery.handOver(topic, partition, batch.byteLength));
+    const outcome = new StraightOutcome(delivery, { topic, partition, shares, timestamps, nowMs });
+    let staged = 0;
+    for (let index = 0; index < shares.length; index += 1) {
+      const { count, byteLength } = shares[index] as Share;
+      if (rest !== null && index > 0) {
+        delivery.begin();
+        for (const end = staged + count; staged < end; staged += 1) rest.writeTo(writer, staged);
+      }
+      outcome.follow(index, delivery.handOver(topic, partition, byteLength));
     }
     outcome.allHandedOver();
     return outcome.promise;
@@ -139,9 +90,36 @@ export class StraightBatch<K, V> {
     let byteLength = writer.byteLength;
     let rest: RecordStage | null = null;
     let timestamps: number[] | null = null;
+    const { isOfTextAndBytes } = intake;
+    const isOnly = topic.partitionCount === 1;
     const count = records.length;
     for (let index = 0; index < count; index += 1) {
-      intake.take(records[index] as ProducerRecord<K, V>, nowMs, index);
+      const record = records[index] as ProducerRecord<K, V>;
+      requireRecord(record, index);
+      // Each field is read once; getters, if any, run here.
+      const { topic: name, key: givenKey, value: givenValue, headers: givenHeaders, timestamp: givenTimestamp, partition: named } = record;
+      if (
+        isOfTextAndBytes &&
+        typeof givenKey === "string" &&
+        givenKey.length <= SHORT_TEXT_LENGTH_MAX &&
+        givenValue instanceof Uint8Array &&
+        givenValue.length > 0 &&
+        name === topic.name &&
+        (named === undefined ? isOnly : named === partition) &&
+        givenHeaders === undefined &&
+        givenTimestamp === undefined &&
+        timestamps === null &&
+        rest === null &&
+        writer.begunCount === begunCount
+      ) {
+        const most = recordByteLengthMax(givenKey.length, givenValue.length, NO_HEADERS_BYTE_LENGTH);
+        if (byteLength + most > limit) byteLength = writer.byteLength;
+        if (byteLength + most <= limit && writer.appendText(givenKey, givenValue, nowMs)) {
+          byteLength += most;
+          continue;
+        }
+      }
+      intake.takeFields(name, givenKey, givenValue, givenHeaders, givenTimestamp, named, nowMs, index);
       const { key, value, headers, timestamp } = intake;
       if (intake.wasInterrupted || intake.topic !== topic.name || !this.#goesTo(partition, topic)) return undefined;
       // Refused on the other way, unless the topic has changed meanwhile.
@@ -174,30 +152,22 @@ export class StraightBatch<K, V> {
   }
 }
 
-function numbersFrom(start: number, count: number): number[] {
-  const numbers = new Array<number>(count);
-  for (let index = 0; index < count; index += 1) numbers[index] = start + index;
-  return numbers;
-}
-
-function answers(
-  topic: string,
-  partition: number,
-  response: ProduceResponse,
-  count: number,
-  nowMs: number,
-  timestamps: readonly number[] | null,
-): Answer[] {
-  const made = new Array<Answer>(count);
-  for (let index = 0; index < count; index += 1) {
-    made[index] = acknowledged(topic, partition, response, index, timestamps === null ? nowMs : (timestamps[index] as number));
+/** Staged records cut into batches, each as large as the limit lets it be. Every record fits into one of its own. */
+function sharesOf(stage: RecordStage, limit: number): Share[] {
+  const shares: Share[] = [];
+  let start = 0;
+  let byteLength = stage.loneBatchByteLength(0);
+  for (let index = 1; index < stage.count; index += 1) {
+    const timestampDelta = (stage.timestamps[index] as number) - (stage.timestamps[start] as number);
+    const more = stage.recordByteLength(index, index - start, timestampDelta);
+    if (byteLength + more <= limit) {
+      byteLength += more;
+      continue;
+    }
+    shares.push({ count: index - start, byteLength });
+    start = index;
+    byteLength = stage.loneBatchByteLength(index);
   }
-  return made;
-}
-
-function failure(count: number, error: unknown): unknown {
-  return sendBatchError(
-    Array.from({ length: count }, () => ({ status: "rejected", reason: error })),
-    error,
-  );
+  shares.push({ count: stage.count - start, byteLength });
+  return shares;
 }

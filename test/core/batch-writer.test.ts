@@ -253,6 +253,53 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
     );
   });
 
+  // A key of text is framed before it is known to be ASCII: one that is not must leave nothing behind, its time included.
+  it("writes a key of ASCII text as it writes the same bytes, and of another text nothing at all", async () => {
+    const core = await coreOf(build);
+    const anyKey = fc.oneof(fc.string({ unit: "binary-ascii", maxLength: 70 }), fc.string({ unit: "binary", maxLength: 70 }));
+    const anyRecord = fc.tuple(anyKey, fc.option(fc.uint8Array({ maxLength: 40 })), anyTimestamp);
+    fc.assert(
+      fc.property(fc.array(anyRecord, { minLength: 1, maxLength: 20 }), (records) => {
+        core.writer.begin(PLAIN);
+        const taken = records.filter(([key, value, timestamp]) => core.writer.appendText(key, value, timestamp));
+        expect(taken).toEqual(records.filter(([key]) => /^[\0-\x7f]*$/.test(key)));
+        expect(core.writer.recordCount).toBe(taken.length);
+        fc.pre(taken.length > 0);
+        const sent = taken.map(([key, value, timestamp]) => ({ key: new TextEncoder().encode(key), value, headers: [], timestamp }));
+        expect(toHex(core.writer.finish())).toBe(toHex(twin(sent, PLAIN)));
+      }),
+    );
+  });
+
+  it("sees the one character beyond ASCII wherever in the text it stands", async () => {
+    const core = await coreOf(build);
+    core.writer.begin(PLAIN);
+    for (let length = 1; length <= 13; length += 1) {
+      for (let at = 0; at < length; at += 1) {
+        const text = `${"a".repeat(at)}\u0080${"a".repeat(length - at - 1)}`;
+        expect(core.writer.appendText(text, null, 1), `${length} characters, at ${at}`).toBe(false);
+      }
+    }
+    expect(core.writer.recordCount).toBe(0);
+  });
+
+  it("leaves to append what a key of text cannot be appended for: no room in the window, a timestamp that cannot be", async () => {
+    const core = await coreOf(build);
+    const large = new Uint8Array(700_000).fill(9);
+    core.writer.begin(PLAIN);
+    expect(core.writer.appendText("first", large, 1)).toBe(true);
+    const { byteLength } = core.writer;
+    expect(core.writer.appendText("a", large, 2)).toBe(false);
+    expect(core.writer.appendText("b", null, -2)).toBe(false);
+    expect([core.writer.byteLength, core.writer.recordCount]).toEqual([byteLength, 1]);
+    core.writer.append(new Uint8Array([97]), large, null, 2);
+    const sent: Sent[] = [
+      { key: new TextEncoder().encode("first"), value: large, headers: [], timestamp: 1 },
+      { key: new Uint8Array([97]), value: large, headers: [], timestamp: 2 },
+    ];
+    expect(Buffer.compare(core.writer.finish(), twin(sent, PLAIN))).toBe(0);
+  });
+
   it("writes what Kafka's own builder writes", async () => {
     const core = await coreOf(build);
     // Those a producer can make: offsets 0, 1, 2 …, and timestamps that numbers hold.
@@ -445,6 +492,46 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
         raw.finishBatch(0, -1n, -1, -1);
         raw.finishBatch(0, -1n, -1, -1);
       },
+      (raw) => {
+        raw.beginBatch();
+        raw.takeRecordBack();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecord(0, 0, 0);
+        raw.takeRecordBack();
+        raw.takeRecordBack();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecord(0, 0, 0);
+        raw.beginBatch();
+        raw.takeRecordBack();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecord(0, 0, 0);
+        raw.takeWindow();
+        raw.takeRecordBack();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecord(0, 0, 0);
+        raw.takeWindow();
+        raw.frameRecordApart(0, 0, 0, 0, 0);
+        raw.takeRecordBack();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecordWithHeaders(0, 0, 0, 1, 2);
+        raw.takeRecordBack();
+      },
+      (raw) => {
+        raw.beginBatch();
+        raw.frameRecord(0, 0, 0);
+        raw.finishBatch(0, -1n, -1, -1);
+        raw.takeRecordBack();
+      },
     ];
     for (const use of outOfTurn) {
       const raw = await exportsOf(build);
@@ -477,6 +564,7 @@ describe.each(BUILDS)("the batch writer (%s)", (build) => {
     const core = await coreOf(build);
     expect(() => core.writer.finish()).toThrowError(/not begun/);
     expect(() => core.writer.append(null, null, null, 0)).toThrowError(/not begun/);
+    expect(() => core.writer.appendText("", null, 0)).toThrowError(/not begun/);
     expect(() => core.writer.appendFrom(new DataView(new ArrayBuffer(8)), 0, 1, 1, 0)).toThrowError(/not begun/);
   });
 

@@ -34,9 +34,12 @@ export class FlushRequests {
       if (unflushed().byteLength > 0) request();
       return;
     }
-    const ageMs = clock.monotonic() - this.#unflushedSinceMs;
-    if (flushIsDue({ ...unflushed(), ageMs }, settings)) request();
-    else if (this.#timer === null && settings.flushMs !== Number.POSITIVE_INFINITY) {
+    // Where age does not count, the clock need not be asked either.
+    const hasHour = settings.flushMs !== Number.POSITIVE_INFINITY;
+    const ageMs = hasHour ? clock.monotonic() - this.#unflushedSinceMs : 0;
+    const { byteLength, recordCount } = unflushed();
+    if (flushIsDue({ byteLength, recordCount, ageMs }, settings)) request();
+    else if (this.#timer === null && hasHour) {
       this.#timer = clock.after(settings.flushMs - ageMs, () => {
         this.#timer = null;
         request();
