@@ -147,6 +147,21 @@ describe("text and bytes by sendBatch", () => {
     expect(keys.indexOf("inner")).toBeGreaterThan(0);
   });
 
+  it("refuse a value whose memory was handed over, wherever in the call it stands, and append nothing", async () => {
+    const { broker, producer } = makeWorld();
+    broker.makeTopic(topic, 1);
+    const sender = producer(QUICK);
+    const good = { topic, key: "good", value: new Uint8Array(1) };
+    await sender.sendBatch([good]);
+    const gone = new Uint8Array(8);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    for (const records of [[{ ...good, value: gone }], [good, { ...good, value: gone }, good]]) {
+      expect((await refusal(sender.sendBatch(records))).code).toBe("SERIALIZATION_FAILED");
+    }
+    await sender.sendBatch([{ ...good, value: new Uint8Array(0) }]);
+    expect(broker.records(topic).map(({ value }) => value?.length)).toEqual([1, 0]);
+  });
+
   it("tell of each batch of a call what became of it", async () => {
     const { broker, producer } = makeWorld();
     broker.makeTopic(topic, 1, MESSAGE_BYTES_MAX);
