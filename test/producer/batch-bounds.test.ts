@@ -27,6 +27,27 @@ async function sendAll({ producer }: World, count: number, options: object): Pro
   await Promise.all([...sent, sender.flush()]);
 }
 
+describe("a sendBatch that goes straight into more batches than one", () => {
+  // A hundred and more, so that places in a batch take two bytes as well as one.
+  it("cuts those behind the first to the byte", async () => {
+    const hundred = await byteLengthOf(100);
+    for (const [maxMessageBytes, count] of [
+      [hundred, 100],
+      [hundred - 1, 99],
+      [hundred + 1, 100],
+    ] as const) {
+      const world = makeWorld();
+      world.broker.makeTopic(topic, 1, maxMessageBytes);
+      const sender = world.producer();
+      // From then on the topic is known.
+      await sender.sendBatch([{ topic, value }]);
+      await sender.sendBatch(new Array(350).fill({ topic, value }));
+      expect(counts(world).slice(2, 4), `maxMessageBytes ${maxMessageBytes}`).toEqual([count, count]);
+      expect(world.broker.records(topic)).toHaveLength(351);
+    }
+  });
+});
+
 describe("a batch that sends are collected in", () => {
   it("takes a record that fills batchSize to its last byte, and not one that is a byte too much", async () => {
     const three = await byteLengthOf(3);

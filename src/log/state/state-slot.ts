@@ -112,6 +112,12 @@ const WITHOUT_PRODUCERS = 4;
 const HAS_TXN_INDEX = 8;
 const WRITTEN_AS_OS = 16;
 
+/** Every slot is made here: one is written after each flush, before anybody is told of it, and memory for it costs more than its making. */
+const scratch: Bytes = new Uint8Array(SLOT_BYTE_LENGTH);
+const scratchView: DataView<ArrayBuffer> = new DataView(scratch.buffer);
+const summed: Bytes = scratch.subarray(GENERATION_AT);
+const NO_BLOCKS: Bytes = new Uint8Array(0);
+
 export function slotAt(index: number): number {
   return index * PAGE_BYTE_LENGTH;
 }
@@ -123,7 +129,7 @@ export function blockAreaAt(index: number): number {
 /** The active segment's block checksums, which are too many for the slot. */
 export function encodeBlocks(facts: PartitionStateFacts): Bytes {
   const active = facts.activeSegment;
-  if (active === null) return new Uint8Array(0);
+  if (active === null) return NO_BLOCKS;
   if (active.logChecksums.length !== blockCount(active.logByteLength) || active.logByteLength >= SEGMENT_BYTE_LENGTH_LIMIT) {
     throw new OdradekError(
       "UNKNOWN_SERVER_ERROR",
@@ -136,14 +142,15 @@ export function encodeBlocks(facts: PartitionStateFacts): Bytes {
   return bytes;
 }
 
+/** Lent: good until the next call. */
 export function encodeSlot(slot: Pick<StateSlot, "generation" | "topicId" | "partition" | "facts">, blocks: Uint8Array, core: Core): Bytes {
   const { facts } = slot;
-  const bytes = new Uint8Array(SLOT_BYTE_LENGTH);
-  const view = new DataView(bytes.buffer);
+  const view = scratchView;
+  scratch.fill(0);
   view.setUint32(0, MAGIC);
   view.setUint32(VERSION_AT, VERSION);
   writeInt64(view, GENERATION_AT, slot.generation);
-  bytes.set(slot.topicId, TOPIC_ID_AT);
+  scratch.set(slot.topicId, TOPIC_ID_AT);
   writeInt64(view, PARTITION_AT, slot.partition);
   writeInt64(view, RECOVERY_POINT_AT, facts.recoveryPoint);
   writeInt64(view, LOG_START_AT, facts.logStartOffset);
@@ -171,8 +178,8 @@ export function encodeSlot(slot: Pick<StateSlot, "generation" | "topicId" | "par
     view.setUint32(TXN_INDEX_CRC_AT, active.txnIndexChecksum);
     view.setUint32(BLOCKS_CRC_AT, core.crc32c(blocks));
   }
-  view.setUint32(CRC_AT, core.crc32c(bytes.subarray(GENERATION_AT)));
-  return bytes;
+  view.setUint32(CRC_AT, core.crc32c(summed));
+  return scratch;
 }
 
 /** null for a slot that was never written; a sentence for one that cannot be believed. */
