@@ -21,6 +21,8 @@ const browserBudgets = {
   open: { byteLengthMax: 190 * 1024, what: "opened" },
   whole: { byteLengthMax: 190 * 1024, what: "in one file" },
 };
+/** Of Node's entry, with all that it imports before it is there: each costs a resolution, a read and a millisecond. */
+const loadedFilesMax = 8;
 /** Beside dist, npm adds these itself. */
 const allowedFile = /^(?:dist\/.+|package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
 /** What whoever looks into it must find. */
@@ -54,6 +56,7 @@ export async function judge(root) {
     await unpack(packed.tarball, join(folder, "node_modules", manifest.name));
     problems.push(
       ...awaitProblems(folder, manifest.name),
+      ...loadedFilesProblems(join(folder, "node_modules", manifest.name, "dist")),
       ...(await consumerProblems(folder, manifest)),
       ...(await loadProblems(folder, manifest)),
     );
@@ -162,6 +165,17 @@ function awaitProblems(folder, name) {
     if (lines.length > 0) problems.push(`dist/${file}:${lines[0]}: await at the top of a module: require() of the package then fails`);
   }
   return problems;
+}
+
+function loadedFilesProblems(dist) {
+  const loaded = new Set([join(dist, "index.js")]);
+  for (const file of loaded) {
+    const { importedFiles } = ts.preProcessFile(existsSync(file) ? readFileSync(file, "utf8").replaceAll("import(", "lazily(") : "");
+    for (const { fileName } of importedFiles) if (fileName.startsWith(".")) loaded.add(join(file, "..", fileName));
+  }
+  return loaded.size <= loadedFilesMax
+    ? []
+    : [`dist/index.js loads ${loaded.size} files; the bound is ${loadedFilesMax}: see scripts/bundle.mjs`];
 }
 
 /** Entries that a program imports by name. */

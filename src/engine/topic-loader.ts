@@ -1,5 +1,6 @@
 /** Opening what a data directory holds: the topics of the catalogue, and those that another writer left. */
 import type { TopicPartition } from "../api/bytes.ts";
+import { turnOf } from "../base/turn.ts";
 import { readPartitionMetadata } from "../log/books/partition-metadata.ts";
 import { partitionDirectoryName } from "../log/files/file-names.ts";
 import { PartitionLog } from "../log/partition-log.ts";
@@ -52,8 +53,13 @@ export async function openPartitions(house: House, topic: OpenTopic, partitions:
 
 async function openEach(house: House, wanted: readonly (readonly [OpenTopic, number])[]): Promise<void> {
   const queue = wanted.values();
+  const turn = turnOf(house.context.clock);
   const worker = async (): Promise<void> => {
-    for (const [topic, partition] of queue) topic.slots[partition] = await openSlot(house, topic, partition);
+    for (const [topic, partition] of queue) {
+      topic.slots[partition] = await openSlot(house, topic, partition);
+      // A driver may open at once what is only read: a thousand partitions would be one turn.
+      if (turn.isSpent()) await turn.next();
+    }
   };
   await Promise.all(Array.from({ length: OPENINGS_AT_ONCE }, worker));
 }

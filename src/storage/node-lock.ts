@@ -23,7 +23,7 @@ export interface DirectoryLockOptions extends LockOptions, FlockOptions {
  */
 export async function lockDirectory(directory: string, holder: LockHolder, options: DirectoryLockOptions): Promise<StorageLock> {
   const platform = options.platform ?? process.platform;
-  if (!options.allowNetworkFileSystem) await refuseNetworkFileSystem(directory, platform);
+  if (!options.allowNetworkFileSystem) refuseNetworkFileSystem(directory, platform);
   const releaseInProcess = claimInProcess(directory, directory);
   try {
     const lock = await attemptForAWhile(directory, holder, options, platform);
@@ -78,8 +78,8 @@ async function attemptLock(directory: string, holder: LockHolder, options: Direc
   return lockByExclusiveOpen(directory, holder, platform);
 }
 
-async function refuseNetworkFileSystem(directory: string, platform: string): Promise<void> {
-  const found = await networkFileSystemAt(directory, platform);
+function refuseNetworkFileSystem(directory: string, platform: string): void {
+  const found = networkFileSystemAt(directory, platform);
   if (found === null) return;
   throw new StorageError(
     "NETWORK_FILE_SYSTEM",

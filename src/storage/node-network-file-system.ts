@@ -1,5 +1,5 @@
 /** Whether a directory is on a network file system, whose locks and flushes are not what they are on a disk. */
-import { readFile, statfs } from "node:fs/promises";
+import { readFileSync, statfsSync } from "node:fs";
 
 /** File systems that reach over a wire or into another machine, by the magic number that Linux gives (linux/magic.h). */
 const NETWORK_MAGIC: Readonly<Record<number, string>> = {
@@ -26,17 +26,26 @@ const NETWORK_FUSE =
   /^fuse\.(sshfs|s3fs|s3ql|s3backer|rclone|glusterfs|ceph|ceph-fuse|gcsfuse|blobfuse2?|goofys|mountpoint-s3|juicefs|davfs2?|curlftpfs|smbnetfs|moosefs|mfs|lizardfs|seaweedfs|weed|nfs|grpcfuse|osxfs|vmhgfs-fuse|google-drive-ocamlfuse|onedriver)/;
 
 /** The network file system's name, or null for a local one and for one that cannot be told. */
-export async function networkFileSystemAt(path: string, platform: string): Promise<string | null> {
+export function networkFileSystemAt(path: string, platform: string): string | null {
   // What Windows calls \\server\share. Its drive letters and macOS's mounts do not tell; the manual says so.
   if (platform === "win32") return /^\\\\(?![?.]\\)/.test(path) ? "SMB" : null;
   if (platform !== "linux" && platform !== "android") return null;
-  const { type } = await statfs(path);
+  const { type } = statfsSync(path);
   const magic = Number(type) >>> 0;
   const known = NETWORK_MAGIC[magic];
   if (known !== undefined) return known;
   if (magic !== FUSE_MAGIC) return null;
-  const mounted = fileSystemTypeOf(path, await readFile("/proc/self/mountinfo", "utf8").catch(() => ""));
+  const mounted = fileSystemTypeOf(path, mountInfo());
   return mounted !== null && NETWORK_FUSE.test(mounted) ? mounted : null;
+}
+
+function mountInfo(): string {
+  try {
+    return readFileSync("/proc/self/mountinfo", "utf8");
+  } catch {
+    // Not to be had: then no name is known, and nothing is refused for it.
+    return "";
+  }
 }
 
 /** The type of the mount that `path` (a real path) is on, by the text of mountinfo (proc_pid_mountinfo(5)); null if it is not there. */

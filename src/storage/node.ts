@@ -1,6 +1,6 @@
 /** The storage driver for a directory on disk, by node:fs: Node, Electron, Bun and Deno. */
-import { constants, fstatSync, lstatSync, realpathSync } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rmdir, unlink } from "node:fs/promises";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, realpathSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { StorageError, UsageError } from "../base/errors.ts";
 import { errnoError, errnoOf } from "./errno.ts";
 import { NodeFile } from "./node-file.ts";
 import { lockDirectory } from "./node-lock.ts";
+import { NodeReadFile } from "./node-read-file.ts";
 import { renamePatiently } from "./node-rename.ts";
 import { checkDirectoryName, parseFileName, parseRename } from "./storage-name.ts";
 
@@ -83,26 +84,21 @@ class NodeStorage implements StorageDriver {
     const { directory, base } = parseFileName(name);
     const parent = await this.#directory(directory, options.create !== "no");
     if (parent === null) throw errnoError("ENOENT", "open", name);
-    const access = (options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR) | OPEN_FLAGS;
     const path = join(parent, base);
-    const readOnly = options.readOnly === true;
+    if (options.readOnly === true) return this.#openForReading(name, path, options.create);
+    const access = constants.O_RDWR | OPEN_FLAGS;
     if (options.create !== "new") {
       const handle = await this.#openExisting(path, access, options.create === "if-missing");
-      if (handle !== null) return this.#file(name, handle, readOnly, false);
+      if (handle !== null) return this.#file(name, handle, false);
     }
-    return this.#file(
-      name,
-      await open(path, access | constants.O_CREAT | (options.create === "new" ? constants.O_EXCL : 0), 0o666),
-      readOnly,
-      true,
-    );
+    return this.#file(name, await open(path, access | constants.O_CREAT | (options.create === "new" ? constants.O_EXCL : 0), 0o666), true);
   }
 
   async list(directory: string): Promise<StorageEntry[]> {
     checkDirectoryName(directory, true);
     const path = await this.#directory(directory, false);
     if (path === null) return [];
-    const entries = await readdir(path, { withFileTypes: true });
+    const entries = readdirSync(path, { withFileTypes: true });
     return entries.map((entry) => ({ name: entry.name, kind: entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other" }));
   }
 
@@ -171,13 +167,24 @@ class NodeStorage implements StorageDriver {
     }
   }
 
-  async #file(name: string, handle: FileHandle, readOnly: boolean, isNew: boolean): Promise<StorageFile> {
+  async #file(name: string, handle: FileHandle, isNew: boolean): Promise<StorageFile> {
     try {
-      const facts = fstatSync(handle.fd);
-      if (facts.isFile()) return new NodeFile(name, handle, readOnly, isNew);
-      throw errnoError(facts.isDirectory() ? "EISDIR" : "EINVAL", "open", name);
+      checkIsFile(handle.fd, name);
+      return new NodeFile(name, handle, isNew);
     } catch (error) {
       await handle.close();
+      throw error;
+    }
+  }
+
+  #openForReading(name: string, path: string, create: "no" | "if-missing" | "new"): StorageFile {
+    const making = create === "no" ? 0 : constants.O_CREAT | (create === "new" ? constants.O_EXCL : 0);
+    const fd = openSync(path, constants.O_RDONLY | OPEN_FLAGS | making, 0o666);
+    try {
+      checkIsFile(fd, name);
+      return new NodeReadFile(name, fd);
+    } catch (error) {
+      closeSync(fd);
       throw error;
     }
   }
@@ -213,12 +220,12 @@ class NodeStorage implements StorageDriver {
     if (this.#root !== null) return this.#root;
     let root: string;
     try {
-      root = await realpath(this.#path);
+      root = realpathSync.native(this.#path);
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return null;
       throw error;
     }
-    if (!(await lstat(root)).isDirectory()) throw errnoError("ENOTDIR", "open", root);
+    if (!lstatSync(root).isDirectory()) throw errnoError("ENOTDIR", "open", root);
     this.#root = root;
     return root;
   }
@@ -242,6 +249,11 @@ class NodeStorage implements StorageDriver {
     if (root === null) throw errnoError("ENOENT", "mkdir", this.#path);
     return root;
   }
+}
+
+function checkIsFile(fd: number, name: string): void {
+  const facts = fstatSync(fd);
+  if (!facts.isFile()) throw errnoError(facts.isDirectory() ? "EISDIR" : "EINVAL", "open", name);
 }
 
 /** From the last of nested directories up to the first. */

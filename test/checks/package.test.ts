@@ -64,6 +64,7 @@ const offenders: readonly Offender[] = [
   ["a core that is too large", (b) => b.write("dist/core.wasm", "x".repeat(40_000)), /dist\/core\.wasm is 39\.1 KiB/],
   ["a package that is too large", (b) => b.write("dist/large.js", `export const x = "${"x".repeat(1024 * 1024)}";\n`), /KiB installed/],
   ["await at the top of a module", (b) => b.write("dist/late.js", "await 1;\nexport {};\n"), "dist/late.js:1: await at the top"],
+  ["an entry in many files", plantManyFiles, "dist/index.js loads 9 files; the bound is 8"],
   [
     "an import that prints",
     (b) => b.write("dist/testing/index.js", 'console.log("hi");\nexport const answer = 42;\n'),
@@ -87,6 +88,14 @@ function plantSecret(built: Built): void {
     manifest.files = ["dist", "secret.txt"];
   });
   built.write("secret.txt", "x");
+}
+
+/** A chain, so that following it one step is not enough; what is loaded later does not count. */
+function plantManyFiles(built: Built): void {
+  for (let file = 1; file <= 8; file += 1)
+    built.write(`dist/part${file}.js`, file === 8 ? "export {};\n" : `import "./part${file + 1}.js";\nexport {};\n`);
+  built.write("dist/index.js", 'import "./part1.js";\nexport const answer = 42;\nexport const more = () => import("./later.js");\n');
+  built.write("dist/later.js", "export {};\n");
 }
 
 function reverseConditions(manifest: Manifest): void {

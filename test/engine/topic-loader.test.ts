@@ -1,7 +1,8 @@
 /** What the directories of a data directory are taken for at an opening: ours, another writer's, or what a crash left of nothing. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { memory } from "../../src/storage/memory.ts";
 import { faultyStorage } from "../../src/testing/faulty-storage.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { bytesOf, put } from "../log/books/support.ts";
 import { keyedBatch } from "../log/compaction-rig.ts";
 import { openEngine, produce, readPartition } from "../simulation/engine-rig.ts";
@@ -45,6 +46,28 @@ describe("a directory that no catalogue names", () => {
 });
 
 describe("a topic of the catalogue", () => {
+  it("is opened in turns of the loop, where its storage answers at once: nobody waits for all of its partitions", async () => {
+    const storage = memory();
+    const before = await openEngine(storage);
+    await before.engine.createTopic({ topic: "orders", partitions: 24, config: {} });
+    await before.engine.close();
+    // A look at this clock takes two milliseconds.
+    let nowMs = 0;
+    const looks = vi.spyOn(ManualClock.prototype, "monotonic").mockImplementation(() => (nowMs += 2));
+    let isOpen = false;
+    let rounds = 0;
+    const count = (): void => {
+      rounds += 1;
+      if (!isOpen) setImmediate(count);
+    };
+    setImmediate(count);
+    const life = await openEngine(storage, 1, { readOnly: true });
+    isOpen = true;
+    looks.mockRestore();
+    expect(rounds).toBeGreaterThan(2);
+    await life.engine.close();
+  });
+
   it("has a partition that cannot be opened told of once, and the others at work", async () => {
     const storage = faultyStorage(memory());
     const before = await openEngine(storage);
