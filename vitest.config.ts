@@ -10,7 +10,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // These bring what they need themselves: Java and a broker, other runtimes.
     exclude: ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"],
-    setupFiles: ["test/same-seed.ts"],
+    setupFiles: ["test/same-seed.ts", "test/equal-bytes.ts"],
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
