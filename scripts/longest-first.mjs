@@ -5,19 +5,21 @@
 import { BaseSequencer } from "vitest/node";
 
 /** Roughly, in falling order of time. */
-const LONG = [
-  "test/model/face.test.ts",
-  "test/log/compaction-crash.test.ts",
-  "test/simulation/engine-small-scope.test.ts",
-  "test/simulation/guarantees-crash.test.ts",
+export const LONG = [
   "test/checks/package.test.ts",
-  "test/log/compaction-faults.test.ts",
-  "test/log/log-leftovers.test.ts",
-  "test/log/producer-states.test.ts",
-  "test/storage/node-lock.test.ts",
   "test/cli/cli.test.ts",
-  "test/simulation/engine-faults.test.ts",
+  "test/storage/node-lock.test.ts",
+  "test/log/compaction-crash.test.ts",
+  "test/log/compaction-faults.test.ts",
+  "test/model/face.test.ts",
+  "test/simulation/guarantees-crash.test.ts",
+  "test/face/compression.test.ts",
+  "test/cli/verify.test.ts",
   "test/simulation/transaction-crash.test.ts",
+  "test/face/harm.test.ts",
+  "test/face/harm-guarantees.test.ts",
+  "test/face/durability.test.ts",
+  "test/prove/runner.test.ts",
 ];
 
 export class LongestFirst extends BaseSequencer {
