@@ -22,13 +22,19 @@ export const LONG = [
   "test/prove/runner.test.ts",
 ];
 
+/** What is not named keeps the order that it is given. */
+export function longestFirst(files) {
+  const placeOf = ({ moduleId, project }) => {
+    const place = LONG.findIndex((name) => moduleId.replaceAll("\\", "/").endsWith(`/${name}`));
+    if (place >= 0) return place;
+    // Those that share a process follow one another: one that runs alone between them would end it, and all be loaded anew.
+    return project.config.isolate ? LONG.length : LONG.length + 1;
+  };
+  return [...files].sort((left, right) => placeOf(left) - placeOf(right));
+}
+
 export class LongestFirst extends BaseSequencer {
   async sort(files) {
-    const placeOf = ({ moduleId }) => {
-      const place = LONG.findIndex((name) => moduleId.replaceAll("\\", "/").endsWith(`/${name}`));
-      return place < 0 ? LONG.length : place;
-    };
-    // What is not named keeps the order that it is given.
-    return (await super.sort(files)).sort((left, right) => placeOf(left) - placeOf(right));
+    return longestFirst(await super.sort(files));
   }
 }

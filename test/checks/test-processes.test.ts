@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { LONG } from "../../scripts/longest-first.mjs";
+import { LONG, longestFirst } from "../../scripts/longest-first.mjs";
 import { projectRoot } from "../../scripts/run.mjs";
 import { changesTheProcess, filesAlone } from "../../scripts/test-processes.mjs";
 
@@ -39,4 +39,10 @@ describe("a test file runs alone", () => {
     expect(filesAlone().filter((file) => !existsSync(join(projectRoot, file)))).toEqual([]);
     expect(filesAlone().length).toBeLessThan(60);
   });
+});
+
+it("and files that share a process follow one another, behind all that run alone", () => {
+  const spec = (file: string, isolate: boolean): object => ({ moduleId: join(projectRoot, file), project: { config: { isolate } } });
+  const given = [spec("test/a.test.ts", false), spec("test/b.test.ts", true), spec("test/c.test.ts", false), spec(LONG[1] as string, true)];
+  expect(longestFirst(given)).toEqual([given[3], given[1], given[0], given[2]]);
 });
