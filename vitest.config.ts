@@ -2,15 +2,24 @@
 import { defineConfig } from "vitest/config";
 import { LongestFirst } from "./scripts/longest-first.mjs";
 import { vitestPlant } from "./scripts/plant.mjs";
+import { filesAlone } from "./scripts/test-processes.mjs";
+
+const include = ["test/**/*.test.ts"];
+// These bring what they need themselves: Java and a broker, other runtimes.
+const exclude = ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"];
+const { ODRADEK_TESTS_WITHOUT: without } = process.env;
+if (without !== undefined) exclude.push(without);
+const alone = filesAlone();
 
 export default defineConfig({
   // The zoo runs tests with a bug planted in a source file (test/prove/zoo); otherwise this is nothing.
   plugins: vitestPlant(),
   test: {
-    include: ["test/**/*.test.ts"],
-    // These bring what they need themselves: Java and a broker, other runtimes.
-    exclude: ["test/compat/kafka/**", "test/runtimes/**", "**/node_modules/**"],
-    setupFiles: ["test/same-seed.ts"],
+    projects: [
+      { extends: true, test: { name: "alone", include: alone, exclude, isolate: true } },
+      { extends: true, test: { name: "together", include, exclude: [...exclude, ...alone], isolate: false } },
+    ],
+    setupFiles: ["test/same-seed.ts", "test/equal-bytes.ts"],
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

@@ -1,11 +1,15 @@
-/** `npm run check [name ...]`: every check in order, each with what it saw; exit 1 when one is red. */
+/**
+ * `npm run check [-- NAME...] [--tested]`: every check in order, each with what it saw; exit 1 when one is red. With `--tested`, `npm test` has
+ * just ended here: the core's tests are not run a second time, but their results judged.
+ */
 import { performance } from "node:perf_hooks";
 import { projectRoot } from "./run.mjs";
 import { checkFlags } from "./usage.mjs";
 
-checkFlags(import.meta.url, []);
+checkFlags(import.meta.url, ["--tested"]);
 const names = ["types", "lint", "layers", "source", "reference", "core", "package"];
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((word) => word !== "--tested");
+const tested = process.argv.includes("--tested");
 const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`check: there is no ${unknown.join(", ")}; there are ${names.join(", ")}\n`);
@@ -16,7 +20,7 @@ let red = 0;
 for (const name of names.filter((each) => wanted.length === 0 || wanted.includes(each))) {
   const started = performance.now();
   const { check } = await import(`./checks/${name}.mjs`);
-  const { problems, notes = [], saw } = await check(projectRoot);
+  const { problems, notes = [], saw } = await (name === "core" ? check(projectRoot, { tested }) : check(projectRoot));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   for (const note of notes) process.stdout.write(`      ${note}\n`);
   for (const problem of problems) process.stdout.write(`  ${problem.replaceAll("\n", "\n  ")}\n`);

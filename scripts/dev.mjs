@@ -25,7 +25,9 @@ async function rebuildCore() {
 
 watch(join(projectRoot, "assembly"), { recursive: true }, () => void rebuildCore());
 
-const { code } = await runNode("node_modules/vitest/vitest.mjs", ["watch", "--exclude=test/checks/**", ...process.argv.slice(2)], {
+const { code } = await runNode("node_modules/vitest/vitest.mjs", ["watch", ...process.argv.slice(2)], {
   inherit: true,
+  // By the configuration, since vitest's own --exclude does not reach its projects.
+  env: { ODRADEK_TESTS_WITHOUT: "test/checks/**" },
 });
 process.exit(code);

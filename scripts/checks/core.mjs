@@ -1,17 +1,20 @@
 /** Whether the core builds (no unknown option, no import), and keeps its promises on the release and the debug build alike. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot, runNode } from "../run.mjs";
 
 /**
- * Answers `{ problems, saw }`.
+ * Answers `{ problems, saw }`. With `tested`, `npm test` has just built the core and run all tests: what it found of the core is judged,
+ * and nothing is built, so that others may read dist meanwhile.
  * @param {string} root
+ * @param {{ tested?: boolean }} [options]
  * @returns {Promise<{ problems: string[], saw: string }>}
  */
-export async function check(root) {
+export async function check(root, { tested = false } = {}) {
   const mistyped = configProblems(JSON.parse(readFileSync(join(root, "asconfig.json"), "utf8")));
   if (mistyped.length > 0) return { problems: mistyped, saw: "" };
+  if (tested) return judgeTested(root);
   const built = await runNode("scripts/build-core.mjs", [], { cwd: root });
   if (built.code !== 0) return { problems: [built.output], saw: "" };
   const folder = mkdtempSync(join(tmpdir(), "odradek-core-"));
@@ -61,6 +64,18 @@ export function configProblems({ options = {}, targets = {}, entries, extends: b
   }
   if (!Array.isArray(entries) || base !== undefined) problems.push("asconfig.json: expected a list `entries` and no `extends`");
   return problems;
+}
+
+/**
+ * Of the results that `npm test` has left, those of the core: none is a problem as well.
+ * @param {string} root
+ * @returns {{ problems: string[], saw: string }}
+ */
+export function judgeTested(root) {
+  const file = join(root, "build/results/test.json");
+  if (!existsSync(file)) return { problems: [`${file} is not there: no npm test has ended here`], saw: "" };
+  const { testResults } = JSON.parse(readFileSync(file, "utf8"));
+  return judge({ testResults: testResults.filter(({ name }) => name.replaceAll("\\", "/").includes("/test/core/")) });
 }
 
 /**

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { configProblems, judge } from "../../scripts/checks/core.mjs";
+import { configProblems, judge, judgeTested } from "../../scripts/checks/core.mjs";
 import { projectRoot, run } from "../../scripts/run.mjs";
 
 describe("the core's build", () => {
@@ -100,5 +100,47 @@ describe("the core check", () => {
       ],
     });
     expect(problems).toEqual(["scan.test.ts ran no test: SyntaxError"]);
+  });
+});
+
+describe("the core check, where npm test has just ended", () => {
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), "odradek-core-"));
+    mkdirSync(join(root, "build/results"), { recursive: true });
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  const file = (name: string, ...tests: [build: string, status: string][]): object => ({
+    name: join(root, name),
+    assertionResults: tests.map(([build, status]) => ({
+      fullName: `scan (${build}) finds`,
+      ancestorTitles: [`scan (${build})`],
+      status,
+      failureMessages: [],
+    })),
+  });
+  function problems(...testResults: object[]): readonly string[] {
+    writeFileSync(join(root, "build/results/test.json"), JSON.stringify({ testResults }));
+    return judgeTested(root).problems;
+  }
+
+  it("is content with the results of both builds, whatever else failed", () => {
+    expect(problems(file("test/core/scan.test.ts", ["release", "passed"], ["debug", "passed"]), file("test/log/a.test.ts"))).toEqual([]);
+  });
+  it("turns red for a test of the core that failed, for a file of it that did not load, and for one build alone", () => {
+    expect(problems(file("test/core/scan.test.ts", ["release", "failed"], ["debug", "passed"]))).toEqual(["scan (release) finds: failed "]);
+    const sound = file("test/core/scan.test.ts", ["release", "passed"], ["debug", "passed"]);
+    expect(problems(sound, file("test/core/varint.test.ts"))).toEqual([expect.stringContaining("varint.test.ts ran no test")]);
+    expect(problems(file("test/core/scan.test.ts", ["release", "passed"]))).toEqual([
+      expect.stringContaining("1 tests ran on the release"),
+    ]);
+  });
+  it("turns red where no test of the core ran, or none at all", () => {
+    expect(problems(file("test/log/core.test.ts", ["release", "passed"], ["debug", "passed"]))).toEqual([
+      expect.stringContaining("0 tests ran on the release build"),
+    ]);
+    rmSync(join(root, "build/results/test.json"));
+    expect(judgeTested(root).problems).toEqual([expect.stringContaining("no npm test has ended here")]);
   });
 });

@@ -1,0 +1,48 @@
+/** Which test files have a process to themselves. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { LONG, longestFirst } from "../../scripts/longest-first.mjs";
+import { projectRoot } from "../../scripts/run.mjs";
+import { changesTheProcess, filesAlone } from "../../scripts/test-processes.mjs";
+
+// In pieces, or this file would be one of them.
+const of = (object: string, call: string): string => `${object}.${call}`;
+
+describe("a test file runs alone", () => {
+  it.each([
+    of("vi", 'mock("node:fs", refusing)'),
+    of("vi", 'stubGlobal("navigator", {})'),
+    of("vi", 'stubEnv("TMPDIR", long)'),
+    of("vi", "useFakeTimers()"),
+    of("process", "chdir(path)"),
+    of("process", 'env.HOME = "/"'),
+    of("process", 'env["HOME"] = "/"'),
+    of("Object", 'defineProperty(process, "platform", windows)'),
+    of("Object", 'defineProperty(process.stderr, "isTTY", { value: true })'),
+  ])("for %s", (text) => {
+    expect(changesTheProcess(`it("works", () => {\n  ${text};\n});\n`)).toBe(true);
+  });
+
+  it("not for what it looks at, or changes in its own objects", () => {
+    for (const text of [
+      of("process", "env.HOME"),
+      of("vi", "fn()"),
+      of("vi", 'spyOn(storage, "open")'),
+      'if (process.env["A"] === "b") f();',
+    ])
+      expect(changesTheProcess(text)).toBe(false);
+  });
+
+  it("when it is long; and every name of the list is a file", () => {
+    expect(filesAlone()).toEqual(expect.arrayContaining([...LONG, "test/storage/node-handlers.test.ts", "test/attached/face.test.ts"]));
+    expect(filesAlone().filter((file) => !existsSync(join(projectRoot, file)))).toEqual([]);
+    expect(filesAlone().length).toBeLessThan(60);
+  });
+});
+
+it("and files that share a process follow one another, behind all that run alone", () => {
+  const spec = (file: string, isolate: boolean): object => ({ moduleId: join(projectRoot, file), project: { config: { isolate } } });
+  const given = [spec("test/a.test.ts", false), spec("test/b.test.ts", true), spec("test/c.test.ts", false), spec(LONG[1] as string, true)];
+  expect(longestFirst(given)).toEqual([given[3], given[1], given[0], given[2]]);
+});
