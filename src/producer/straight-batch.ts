@@ -98,6 +98,7 @@ export class StraightBatch<K, V> {
       requireRecord(record, index);
       // Each field is read once; getters, if any, run here.
       const { topic: name, key: givenKey, value: givenValue, headers: givenHeaders, timestamp: givenTimestamp, partition: named } = record;
+      // The usual record: a short text, some bytes, and nothing that is not as the others'. It is written with nothing made for it.
       if (
         isOfTextAndBytes &&
         typeof givenKey === "string" &&
