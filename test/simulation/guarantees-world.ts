@@ -205,7 +205,7 @@ export class GuaranteesWorld {
       const record = { ...sent, offset: all.get(sent.id)?.offset ?? sent.offset };
       if (record.offset === null || record.offset < marks.logStartOffset || record.offset >= marks.lastStableOffset) continue;
       if (this.stateOf(sent) !== "committed") continue;
-      if (!all.has(sent.id) && this.#mayBeLost(sent)) continue;
+      if (this.#mayHaveVanished(sent, all)) continue;
       if (record.offset > (newest.get(record.key)?.offset ?? -1)) newest.set(record.key, record);
     }
     const lastOf = new Map<string, FoundRecord>([...committed.values()].map((record) => [record.key, record]));
@@ -267,7 +267,7 @@ export class GuaranteesWorld {
       if (other.id === record.id || other.key !== record.key) continue;
       // In doubt, but told to a reader: it has committed.
       if (this.stateOf(other) !== "committed" && !(this.stateOf(other) === "doubt" && committed.has(other.id))) continue;
-      const otherOffset = all.get(other.id)?.offset ?? (this.#mayBeLost(other) ? null : other.offset);
+      const otherOffset = all.get(other.id)?.offset ?? (this.#mayHaveVanished(other, all) ? null : other.offset);
       // One whose offset nobody was told, gone or not, was sent later than all that were told.
       if (otherOffset !== null && (offset === null || otherOffset > offset)) return true;
     }
@@ -291,6 +291,15 @@ export class GuaranteesWorld {
 
   #passesSince(record: KeptRecord): readonly PassMoment[] {
     return this.passes.slice(record.passesBefore);
+  }
+
+  /**
+   * It is not there, and the end of the log may have taken it: what is lost is a suffix (C2), so nothing stands behind it. A tombstone that
+   * only the system had, survived a loss of power by luck and was given up at its horizon, has superseded what it deleted all the same.
+   */
+  #mayHaveVanished(record: KeptRecord, all: Look["all"]): boolean {
+    if (all.has(record.id) || !this.#mayBeLost(record)) return false;
+    return record.offset === null || ![...all.values()].some(({ offset }) => offset > (record.offset as number));
   }
 
   /** Whether what happened since it was acknowledged, if it was, may have taken it. */
@@ -333,7 +342,7 @@ export class GuaranteesWorld {
         record.offset = there.offset;
         if (opened || GUARANTEE_TOPICS[name.split("/")[0] as string]?.durability !== "os") record.reach = "power";
         else if (record.reach === "none") record.reach = "process";
-      } else if (opened) this.#forget(name, record, kept, marks.logStartOffset);
+      } else if (opened) this.#forget(name, record, { kept, all, marks });
     }
     kept.promisedEnd = Math.max(kept.promisedEnd, marks.highWatermark);
     if (opened) {
@@ -344,18 +353,18 @@ export class GuaranteesWorld {
   }
 
   /** Not there after an open: compacted away, which is remembered, or lost, and then it must not come again. */
-  #forget(name: string, record: KeptRecord, kept: KeptPartition, logStart: number): void {
+  #forget(name: string, record: KeptRecord, { kept, all, marks }: Pick<Look, "kept" | "all" | "marks">): void {
     if (this.#isPending(name, record.id)) {
       // Its sender was not answered, and may send it again, gone or not.
       if (this.#mayBeLost(record)) record.offset = null;
-    } else if (record.offset === null || this.#mayBeLost(record)) {
+    } else if (record.offset === null || this.#mayHaveVanished(record, all)) {
       kept.sent.delete(record.id);
       // Its sender begins anew: whatever follows in its sequence is no longer what the broker expects.
       for (const client of this.clients.values()) {
         const batches = client.batches.get(name);
         if (batches?.some((batch) => batch.baseOffset !== null && batch.records.some(({ id }) => id === record.id))) client.identity = null;
       }
-    } else if (record.offset < logStart) {
+    } else if (record.offset < marks.logStartOffset) {
       this.sums.retained += 1;
       kept.sent.delete(record.id);
     } else if (!record.isGone) {
