@@ -53,14 +53,23 @@ async function openedInOrder({ context, spec, epochs, state, facts, segments }: 
     ...{ context, spec, ...books, epochs, state },
     logStartOffset: found.logStartOffset,
     recoveryPoint: active.nextOffset,
-    // Its book may be gone: an epoch that batches carry is not begun a second time.
-    nextEpoch: epochs.latest() === null ? (await lastEpochIn(context.core, segments)) + 1 : null,
+    nextEpoch: await epochToBegin(context, epochs, segments),
     endProblem: null,
     unreadableFrom: null,
     withoutProducers: producers.size === 0,
     txnIndex: books.abortedTransactions.durable(active.baseOffset, active.nextOffset),
     writtenAs: facts?.writtenAs ?? "sync",
   };
+}
+
+/**
+ * The book of epochs may be gone, or begin its last one behind the log's end, as no book of ours does: what is appended under that one would be
+ * refused by whoever reads it. An epoch that batches carry is not begun a second time. null: the last one goes on.
+ */
+async function epochToBegin({ core }: LogContext, epochs: LeaderEpochs, segments: readonly Segment[]): Promise<number | null> {
+  const latest = epochs.latest();
+  if (latest !== null && latest.startOffset <= (segments.at(-1) as Segment).nextOffset) return null;
+  return Math.max(latest?.epoch ?? -1, await lastEpochIn(core, segments)) + 1;
 }
 
 async function openedByRecovery(opening: Opening, { names, logStartOffset }: FoundSegments): Promise<OpenedLog> {
