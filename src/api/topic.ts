@@ -8,7 +8,7 @@ export interface TopicConfig {
   cleanupPolicy: "delete" | "compact" | "compact,delete";
   /** How batches are stored; "producer" unless given: as they were sent. */
   compressionType: Exclude<CompressionType, "none"> | "uncompressed" | "producer";
-  /** "sync": every append joins the next flush. "os": flushed by `flushMessages`, `flushMs` and the operating system. */
+  /** "sync": every append joins the next flush. "os": flushed by `flushMessages`, `flushMs`, and every few mebibytes behind the writer, which nobody waits for. */
   durability: "sync" | "os";
   /** A segment whose last record is older is deleted; seven days unless given. */
   retentionMs: number;

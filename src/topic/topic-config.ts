@@ -42,7 +42,7 @@ const TABLE: { readonly [P in keyof TopicConfig]: ConfigKey<TopicConfig[P]> } = 
   }),
   durability: choice(null, "sync", ["sync", "os"], {
     meaning:
-      "`sync`: every append joins the next flush, so an acknowledgement outlives loss of power. `os`: flushed by flushMessages, flushMs and the operating system.",
+      "`sync`: every append joins the next flush, so an acknowledgement outlives loss of power. `os`: flushed by flushMessages, flushMs, and every few mebibytes behind the writer, which nobody waits for.",
   }),
   retentionMs: long("retention.ms", 7 * DAY_MS, 0, {
     minusOneIsInfinity: true,

@@ -1,7 +1,7 @@
 /**
  * No store either: Kafka's format by the core, in one file, and nothing around it. What it reaches is what this format lets anybody in this
  * language reach. A batch is one write; many appenders at once share one; a batch is checked when this process first reads it, and
- * from then on it is known where its records begin. Unless it is durable, 64 MiB are flushed at a time, which nobody waits for.
+ * from then on it is known where its records begin. Unless it is durable, a flush that nobody waits for follows the writer, 4 MiB or more at a time.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { appendBatch, batchesOf, checkedCursor, RecordCursor } from "../../harne
 export const name = "bare loop";
 export const isDurable = true;
 const MIB = 1 << 20;
-const FLUSHED_BYTES = 64 * MIB;
+const FLUSHED_BYTES = 4 * MIB;
 const HEADER_BYTE_LENGTH = 61;
 
 export async function store(directory, { durable }) {
@@ -21,6 +21,7 @@ export async function store(directory, { durable }) {
   const known = batchesIn(fd);
   let { end, nextOffset } = known;
   let flushedEnd = end;
+  let isFlushing = false;
   let flushing = Promise.resolve();
   const prepared = new Map();
   const write = (batch) => {
@@ -44,9 +45,12 @@ export async function store(directory, { durable }) {
       if (!prepared.has(records)) prepared.set(records, batchesOf(records));
       for (const batch of prepared.get(records)) write(batch);
       if (!durable) {
-        if (end - flushedEnd < FLUSHED_BYTES) return;
+        if (isFlushing || end - flushedEnd < FLUSHED_BYTES) return;
         flushedEnd = end;
-        flushing = flushing.then(() => file.datasync());
+        isFlushing = true;
+        flushing = file.datasync().finally(() => {
+          isFlushing = false;
+        });
         return;
       }
       await flushing;

@@ -1,6 +1,6 @@
 /** When a flush is asked for that nobody waits for: at once, at its hour, or not at all. */
 import { describe, expect, it } from "vitest";
-import { flushIsDue, RECOVERY_POINT_INTERVAL_BYTES } from "../../../src/log/append/flush-policy.ts";
+import { FLUSH_BEHIND_BYTES, flushIsDue, RECOVERY_POINT_INTERVAL_BYTES } from "../../../src/log/append/flush-policy.ts";
 import { FlushRequests } from "../../../src/log/append/flush-requests.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
@@ -15,15 +15,16 @@ describe("a flush is due", () => {
     }
   });
 
-  it("from flushMessages, flushMs and the bound of the recovery point on, and not before any of them", () => {
+  it("from flushMessages, flushMs and the piece that follows the writer on, and not before any of them", () => {
     const due = (facts: object, config: object): boolean =>
       flushIsDue({ byteLength: 1, recordCount: 1, ageMs: 0, ...facts }, { ...NEVER, ...config });
     expect([due({ recordCount: 9 }, { flushMessages: 10 }), due({ recordCount: 10 }, { flushMessages: 10 })]).toEqual([false, true]);
     expect([due({ ageMs: 99 }, { flushMs: 100 }), due({ ageMs: 100 }, { flushMs: 100 })]).toEqual([false, true]);
-    expect([RECOVERY_POINT_INTERVAL_BYTES, RECOVERY_POINT_INTERVAL_BYTES - 1].map((byteLength) => due({ byteLength }, {}))).toEqual([
-      true,
-      false,
-    ]);
+    expect([FLUSH_BEHIND_BYTES, FLUSH_BEHIND_BYTES - 1].map((byteLength) => due({ byteLength }, {}))).toEqual([true, false]);
+  });
+
+  it("in pieces of which many go to a recovery point: it costs more flushes than its own", () => {
+    expect(FLUSH_BEHIND_BYTES * 8).toBeLessThanOrEqual(RECOVERY_POINT_INTERVAL_BYTES);
   });
 });
 
