@@ -1,10 +1,9 @@
 /** What became of each batch of one `sendBatch`, and the one answer made of it. */
 import type { ProduceResponse } from "../api/broker.ts";
-import { SendBatchError, UsageError } from "../base/errors.ts";
-import { reasonOf } from "../base/reason.ts";
 import type { PlannedBatch } from "./batch-plan.ts";
 import { acknowledged, type Delivery, unacknowledged } from "./delivery.ts";
 import type { Answer } from "./pending-batch.ts";
+import { sendBatchRejection } from "./send-batch-rejection.ts";
 import type { Epoch } from "./unsettled.ts";
 
 export class BatchOutcome {
@@ -76,7 +75,7 @@ export class BatchOutcome {
     this.#openCount -= 1;
     if (this.#openCount > 0) return;
     if (this.#errors.size === 0) this.#resolve(this.#allAcknowledged());
-    else this.#reject(this.#error());
+    else this.#reject(sendBatchRejection([...this.#errors.values()], this.#plan.length, () => this.#fates()));
     this.#epoch.end();
   }
 
@@ -110,21 +109,11 @@ export class BatchOutcome {
     return acknowledged(batch.topic.name, batch.partition, response, offsetDelta, this.#timestamps[index] as number);
   }
 
-  /** A `UsageError` as it is, since it says that nothing was appended; anything else with the fate of every record. */
-  #error(): unknown {
-    const [first] = this.#errors.values();
-    if (this.#responses.size === 0 && [...this.#errors.values()].every((error) => error instanceof UsageError)) return first;
-    const results = this.#answers<PromiseSettledResult<Answer>>((batch, offsetDelta, index) =>
+  #fates(): PromiseSettledResult<Answer>[] {
+    return this.#answers((batch, offsetDelta, index) =>
       this.#errors.has(batch)
         ? { status: "rejected", reason: this.#errors.get(batch) }
         : { status: "fulfilled", value: this.#acknowledged(batch, offsetDelta, index) },
     );
-    return sendBatchError(results, first);
   }
-}
-
-export function sendBatchError(results: readonly PromiseSettledResult<Answer>[], cause: unknown): SendBatchError {
-  const failedCount = results.filter(({ status }) => status === "rejected").length;
-  const what = reasonOf(cause);
-  return new SendBatchError(`sendBatch(): ${failedCount} of ${results.length} records were not appended: ${what}`, { results, cause });
 }

@@ -1,9 +1,8 @@
 /** What became of a `sendBatch` whose records went to one partition, in one batch or in several behind one another. */
 import type { ProduceResponse } from "../api/broker.ts";
-import { UsageError } from "../base/errors.ts";
-import { sendBatchError } from "./batch-outcome.ts";
 import { acknowledged, type Delivery, unacknowledged } from "./delivery.ts";
 import type { Answer } from "./pending-batch.ts";
+import { sendBatchRejection } from "./send-batch-rejection.ts";
 import type { TopicEntry } from "./topic-directory.ts";
 import type { Epoch } from "./unsettled.ts";
 
@@ -77,7 +76,7 @@ export class StraightOutcome {
 
   #close(): void {
     const errors = this.#fates.flatMap((fate) => (fate !== undefined && "error" in fate ? [fate.error] : []));
-    if (errors.length > 0) this.#reject(this.#errorOf(errors));
+    if (errors.length > 0) this.#reject(sendBatchRejection(errors, this.#call.shares.length, () => this.#fatesByRecord()));
     else if (this.#delivery.acks !== 0) this.#resolve(this.#allAcknowledged());
     this.#epoch.end();
   }
@@ -103,17 +102,13 @@ export class StraightOutcome {
     return this.#call.shares.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** A `UsageError` as it is, since it says that nothing was appended; anything else with the fate of every record. */
-  #errorOf(errors: readonly unknown[]): unknown {
-    const { topic, partition, shares } = this.#call;
-    const [first] = errors;
-    if (errors.length === shares.length && errors.every((error) => error instanceof UsageError)) return first;
-    const results = this.#each<PromiseSettledResult<Answer>>((share, offsetDelta, timestamp) => {
+  #fatesByRecord(): PromiseSettledResult<Answer>[] {
+    const { topic, partition } = this.#call;
+    return this.#each((share, offsetDelta, timestamp) => {
       const fate = this.#fates[share] as Fate;
       if ("error" in fate) return { status: "rejected", reason: fate.error };
       return { status: "fulfilled", value: acknowledged(topic.name, partition, fate.response, offsetDelta, timestamp) };
     });
-    return sendBatchError(results, first);
   }
 
   #each<T>(make: (share: number, offsetDelta: number, timestamp: number) => T): T[] {
