@@ -1,18 +1,19 @@
 /** The writing side of a partition: append, roll, group commit, back-pressure, and what becomes of a write that fails. */
-import type { Bytes, Durability } from "../../api/bytes.ts";
+import type { Durability } from "../../api/bytes.ts";
 import { type OdradekError, ProducerStateError, StorageError, UsageError } from "../../base/errors.ts";
 import { reasonOf } from "../../base/reason.ts";
 import { stampBatch, stampChecksum, stampLogAppendTime } from "../../base/record-batch.ts";
 import { errnoOf } from "../../storage/errno.ts";
 import type { LogPosition, OpenedLog } from "../opening/opened-log.ts";
 import { syncSegments } from "../opening/segment-sync.ts";
-import { Segment, type SegmentFiles } from "../segment/segment.ts";
+import type { Segment, SegmentFiles } from "../segment/segment.ts";
 import { retriable } from "./append-failure.ts";
 import { AppendQueue, type AppendVerdict } from "./append-queue.ts";
 import { type Appended, noteProducer, repeated } from "./appended.ts";
 import { beginDurability } from "./changed-durability.ts";
 import { FlushRequests } from "./flush-requests.ts";
 import { Flusher } from "./flusher.ts";
+import { nextSegment } from "./next-segment.ts";
 import { rollReason } from "./roll-policy.ts";
 import { Settling } from "./settling.ts";
 
@@ -359,7 +360,7 @@ export class LogWriter {
     // At most one segment behind the active one is not sealed yet.
     await this.settling.done();
     this.#throwIfFailed();
-    const { context, spec, segments } = this.#log;
+    const { spec, segments } = this.#log;
     // Where offsets may be missing, nothing would tell the end that a loss of power took of one segment when it left the next.
     if (this.#willBeCompacted || spec.config().cleanupPolicy !== "delete") await this.flush();
     const old = segments.active;
@@ -371,23 +372,11 @@ export class LogWriter {
       throw error;
     }
     this.#rollIsDue = true;
-    const next = await Segment.create(context, spec.directory, old.nextOffset, spec.config());
-    let snapshot: Bytes | null;
-    try {
-      if (this.#failure !== null) throw this.#failure;
-      try {
-        old.finishIndexes(old.openFiles);
-      } catch (error) {
-        this.#emit("storage.failed", { error }); // derived files: rebuilt at the next open, the log goes on
-      }
-      // No batch comes between: this is what was known of the producers below the new segment.
-      snapshot = this.#log.snapshots.take(this.#log.producers);
-    } catch (error) {
-      // Nobody knows the new segment yet: the next roll opens its files again.
-      next.release();
-      await next.close().catch(() => {});
-      throw error;
-    }
+    const { next, snapshot } = await nextSegment(
+      this.#log,
+      () => this.#failure,
+      (type, fields) => this.#emit(type, fields),
+    );
     segments.add(next);
     this.#rollIsDue = false;
     if (this.#durable.offset === next.baseOffset) this.#durable = { ...this.#durable, segment: next, position: 0 };
