@@ -39,16 +39,18 @@ export function gzipHeaderEnd(bytes: Uint8Array, start: number): number {
   return end;
 }
 
+/** Made for the first checksum: where gzip is native there is none. */
+let table: Int32Array | undefined;
+
 /** The checksum of a gzip member: not Kafka's, another polynomial. `seed` is that of what came before. */
 export function crc32(bytes: Uint8Array, seed = 0): number {
+  table ??= makeTable();
   let register = ~seed;
   for (let at = 0; at < bytes.length; at++) {
-    register = (TABLE[(register ^ (bytes[at] as number)) & 0xff] as number) ^ (register >>> 8);
+    register = (table[(register ^ (bytes[at] as number)) & 0xff] as number) ^ (register >>> 8);
   }
   return ~register >>> 0;
 }
-
-const TABLE: Int32Array = /* @__PURE__ */ makeTable();
 
 function makeTable(): Int32Array {
   return Int32Array.from({ length: 256 }, (_, byte) => {

@@ -14,7 +14,12 @@ export interface Frame {
   l: number;
 }
 
-/** `output` is where the frame's blocks will go; a number is how long a skippable frame is. Throws for what is no frame. */
-export declare function readFrameHeader(bytes: Uint8Array, output: Uint8Array): Frame | number;
-/** Reads one block into `output`, which has room for 128 KiB behind `frame.y`. Undefined: the bytes end within it. */
-export declare function readBlock(bytes: Uint8Array, frame: Frame, output: Uint8Array): Uint8Array | undefined;
+export interface Fzstd {
+  /** `output` is where the frame's blocks will go; a number is how long a skippable frame is. Throws for what is no frame. */
+  readFrameHeader(bytes: Uint8Array, output: Uint8Array): Frame | number;
+  /** Reads one block into `output`, which has room for 128 KiB behind `frame.y`. Undefined: the bytes end within it. */
+  readBlock(bytes: Uint8Array, frame: Frame, output: Uint8Array): Uint8Array | undefined;
+}
+
+/** The library, made anew by each call: nothing of it runs before. */
+export declare function fzstd(): Fzstd;

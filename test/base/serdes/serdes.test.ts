@@ -268,9 +268,9 @@ describe("msgpack", () => {
 
   it("works where code generation from strings is forbidden", async () => {
     const program = `
-      import { Packr } from ${JSON.stringify(new URL("../../../src/vendor/msgpackr.js", import.meta.url).href)};
+      import { msgpackr } from ${JSON.stringify(new URL("../../../src/vendor/msgpackr.js", import.meta.url).href)};
       try { new Function("return 1")(); process.exit(3); } catch (error) { if (!(error instanceof EvalError)) throw error; }
-      const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+      const packr = new (msgpackr().Packr)({ useRecords: false, encodeUndefinedAsNil: true });
       const rows = Array.from({ length: 50 }, (_, i) => ({ id: i, name: "n" + i, at: new Date(i) }));
       for (let i = 0; i < 10; i += 1) if (packr.unpack(packr.pack(rows)).length !== 50) process.exit(4);
       console.log(JSON.stringify(packr.unpack(packr.pack(rows))[49]));`;
