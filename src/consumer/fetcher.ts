@@ -43,7 +43,8 @@ export class Fetcher {
   /** Read from the front. Bounded: a fetch is begun only while at most one run is left. */
   #runs: FetchedRun[] = [];
   #error: unknown = null;
-  #waiting: AbortController | null = null;
+  /** Ends a fetch that waits; used again until it has ended one. */
+  #interrupted = new AbortController();
   #inFlight = false;
   /** Least recently served first, so that a busy partition does not starve the others. */
   #order: PartitionState[] = [];
@@ -112,7 +113,9 @@ export class Fetcher {
 
   /** What is fetched from has changed: a fetch that waits for the old partitions or offsets is ended. */
   interrupt(): void {
-    this.#waiting?.abort();
+    if (!this.#inFlight) return;
+    this.#interrupted.abort();
+    this.#interrupted = new AbortController();
   }
 
   close(): void {
@@ -155,9 +158,8 @@ export class Fetcher {
   #fetch(requests: readonly Request[], maxWaitMs: number): void {
     const { isolationLevel, clientId } = this.#options;
     const maxBytes = this.#maxBytes;
-    const controller = maxWaitMs > 0 ? new AbortController() : null;
+    const signal = maxWaitMs > 0 ? this.#interrupted.signal : undefined;
     this.#inFlight = true;
-    this.#waiting = controller;
     this.#broker
       .fetch(
         {
@@ -168,19 +170,24 @@ export class Fetcher {
           isolation: isolationLevel,
           clientId,
         },
-        controller?.signal,
+        signal,
       )
       .then(
-        ({ partitions }) => this.#receive(requests, partitions),
-        (error: unknown) => {
-          if (controller?.signal.aborted !== true) this.#error = error;
+        ({ partitions }) => {
+          this.#settled();
+          this.#receive(requests, partitions);
         },
-      )
-      .finally(() => {
-        this.#inFlight = false;
-        this.#waiting = null;
-        this.#onSettled();
-      });
+        (error: unknown) => {
+          this.#settled();
+          if (signal?.aborted !== true) this.#error = error;
+        },
+      );
+  }
+
+  /** Whoever is woken by this looks in a later microtask: what is received in this one is there by then. */
+  #settled(): void {
+    this.#inFlight = false;
+    this.#onSettled();
   }
 
   #receive(requests: readonly Request[], answers: readonly FetchedPartition[]): void {

@@ -102,7 +102,8 @@ export abstract class ReadIterator<T, K, V> implements AsyncIterableIterator<T> 
           return { done: true, value: undefined };
         }
         try {
-          const value = await this.takeSlowly();
+          const taken = this.takeSlowly();
+          const value = taken instanceof Promise ? await taken : taken;
           if (value !== null) return { done: false, value };
         } catch (problem) {
           error = problem;

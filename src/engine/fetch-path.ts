@@ -43,26 +43,32 @@ export class FetchPath implements AtHand {
 
   async fetch(request: FetchRequest, signal?: AbortSignal, spent?: Spent): Promise<FetchResponse> {
     const deadlineMs = this.#clock.monotonic() + request.maxWaitMs;
-    for (;;) {
-      signal?.throwIfAborted();
-      // Subscribed before the look, so that nothing that comes between look and wait is missed.
-      const progress = new Progress(this.#logsOf(request));
-      try {
+    const progress = new Progress();
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        // Before the look, so that nothing that comes between look and wait is missed.
+        this.#watch(progress, request);
         const begunMs = spent === undefined ? 0 : this.#clock.monotonic();
-        const partitions = await this.#readAll(request);
+        const read = this.#readAll(request, [], request.maxBytes);
+        const partitions = read instanceof Promise ? await read : read;
         if (spent !== undefined) spent.ms += this.#clock.monotonic() - begunMs;
-        const byteLength = partitions.reduce((sum, each) => sum + each.batches.byteLength, 0);
-        const leftMs = deadlineMs - this.#clock.monotonic();
-        const isOver = leftMs <= 0 || this.#closed.aborted;
-        if (byteLength >= request.minBytes || isOver || partitions.some((each) => each.fault !== null)) {
+        let byteLength = 0;
+        let isFaulty = false;
+        for (const { batches, fault } of partitions) {
+          byteLength += batches.byteLength;
+          isFaulty ||= fault !== null;
+        }
+        const leftMs = byteLength >= request.minBytes || isFaulty ? 0 : deadlineMs - this.#clock.monotonic();
+        if (leftMs <= 0 || this.#closed.aborted) {
           this.fetches += 1;
           this.bytes += byteLength;
           return { partitions, throttleTimeMs: 0 };
         }
-        await progress.wait(this.#clock, leftMs, signal, this.#closed);
-      } finally {
-        progress.stop();
+        await progress.wait(this.#clock, leftMs, [this.#closed, signal]);
       }
+    } finally {
+      progress.stop();
     }
   }
 
@@ -105,24 +111,12 @@ export class FetchPath implements AtHand {
     return { topicId: open.topicId, logStartOffset: slot.log.logStartOffset };
   }
 
-  read({ topic, partition, offset, maxBytes }: FetchRequest["partitions"][number]): FetchedPartition | null {
-    const slot = this.#topics.find(topic)?.slots[partition];
-    if (slot?.state !== "open") return null;
-    const { log } = slot;
-    let batches: Bytes | null;
-    let aborted: readonly AbortedTransaction[] | null;
-    try {
-      batches = log.readSync(offset, maxBytes, "readCommitted");
-      const end = batches === null ? -1 : transactionsEnd(batches);
-      aborted = end < 0 ? [] : log.abortedTransactionsSync(offset, end);
-    } catch {
-      // Out of range, most likely: `fetch` meets it again, and tells it as it should be told.
-      return null;
-    }
-    if (batches === null || aborted === null) return null;
+  read(wanted: FetchRequest["partitions"][number]): FetchedPartition | null {
+    const answer = this.#readAtOnce(wanted, wanted.maxBytes, "readCommitted");
+    if (answer === null) return null;
     this.fetches += 1;
-    this.bytes += batches.byteLength;
-    return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: byFirstOffset(aborted), batches };
+    this.bytes += answer.batches.byteLength;
+    return answer;
   }
 
   part(wanted: BatchPart, into: Uint8Array): boolean {
@@ -138,18 +132,49 @@ export class FetchPath implements AtHand {
     return true;
   }
 
-  async #readAll(request: FetchRequest): Promise<FetchedPartition[]> {
-    const answers: FetchedPartition[] = [];
-    let leftBytes = request.maxBytes;
-    for (const wanted of request.partitions) {
+  /** Goes on behind the partitions answered; waits for nothing where everything is at hand. */
+  #readAll(request: FetchRequest, answers: FetchedPartition[], bytesLeft: number): FetchedPartition[] | Promise<FetchedPartition[]> {
+    const { partitions, maxBytes, isolation } = request;
+    let leftBytes = bytesLeft;
+    for (let index = answers.length; index < partitions.length; index += 1) {
+      const wanted = partitions[index] as FetchRequest["partitions"][number];
       const budget = Math.min(leftBytes, wanted.maxBytes);
       // The first partition with data gives at least one batch, whatever its size; later ones only what still fits.
-      const answer =
-        budget > 0 || leftBytes === request.maxBytes ? await this.#read(wanted, budget, request.isolation) : this.#nothing(wanted);
+      const mayRead = budget > 0 || leftBytes === maxBytes;
+      const answer = mayRead ? this.#readAtOnce(wanted, budget, isolation) : this.#nothing(wanted);
+      if (answer === null) {
+        const left = leftBytes;
+        return this.#read(wanted, budget, isolation).then((later) => {
+          answers.push(later);
+          return this.#readAll(request, answers, left - later.batches.byteLength);
+        });
+      }
       leftBytes -= answer.batches.byteLength;
       answers.push(answer);
     }
     return answers;
+  }
+
+  /** As `#read`, or null where that is not to be told without waiting, or is a fault. */
+  #readAtOnce(
+    { topic, partition, offset }: TopicPartition & { readonly offset: number },
+    maxBytes: number,
+    isolation: IsolationLevel,
+  ): FetchedPartition | null {
+    const slot = this.#topics.find(topic)?.slots[partition];
+    if (slot?.state !== "open") return null;
+    const { log } = slot;
+    try {
+      const batches = log.readSync(offset, maxBytes, isolation);
+      if (batches === null) return null;
+      const end = isolation === "readCommitted" ? transactionsEnd(batches) : -1;
+      const aborted = end < 0 ? [] : log.abortedTransactionsSync(offset, end);
+      if (aborted === null) return null;
+      return { topic, partition, fault: null, watermarks: log.watermarks, abortedTransactions: byFirstOffset(aborted), batches };
+    } catch {
+      // Out of range, most likely: `#read` meets it again, and tells it as it should be told.
+      return null;
+    }
   }
 
   async #read(
@@ -181,11 +206,13 @@ export class FetchPath implements AtHand {
     return { topic, partition, fault: null, watermarks, abortedTransactions: NO_TRANSACTIONS, batches: NO_BYTES };
   }
 
-  #logsOf(request: FetchRequest): PartitionLog[] {
-    return request.partitions.flatMap((at) => {
-      const slot = this.#topics.find(at.topic)?.slots[at.partition];
-      return slot?.state === "open" ? [slot.log] : [];
-    });
+  /** A partition without a record has no log: it may have one by the next look. */
+  #watch(progress: Progress, request: FetchRequest): void {
+    progress.begin();
+    for (const { topic, partition } of request.partitions) {
+      const slot = this.#topics.find(topic)?.slots[partition];
+      if (slot?.state === "open") progress.watch(slot.log);
+    }
   }
 }
 
@@ -197,42 +224,59 @@ function byFirstOffset(aborted: readonly AbortedTransaction[]): FetchedPartition
     .sort((left, right) => left.firstOffset - right.firstOffset);
 }
 
-/** Whether any of some logs has moved since this was made. */
+/** Whether any of some logs has moved since a look was begun, and the wait for it. */
 class Progress {
-  readonly #unsubscribe: (() => void)[];
+  readonly #watched: Map<PartitionLog, () => void> = new Map();
   #moved = false;
-  #wake: (() => void) | null = null;
+  #resolve: (() => void) | null = null;
+  #timer: Timer | null = null;
+  #signals: readonly (AbortSignal | undefined)[] = [];
+  readonly wake = (): void => {
+    this.#moved = true;
+    this.#resolve?.();
+  };
 
-  constructor(logs: readonly PartitionLog[]) {
-    this.#unsubscribe = logs.map((log) =>
-      log.onProgress(() => {
-        this.#moved = true;
-        this.#wake?.();
-      }),
-    );
+  begin(): void {
+    this.#moved = false;
   }
 
-  /** Resolves on the first move, after `waitMs`, or when either signal says so. */
-  wait(clock: Clock, waitMs: number, signal: AbortSignal | undefined, closed: AbortSignal): Promise<void> {
-    if (this.#moved || closed.aborted || signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      let timer: Timer | null = null;
-      const wake = (): void => {
-        timer?.cancel();
-        this.#wake = null;
-        signal?.removeEventListener("abort", wake);
-        closed.removeEventListener("abort", wake);
-        resolve();
-      };
-      this.#wake = wake;
-      signal?.addEventListener("abort", wake);
-      closed.addEventListener("abort", wake);
+  watch(log: PartitionLog): void {
+    this.#watched.set(log, log.onProgress(this.wake));
+  }
+
+  /** Resolves when woken, when `leftMs` as of the first call have passed, or when a signal says so. `stop` follows. */
+  wait(clock: Clock, leftMs: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+    if (this.#moved || signals.some((signal) => signal?.aborted)) return Promise.resolve();
+    if (this.#timer === null) {
       // A reader that waits keeps the process alive: it was asked for records that may still come.
-      timer = clock.after(waitMs, wake, true);
+      this.#timer = clock.after(leftMs, this.wake, true);
+      this.#signals = signals;
+      for (const signal of signals) if (signal !== undefined) wakesOf(signal).add(this.wake);
+    }
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
     });
   }
 
   stop(): void {
-    for (const off of this.#unsubscribe) off();
+    this.#timer?.cancel();
+    for (const signal of this.#signals) if (signal !== undefined) wakesOf(signal).delete(this.wake);
+    for (const off of this.#watched.values()) off();
   }
+}
+
+/** Who waits under a signal. It has one listener for all of them: to take one of its own away from it takes longer than the read that follows. */
+const WAKES = new WeakMap<AbortSignal, Set<() => void>>();
+
+function wakesOf(signal: AbortSignal): Set<() => void> {
+  let wakes = WAKES.get(signal);
+  if (wakes === undefined) {
+    const made = new Set<() => void>();
+    wakes = made;
+    WAKES.set(signal, made);
+    signal.addEventListener("abort", () => {
+      for (const wake of made) wake();
+    });
+  }
+  return wakes;
 }

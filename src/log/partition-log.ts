@@ -58,7 +58,7 @@ export class PartitionLog {
     this.#context = context;
     this.spec = log.spec;
     this.#log = log;
-    this.#writer = new LogWriter(log, () => this.#notify(), context.isFollowing === true ? knownDurable(log) : null);
+    this.#writer = this.#newWriter(log, context.isFollowing === true ? knownDurable(log) : null);
     this.#reader = new LogReader(log, () => this.#writer.visible);
     this.#compaction = this.#newCompaction(log.spec.checkpoint.firstDirtyOffset ?? null);
     this.follower = new LogFollower({
@@ -357,7 +357,7 @@ export class PartitionLog {
   /** A log that was opened anew takes the place of what was. `visible`: where readers stop, when that is not its end. */
   #goOnWith(log: OpenedLog, visible: LogPosition | null, firstDirtyOffset: number | null): void {
     this.#log = log;
-    this.#writer = new LogWriter(log, () => this.#notify(), visible);
+    this.#writer = this.#newWriter(log, visible);
     this.#reader = new LogReader(log, () => this.#writer.visible);
     this.#compaction = this.#newCompaction(firstDirtyOffset);
     this.#notify();
@@ -411,6 +411,15 @@ export class PartitionLog {
     if (this.#context.readOnly) throw new UsageError("READ_ONLY", `${this.spec.directory}: the log was opened with readOnly`);
     if (this.spec.frozen)
       throw new UsageError("TOPIC_NOT_ADOPTED", `${this.spec.directory}: another writer left it; adoptTopic names its settings first`);
+  }
+
+  #newWriter(log: OpenedLog, visible: LogPosition | null): LogWriter {
+    return new LogWriter(
+      log,
+      () => this.#notify(),
+      (end, batch, baseOffset) => this.#reader.written(end, batch, baseOffset),
+      visible,
+    );
   }
 
   #notify(): void {

@@ -1,5 +1,5 @@
 /** A fetch over logs of the test's own: how its room is shared out, what it waits for, and what ends the wait. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { FetchRequest } from "../../src/api/broker.ts";
 import type { Bytes, Watermarks } from "../../src/api/bytes.ts";
 import { StorageError } from "../../src/base/errors.ts";
@@ -21,6 +21,8 @@ class FakeLog {
   found: { readonly offset: number; readonly timestamp: number } | null = null;
   failure: Error | null = null;
   onRead: () => void = () => {};
+  /** Nothing is told at once. */
+  isCold = false;
 
   async read(_offset: number, maxBytes: number): Promise<Bytes> {
     this.asked.push(maxBytes);
@@ -29,6 +31,7 @@ class FakeLog {
     return this.batches;
   }
   readSync(_offset: number, maxBytes: number): Bytes | null {
+    if (this.isCold) return null;
     this.asked.push(maxBytes);
     if (this.failure !== null) throw this.failure;
     return this.batches;
@@ -60,6 +63,7 @@ interface Bed {
   readonly clock: ManualClock;
   readonly path: FetchPath;
   readonly closed: AbortController;
+  readonly topic: OpenTopic;
 }
 
 function bed(count: number, more: readonly PartitionSlot[] = []): Bed {
@@ -67,10 +71,11 @@ function bed(count: number, more: readonly PartitionSlot[] = []): Bed {
   const topics = new TopicRegistry();
   const slots: PartitionSlot[] = logs.map((log) => ({ state: "open", log: log as unknown as PartitionLog }));
   const facts = { name: "t", topicId: "an id", internal: false, frozen: false, overrides: {}, config: {} as never };
-  topics.put(new OpenTopic({ ...facts, slots: [...slots, ...more] }));
+  const topic = new OpenTopic({ ...facts, slots: [...slots, ...more] });
+  topics.put(topic);
   const clock = new ManualClock();
   const closed = new AbortController();
-  return { logs, clock, closed, path: new FetchPath(topics, clock, closed.signal) };
+  return { logs, clock, closed, topic, path: new FetchPath(topics, clock, closed.signal) };
 }
 
 const request = (maxBytes: readonly number[], more: Partial<FetchRequest> = {}): FetchRequest => ({
@@ -133,6 +138,82 @@ describe("a fetch that may wait", () => {
     expect(logs.map((log) => log.listeners.size)).toEqual([0, 0]);
   });
 
+  it.each([
+    ["at hand", [false, false, false]],
+    ["the first to be waited for", [true, false, false]],
+    ["the last to be waited for", [false, false, true]],
+    ["all to be waited for", [true, true, true]],
+  ])("shares its room out in the order asked, %s", async (_, areCold) => {
+    const { logs, path } = bed(3);
+    for (const [at, log] of logs.entries()) {
+      log.batches = bytes([50, 40, 9][at] as number);
+      log.isCold = areCold[at] as boolean;
+    }
+    const { partitions } = await path.fetch(request([60, 60, 60], { maxBytes: 100 }));
+    expect(partitions.map(({ partition, batches }) => [partition, batches.byteLength])).toEqual([
+      [0, 50],
+      [1, 40],
+      [2, 9],
+    ]);
+    expect(logs.map(({ asked }) => asked)).toEqual([[60], [50], [10]]);
+  });
+
+  it("sees a partition that had no record when it began, once it looks again", async () => {
+    const { logs, path, topic } = bed(1, [{ state: "empty" }]);
+    const [log] = logs as [FakeLog];
+    const answer = path.fetch(request([500, 500], { maxWaitMs: 1000 }));
+    await settled();
+    const made = new FakeLog();
+    topic.slots[1] = { state: "open", log: made as unknown as PartitionLog };
+    log.move();
+    await settled();
+    expect([log.listeners.size, made.listeners.size]).toEqual([1, 1]);
+    made.batches = bytes(3);
+    made.move();
+    expect((await answer).partitions.map(({ batches }) => batches.byteLength)).toEqual([0, 3]);
+    expect([log.listeners.size, made.listeners.size]).toEqual([0, 0]);
+  });
+
+  it("leaves one listener on a signal, however many fetches wait under it, and each is ended by it", async () => {
+    const { logs, path, clock, closed } = bed(1);
+    const [log] = logs as [FakeLog];
+    const stop = new AbortController();
+    const listened = vi.spyOn(stop.signal, "addEventListener");
+    for (let round = 0; round < 3; round += 1) {
+      log.batches = bytes(0);
+      const answer = path.fetch(request([500], { maxWaitMs: 1000 }), stop.signal);
+      await settled();
+      log.batches = bytes(4);
+      log.move();
+      await answer;
+    }
+    log.batches = bytes(0);
+    const waiting = [1, 2].map(() => path.fetch(request([500], { maxWaitMs: 1000 }), stop.signal));
+    const others = path.fetch(request([500], { maxWaitMs: 1000 }));
+    await settled();
+    stop.abort(new Error("enough"));
+    for (const each of waiting) await expect(each).rejects.toThrow("enough");
+    expect([listened.mock.calls.length, log.listeners.size, clock.pendingCount]).toEqual([1, 1, 1]);
+    closed.abort();
+    expect((await others).partitions[0]?.batches.byteLength).toBe(0);
+    expect([log.listeners.size, clock.pendingCount]).toEqual([0, 0]);
+  });
+
+  it("is not remembered by its signal once it is answered", async () => {
+    const { logs, path } = bed(1);
+    const { signal } = new AbortController();
+    const answer = path.fetch(request([500], { maxWaitMs: 1000 }), signal);
+    await settled();
+    const deleted = vi.spyOn(Set.prototype, "delete");
+    (logs[0] as FakeLog).batches = bytes(1);
+    (logs[0] as FakeLog).move();
+    await answer;
+    const forgotten = deleted.mock.calls.filter(([each]) => typeof each === "function");
+    vi.restoreAllMocks();
+    // By the log, by its signal, and by the end of all.
+    expect(forgotten).toHaveLength(3);
+  });
+
   it("is answered at its time with what there is", async () => {
     const { logs, path, clock } = bed(1);
     (logs[0] as FakeLog).batches = bytes(7);
@@ -147,6 +228,7 @@ describe("a fetch that may wait", () => {
   it("misses nothing that comes while it looks", async () => {
     const { logs, path } = bed(1);
     const [log] = logs as [FakeLog];
+    log.isCold = true;
     log.onRead = () => {
       if (log.asked.length > 1) return;
       // Behind the look, and before the wait.
@@ -183,6 +265,7 @@ describe("a fetch that may wait", () => {
   it("tells what it took of the process's time, its waits left out", async () => {
     const { logs, path, clock } = bed(1);
     const [log] = logs as [FakeLog];
+    log.isCold = true;
     const workingMs = clock.monotonic.bind(clock);
     let workedMs = 0;
     clock.monotonic = () => workingMs() + workedMs;

@@ -254,12 +254,14 @@ describe("a table whose log cannot be read", () => {
     // It may be told before anybody below comes to ask it.
     watching.catch(() => {});
     storage.fail({ call: "readAt", name: /\.log$/, errno: "EIO", times: Number.POSITIVE_INFINITY });
-    await producer.send({ topic: "users", key: "k", value: "2" });
+    // Larger than what is kept for a reader that waits: it must be read.
+    const value = "2".repeat(20_000);
+    await producer.send({ topic: "users", key: "k", value });
     await expect(table.get("k")).rejects.toMatchObject({ name: "StorageError" });
     await expect(watching).rejects.toMatchObject({ name: "StorageError" });
     await expect(table.has("k")).rejects.toMatchObject({ name: "StorageError" });
     storage.mend();
-    expect(await table.get("k")).toBe("2");
+    expect(await table.get("k")).toBe(value);
     const again = table.watch().next();
     await producer.send({ topic: "users", key: "k", value: "3" });
     expect((await again).value).toMatchObject({ value: "3" });

@@ -8,7 +8,7 @@ import { LogReader } from "../../src/log/read/log-reader.ts";
 import { offsetForTime } from "../../src/log/read/time-lookup.ts";
 import type { CheckedBatch } from "../../src/log/segment/segment-reader.ts";
 import { memory } from "../../src/storage/memory.ts";
-import { append, created, NOW_MS, opened, type RigOptions, readAll, rig, send } from "./log-rig.ts";
+import { append, batchOf, created, NOW_MS, opened, type RigOptions, readAll, recordsIn, rig, send } from "./log-rig.ts";
 import { oldMessage } from "./older-message.ts";
 
 const LOG = "orders-0/00000000000000000000.log";
@@ -253,6 +253,98 @@ describe("a search by time", () => {
     expect(await offsetForTime(log, gone as unknown as LogReader, marks, NOW_MS + 1500)).toBeNull();
     log.segments.releaseActive();
     await Promise.all([...log.segments.all().map((segment) => segment.close()), log.state.close()]);
+  });
+});
+
+describe("a batch that a reader waited for", () => {
+  const bed = async (options: RigOptions = {}): Promise<{ log: PartitionLog; reads: () => number }> => {
+    let count = 0;
+    const storage = harmed(memory(), (file) => {
+      const { readAt } = file;
+      file.readAt = (into, position) => {
+        count += 1;
+        return readAt.call(file, into, position);
+      };
+    });
+    const { log } = await created(storage, options);
+    const reads = (): number => {
+      const made = count;
+      count = 0;
+      return made;
+    };
+    return { log, reads };
+  };
+  const waitAt = (log: PartitionLog, offset: number): void => expect(log.readSync(offset, 1000)?.byteLength).toBe(0);
+
+  it("is given to it without a look at the file, when it is durable and no sooner; to the next one from the file", async () => {
+    const { log, reads } = await bed();
+    for (let offset = 0; offset < 3; offset += 1) {
+      waitAt(log, offset);
+      const sent = send(log, `value ${offset}`);
+      expect([log.watermarks.logEndOffset, log.readSync(offset, 1000)?.byteLength]).toEqual([offset + 1, 0]);
+      await sent;
+      reads();
+      const given = log.readSync(offset, 1000) as Uint8Array;
+      expect(reads()).toBe(0);
+      const read = log.readSync(offset, 1000) as Uint8Array;
+      expect(reads()).toBeGreaterThan(0);
+      expect(given).toEqual(read);
+      // Each has memory of its own.
+      expect(given.buffer).not.toBe(read.buffer);
+    }
+    await log.close(true);
+  });
+
+  it("is a copy: what was lent is its sender's again", async () => {
+    const { log } = await bed();
+    waitAt(log, 0);
+    const lent = batchOf([{ value: "one", timestamp: NOW_MS }]);
+    await log.append(lent, { recordCount: 1, maxTimestamp: NOW_MS });
+    const written = lent.slice();
+    lent.fill(0);
+    await log.flush();
+    expect(log.readSync(0, 1000)).toEqual(written);
+    await log.close(true);
+  });
+
+  it("comes with what stands behind it, where there is more", async () => {
+    const { log } = await bed();
+    waitAt(log, 0);
+    await Promise.all([send(log, "one"), send(log, "two")]);
+    expect(recordsIn(log.readSync(0, 1000) as Uint8Array).map(({ value }) => value)).toEqual(["one", "two"]);
+    await log.close(true);
+  });
+
+  it("leaves the place behind it known: a reader that goes on there walks over no batch", async () => {
+    const { log, reads } = await bed({ config: { indexIntervalBytes: 1_000_000 } });
+    for (let offset = 0; offset < 5; offset += 1) await send(log, "v".repeat(5_000));
+    waitAt(log, 5);
+    await send(log, "awaited");
+    expect(log.readSync(5, 1000)?.byteLength).toBeGreaterThan(0);
+    await send(log, "behind it");
+    reads();
+    expect(log.readSync(6, 1000)?.byteLength).toBeGreaterThan(0);
+    expect(reads()).toBe(1);
+    await log.close(true);
+  });
+
+  it("is read from the file where it is large, was not waited for, or is more than is asked for", async () => {
+    const { log, reads } = await bed();
+    waitAt(log, 0);
+    await send(log, "v".repeat(20_000));
+    reads();
+    log.readSync(0, 100_000);
+    expect(reads()).toBeGreaterThan(0);
+    await send(log, "not waited for");
+    reads();
+    log.readSync(1, 1000);
+    expect(reads()).toBeGreaterThan(0);
+    waitAt(log, 2);
+    await send(log, "awaited");
+    reads();
+    expect(log.readSync(2, 10)?.byteLength).toBeGreaterThan(10);
+    expect(reads()).toBeGreaterThan(0);
+    await log.close(true);
   });
 });
 

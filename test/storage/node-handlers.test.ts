@@ -286,6 +286,31 @@ describe("files on disk", () => {
     await file.close();
   });
 
+  it("flushes bytes by the handle where the permission model takes every flush of a number away", async () => {
+    const path = join(directory, "f");
+    writeFileSync(path, new Uint8Array(10));
+    const flush = async (): Promise<string[]> => {
+      vi.resetModules();
+      const { NodeFile: Loaded } = await import("../../src/storage/node-file.ts");
+      const file = new Loaded("f", await openHandle(path, "r+"), false);
+      refuse("fdatasync", "ERR_ACCESS_DENIED");
+      const told = await file.sync().then(
+        () => [],
+        ({ code }: NodeJS.ErrnoException) => [code as string],
+      );
+      await file.close();
+      return [...told, ...forgetRefusals()];
+    };
+    expect(await flush()).toEqual(["ERR_ACCESS_DENIED"]);
+    Object.defineProperty(process, "permission", { value: {}, configurable: true });
+    try {
+      // The refusal was not met.
+      expect(await flush()).toEqual(["fdatasync ERR_ACCESS_DENIED"]);
+    } finally {
+      Reflect.deleteProperty(process, "permission");
+    }
+  });
+
   it("gives the number of a file that is only read back when the last call with it has come back, and not before", async () => {
     const path = join(directory, "f");
     writeFileSync(path, new Uint8Array(10));

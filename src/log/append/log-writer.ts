@@ -28,6 +28,7 @@ type Obstacle = "epoch" | "durability" | "roll" | "room";
 export class LogWriter {
   readonly #log: OpenedLog;
   readonly #notify: () => void;
+  readonly #onWritten: (end: LogPosition, batch: Uint8Array, baseOffset: number) => void;
   readonly #flusher: Flusher<WrittenMark>;
   readonly #flushRequests: FlushRequests;
   readonly #queue: AppendQueue<Appended> = new AppendQueue();
@@ -44,10 +45,19 @@ export class LogWriter {
   #willBeCompacted = false;
   #failure: OdradekError | null;
 
-  /** `notify`: the high watermark has moved, or the log has failed. `visible`: where readers stop, when that is not the end. */
-  constructor(log: OpenedLog, notify: () => void, visible: LogPosition | null = null) {
+  /**
+   * `notify`: the high watermark has moved, or the log has failed. `onWritten`: a batch was written, up to `end`; it is lent.
+   * `visible`: where readers stop, when that is not the end.
+   */
+  constructor(
+    log: OpenedLog,
+    notify: () => void,
+    onWritten: (end: LogPosition, batch: Uint8Array, baseOffset: number) => void,
+    visible: LogPosition | null = null,
+  ) {
     this.#log = log;
     this.#notify = notify;
+    this.#onWritten = onWritten;
     this.#failure = log.endProblem;
     this.#epoch = log.epochs.latest()?.epoch ?? 0;
     const { active } = log.segments;
@@ -253,7 +263,9 @@ export class LogWriter {
     noteProducer(this.#log, batch, baseOffset, lastOffset, maxTimestamp);
     if (this.#byteTotal === this.#durable.byteTotal) this.#flushRequests.beginAge();
     this.#byteTotal += batch.length;
-    if (config.durability === "os") this.#show({ segment: active, position: active.byteLength, offset: lastOffset + 1 });
+    const end = { segment: active, position: active.byteLength, offset: lastOffset + 1 };
+    this.#onWritten(end, batch, baseOffset);
+    if (config.durability === "os") this.#show(end);
     this.#flushRequests.consider();
     return { baseOffset, lastOffset, logAppendTime, byteLength: batch.length, isDuplicate: false };
   }

@@ -25,10 +25,22 @@ import {
 
 const NOTHING: Bytes = new Uint8Array(0);
 
+/** So much may stand in memory for each partition of which a reader has come to the end. */
+const KEPT_BYTE_LENGTH_MAX = 16 * 1024;
+
+/** A batch as it was written, for the reader that waits for it. */
+interface KeptBatch {
+  readonly baseOffset: number;
+  readonly bytes: Bytes;
+}
+
 export class LogReader {
   readonly #log: OpenedLog;
   readonly #visible: () => LogPosition;
   readonly #checks: ReadChecks;
+  /** Where a reader found that it had come to the end, last of all. */
+  #awaitedOffset = -1;
+  #kept: KeptBatch | null = null;
 
   constructor(log: OpenedLog, visible: () => LogPosition) {
     this.#log = log;
@@ -52,7 +64,16 @@ export class LogReader {
   readSync(offset: number, maxBytes: number): Bytes | null {
     const { segments, unreadableFrom } = this.#log;
     if (unreadableFrom !== null && offset >= unreadableFrom) return null;
-    if (offset >= this.#visible().offset) return NOTHING;
+    if (offset >= this.#visible().offset) {
+      this.#awaitedOffset = offset;
+      return NOTHING;
+    }
+    const kept = this.#kept;
+    // Of all that was written it is the last: nothing more could be read with it.
+    if (kept?.baseOffset === offset && kept.bytes.length <= maxBytes) {
+      this.#kept = null;
+      return kept.bytes;
+    }
     const segment = segments.holding(offset);
     const { files } = segment;
     if (files === null || segment.checksums === "unread") return null;
@@ -66,6 +87,18 @@ export class LogReader {
       if (error instanceof Damage) return null;
       throw error;
     }
+  }
+
+  /**
+   * A batch was written, whole and as it was checked, and lent. Where a reader waits for it, a copy is kept until it may be read: behind a
+   * flush, with cold caches, to find it in the file, read and check it is a third of what stands between the flush and its delivery.
+   */
+  written({ segment, position, offset }: LogPosition, batch: Uint8Array, baseOffset: number): void {
+    this.#kept = null;
+    if (baseOffset !== this.#awaitedOffset || batch.length > KEPT_BYTE_LENGTH_MAX) return;
+    this.#kept = { baseOffset, bytes: new Uint8Array(batch) };
+    // Whoever was given it goes on behind it.
+    segment.hints.add(offset, position);
   }
 
   /** As `readPart`; false, too, where it cannot be told without waiting. */

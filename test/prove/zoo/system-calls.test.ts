@@ -2,6 +2,7 @@
  * What the driver of the real file system asks of it. No kill shows whether a flush was asked for, since the system's cache outlives
  * the process: a driver without any passes every test but this one.
  */
+import type * as fs from "node:fs";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import type * as promises from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +11,15 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { nodeStorage } from "../../../src/storage/node.ts";
 
 const calls = vi.hoisted((): string[] => []);
+
+vi.mock("node:fs", async (importOriginal) => {
+  const original = await importOriginal<typeof fs>();
+  const fdatasync = (fd: number, done: fs.NoParamCallback): void => {
+    calls.push(`datasync ${original.readlinkSync(`/proc/self/fd/${fd}`)}`);
+    original.fdatasync(fd, done);
+  };
+  return { ...original, fdatasync };
+});
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const original = await importOriginal<typeof promises>();

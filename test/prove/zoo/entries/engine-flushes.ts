@@ -141,7 +141,7 @@ export const engineFlushes: readonly ZooEntry[] = [
     name: "node-data-flush-does-nothing",
     tale: "A driver that says durable and asks the system for nothing. No kill shows it: the cache outlives the process.",
     file: "src/storage/node-file.ts",
-    find: "    if (!this.#metadataChanged) return this.#handle.datasync();\n",
+    find: "    if (!this.#metadataChanged) return HANDLES_ALONE_FLUSH ? this.#handle.datasync() : datasync(this.#handle.fd);\n",
     replace: "    if (!this.#metadataChanged) return Promise.resolve();\n",
     caughtBy: { test: "test/prove/zoo/system-calls.test.ts" },
     budgetMs: 15_000,
