@@ -8,6 +8,7 @@ import type {
   IsolationLevel,
   ListedOffset,
   ListOffsetsRequest,
+  MemoryFor,
   Standing,
 } from "../api/broker.ts";
 import type { Bytes, TopicPartition, Watermarks } from "../api/bytes.ts";
@@ -105,14 +106,14 @@ export class FetchPath implements AtHand {
     return { topicId: open.topicId, logStartOffset: slot.log.logStartOffset };
   }
 
-  read({ topic, partition, offset, maxBytes }: FetchRequest["partitions"][number]): FetchedPartition | null {
+  read({ topic, partition, offset, maxBytes }: FetchRequest["partitions"][number], memory?: MemoryFor): FetchedPartition | null {
     const slot = this.#topics.find(topic)?.slots[partition];
     if (slot?.state !== "open") return null;
     const { log } = slot;
     let batches: Bytes | null;
     let aborted: readonly AbortedTransaction[] | null;
     try {
-      batches = log.readSync(offset, maxBytes, "readCommitted");
+      batches = log.readSync(offset, maxBytes, "readCommitted", memory);
       const end = batches === null ? -1 : transactionsEnd(batches);
       aborted = end < 0 ? [] : log.abortedTransactionsSync(offset, end);
     } catch {
