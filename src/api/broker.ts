@@ -70,12 +70,18 @@ export interface DataBroker {
   readonly atHand?: AtHand | undefined;
 }
 
+/** Gives memory of that length, whatever stands in it. */
+export type MemoryFor = (byteLength: number) => Bytes;
+
 /** What a broker in this process can tell without waiting. */
 export interface AtHand {
   /** null: the partition is not there, or not open; asking in earnest says why. */
   standing(topic: string, partition: number): Standing | null;
-  /** What a `fetch` of this partition alone would answer with "readCommitted"; null: only `fetch` can tell, perhaps that it fails. */
-  read(wanted: FetchRequest["partitions"][number]): FetchedPartition | null;
+  /**
+   * What a `fetch` of this partition alone would answer with "readCommitted"; null: only `fetch` can tell, perhaps that it fails.
+   * `memory` is asked for the bytes to read to, at most once, where they are read.
+   */
+  read(wanted: FetchRequest["partitions"][number], memory?: MemoryFor): FetchedPartition | null;
   /** Fills `into` with what stands there in the batch; false: it must be read whole, since it is not there or was not checked yet. */
   part?(wanted: BatchPart, into: Uint8Array): boolean;
 }

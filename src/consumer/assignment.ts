@@ -100,5 +100,5 @@ export function checkPartition(partition: TopicPartition, call: string): TopicPa
       `${call}: expected { topic, partition }, found ${typeof partition === "object" && partition !== null ? `topic ${describeValue(topic)}, partition ${describeValue(number)}` : describeValue(partition)}`,
     );
   }
-  return partition;
+  return { topic, partition: number as number };
 }

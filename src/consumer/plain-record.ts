@@ -18,6 +18,8 @@ export function headersOf(decoded: readonly DecodedHeader[]): Header[] {
 }
 
 export class PlainDecoder<K, V> {
+  /** Whether nobody but us sees the bytes of a batch, and nothing of them is held on to. */
+  readonly isInPlace: boolean;
   readonly #key: Deserializer<K>;
   readonly #value: Deserializer<V>;
   readonly #keyInPlace: ReadInPlace<K> | null;
@@ -30,6 +32,7 @@ export class PlainDecoder<K, V> {
     this.#value = value;
     this.#keyInPlace = inPlaceReaderOf(key);
     this.#valueInPlace = inPlaceReaderOf(value);
+    this.isInPlace = this.#keyInPlace !== null && this.#valueInPlace !== null;
   }
 
   /**

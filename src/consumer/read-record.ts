@@ -65,6 +65,7 @@ export class RecordReading {
     this.#room = null;
     try {
       const cursor = run.record(offset, this.broker.atHand, room);
+      run.isShown ||= !decoder.isInPlace;
       return cursor === null || cursor === undefined ? cursor : decoder.decode(cursor, wanted, room.isLent(cursor.bytes));
     } finally {
       this.#room = room;
@@ -83,6 +84,7 @@ export class RecordReading {
     if (slice === null || slice.baseOffset > offset) return null;
     const isStored = slice.bytes === answer.batches;
     const kept = new RecentRun(topicId, slice, isStored, answer.abortedTransactions.length > 0);
+    kept.isShown = !decoder.isInPlace;
     const room = this.#room ?? new PieceRoom();
     this.#room = null;
     try {
@@ -121,7 +123,7 @@ export function readRecord<K, V>(
     if (atHand === undefined || standing === null) return readAsking(reading, wanted, decoder);
     const recent = reading.recentRecord(decoder, wanted, standing);
     if (recent !== undefined) return reading.inGoodTime(recent);
-    const answer = atHand.read(wanted);
+    const answer = atHand.read(wanted, reading.recent.memory.take);
     if (answer === null) return readFetching(reading, wanted, decoder, standing.topicId);
     return reading.inGoodTime(reading.freshRecord(decoder, wanted, answer, standing.topicId));
   } catch (error) {

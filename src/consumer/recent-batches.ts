@@ -1,5 +1,6 @@
 /** Batches that were read lately by offset: another record of theirs then needs little of the disk, or nothing. */
 import type { TopicPartition } from "../api/bytes.ts";
+import { BatchMemory } from "./batch-memory.ts";
 import type { ConsumerBroker } from "./consumer-broker.ts";
 import type { RecentRun } from "./recent-run.ts";
 
@@ -15,6 +16,7 @@ const OUTLINES_BYTES_MAX = 4 << 20;
 const RUN_OVERHEAD_BYTES = 512;
 
 export class RecentBatches {
+  readonly memory: BatchMemory = new BatchMemory();
   /** By topic and partition. */
   readonly #runs: Map<string, Map<number, RunList>> = new Map();
   /** With their bytes; the first goes first, unless it is wanted: then it is asked for its place once more. */
@@ -42,7 +44,7 @@ export class RecentBatches {
   }
 
   keep(run: RecentRun): void {
-    if (run.heldByteLength > (run.holdsOneRecord ? LONE_RECORD_BYTES_MAX : BATCH_BYTES_MAX) && !run.giveUpBytes()) return;
+    if (run.heldByteLength > (run.holdsOneRecord ? LONE_RECORD_BYTES_MAX : BATCH_BYTES_MAX) && !run.giveUpBytes(this.memory)) return;
     const { topic, partition } = run;
     const known = this.#runs.get(topic)?.get(partition);
     const same = known?.runs[known.indexUpTo(run.baseOffset)];
@@ -63,7 +65,7 @@ export class RecentBatches {
     else this.#outlined.add(run);
     while (this.#whole.heldBytes > KEPT_BYTES_MAX) {
       const first = this.#whole.takeFirst();
-      if (first.giveUpBytes()) this.#outlined.add(first);
+      if (first.giveUpBytes(this.memory)) this.#outlined.add(first);
       else this.#drop(first);
     }
     while (this.#outlined.heldBytes > OUTLINES_BYTES_MAX) this.#drop(this.#outlined.takeFirst());

@@ -14,6 +14,7 @@ import {
   RECORD_COUNT_AT,
 } from "../base/record-batch.ts";
 import { type RecordCursor, RecordFramingError } from "../base/record-decoder.ts";
+import type { BatchMemory } from "./batch-memory.ts";
 import { BatchOutline } from "./batch-outline.ts";
 import type { BatchSlice } from "./batch-slice.ts";
 import { sliceError } from "./batch-view.ts";
@@ -29,6 +30,8 @@ export class RecentRun {
   readonly isStored: boolean;
   /** Asked for since it last came to the front of the queue. */
   isWanted = false;
+  /** Whether a program may hold a view of its bytes. */
+  isShown = false;
   /** The first batch. */
   #slice: BatchSlice;
   #lastOffset: number;
@@ -101,9 +104,10 @@ export class RecentRun {
     this.#slice = this.#sliceAt(this.#bytes, 0);
   }
 
-  /** Gives its bytes up. False: nothing is left then that would be worth keeping. */
-  giveUpBytes(): boolean {
+  /** Gives its bytes up, for others to be read to the same memory. False: nothing is left then that would be worth keeping. */
+  giveUpBytes(memory?: BatchMemory): boolean {
     if (!this.isStored || this.#outline === null) return false;
+    if (this.#bytes !== null && !this.isShown) memory?.giveBack(this.#bytes);
     this.#bytes = null;
     this.#slice = { ...this.#slice, bytes: NO_BYTES };
     return true;

@@ -8,6 +8,7 @@ import type {
   IsolationLevel,
   ListedOffset,
   ListOffsetsRequest,
+  MemoryFor,
   Standing,
 } from "../api/broker.ts";
 import type { Bytes, TopicPartition, Watermarks } from "../api/bytes.ts";
@@ -111,8 +112,8 @@ export class FetchPath implements AtHand {
     return { topicId: open.topicId, logStartOffset: slot.log.logStartOffset };
   }
 
-  read(wanted: FetchRequest["partitions"][number]): FetchedPartition | null {
-    const answer = this.#readAtOnce(wanted, wanted.maxBytes, "readCommitted");
+  read(wanted: FetchRequest["partitions"][number], memory?: MemoryFor): FetchedPartition | null {
+    const answer = this.#readAtOnce(wanted, wanted.maxBytes, "readCommitted", memory);
     if (answer === null) return null;
     this.fetches += 1;
     this.bytes += answer.batches.byteLength;
@@ -160,12 +161,13 @@ export class FetchPath implements AtHand {
     { topic, partition, offset }: TopicPartition & { readonly offset: number },
     maxBytes: number,
     isolation: IsolationLevel,
+    memory?: MemoryFor,
   ): FetchedPartition | null {
     const slot = this.#topics.find(topic)?.slots[partition];
     if (slot?.state !== "open") return null;
     const { log } = slot;
     try {
-      const batches = log.readSync(offset, maxBytes, isolation);
+      const batches = log.readSync(offset, maxBytes, isolation, memory);
       if (batches === null) return null;
       const end = isolation === "readCommitted" ? transactionsEnd(batches) : -1;
       const aborted = end < 0 ? [] : log.abortedTransactionsSync(offset, end);

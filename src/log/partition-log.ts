@@ -1,5 +1,5 @@
 /** One partition's log, as the engine sees it: it coordinates; writing, reading, opening, recovery and retention stand beside it. */
-import type { IsolationLevel } from "../api/broker.ts";
+import type { IsolationLevel, MemoryFor } from "../api/broker.ts";
 import type { Bytes, Durability, Watermarks } from "../api/bytes.ts";
 import { type OdradekError, UsageError } from "../base/errors.ts";
 import type { AppendVerdict } from "./append/append-queue.ts";
@@ -174,14 +174,14 @@ export class PartitionLog {
     return this.#stable(await this.#reader.read(offset, maxBytes));
   }
 
-  /** As `read`, or null when it cannot be answered without waiting. */
-  readSync(offset: number, maxBytes: number, isolation: IsolationLevel = "readUncommitted"): Bytes | null {
+  /** As `read`, or null when it cannot be answered without waiting. `memory`: what is read to. */
+  readSync(offset: number, maxBytes: number, isolation: IsolationLevel = "readUncommitted", memory?: MemoryFor): Bytes | null {
     this.#assertOpen();
     const marks = this.watermarks;
     this.#reader.assertInRange(offset, marks);
-    if (isolation === "readUncommitted") return this.#reader.readSync(offset, maxBytes);
+    if (isolation === "readUncommitted") return this.#reader.readSync(offset, maxBytes, memory);
     if (isHeldBack(offset, marks)) return NOTHING;
-    const bytes = this.#reader.readSync(offset, maxBytes);
+    const bytes = this.#reader.readSync(offset, maxBytes, memory);
     return bytes === null ? null : this.#stable(bytes);
   }
 

@@ -3,16 +3,17 @@ import { fdatasync, fstatSync, ftruncateSync, readSync, writeSync } from "node:f
 import type { FileHandle } from "node:fs/promises";
 import type { StorageFile } from "../api/storage-driver.ts";
 import { errnoError } from "./errno.ts";
+import { NodeCalls } from "./node-calls.ts";
 import { readAheadBy } from "./node-read-ahead.ts";
 
 /** Node's permission model takes the flush of a number away, and leaves a FileHandle its own. */
 const HANDLES_ALONE_FLUSH = (process as { readonly permission?: unknown }).permission !== undefined;
 
 /**
- * The descriptor is used in synchronous calls, each within one turn and only while `#closed` is false, and in flushes of bytes, under which
- * the fence closes no file: the handle's own takes twice as long to be called, 8 microseconds more before each flush. What else is
- * asynchronous goes through the FileHandle, which closes itself only when its calls have come back. So no call ever meets a number that
- * the system has given to another file.
+ * The descriptor is used in synchronous calls, each within one turn and only while `#closed` is false, and in flushes of bytes, which
+ * `close` waits for: the handle's own takes twice as long to be called, 8 microseconds more before each flush. What else is asynchronous
+ * goes through the FileHandle, which closes itself only when its calls have come back. So no call ever meets a number that the system has
+ * given to another file.
  */
 export class NodeFile implements StorageFile {
   readonly #name: string;
@@ -21,6 +22,7 @@ export class NodeFile implements StorageFile {
   #metadataChanged: boolean;
   #closed = false;
   #closing: Promise<void> | null = null;
+  readonly #flushes: NodeCalls = new NodeCalls();
 
   constructor(name: string, handle: FileHandle, isNew: boolean) {
     this.#name = name;
@@ -54,7 +56,8 @@ export class NodeFile implements StorageFile {
 
   sync(): Promise<void> {
     if (this.#closed) return Promise.reject(errnoError("EBADF", "sync", this.#name));
-    if (!this.#metadataChanged) return HANDLES_ALONE_FLUSH ? this.#handle.datasync() : datasync(this.#handle.fd);
+    if (!this.#metadataChanged)
+      return HANDLES_ALONE_FLUSH ? this.#handle.datasync() : this.#flushes.make((done) => fdatasync(this.#handle.fd, done));
     // Set back before the call: a truncate during it needs another. A flush that fails is never repeated on this file anyway.
     this.#metadataChanged = false;
     return this.#handle.sync();
@@ -68,7 +71,7 @@ export class NodeFile implements StorageFile {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#closing ??= this.#handle.close();
+    this.#closing ??= this.#flushes.over().then(() => this.#handle.close());
     return this.#closing;
   }
 
@@ -77,10 +80,4 @@ export class NodeFile implements StorageFile {
     if (!Number.isSafeInteger(position) || position < 0) throw errnoError("EINVAL", `${call} at ${position}`, this.#name);
     return this.#handle.fd;
   }
-}
-
-function datasync(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
-  });
 }

@@ -2,6 +2,7 @@
 import { close, closeSync, fstatSync, fsync, read, readSync } from "node:fs";
 import type { StorageFile } from "../api/storage-driver.ts";
 import { errnoError } from "./errno.ts";
+import { NodeCalls } from "./node-calls.ts";
 import { readAheadBy } from "./node-read-ahead.ts";
 
 /**
@@ -14,8 +15,7 @@ export class NodeReadFile implements StorageFile {
   readonly #name: string;
   readonly #fd: number;
   #closed = false;
-  #inFlight = 0;
-  #drained: (() => void) | null = null;
+  readonly #calls: NodeCalls = new NodeCalls();
   #closing: Promise<void> | null = null;
 
   constructor(name: string, fd: number) {
@@ -46,12 +46,12 @@ export class NodeReadFile implements StorageFile {
 
   async sync(): Promise<void> {
     const fd = this.#descriptor("sync", 0);
-    await this.#called<void>((done) => fsync(fd, done));
+    await this.#calls.make((done) => fsync(fd, done));
   }
 
   readAhead(position: number, byteLength: number): Promise<void> {
     const readInto = (into: Uint8Array, length: number, at: number): Promise<number> =>
-      this.#called((done) => read(this.#fd, into, 0, length, at, done));
+      this.#calls.make((done) => read(this.#fd, into, 0, length, at, done));
     return readAheadBy(readInto, () => this.#closed, position, byteLength);
   }
 
@@ -62,26 +62,10 @@ export class NodeReadFile implements StorageFile {
   }
 
   async #close(): Promise<void> {
-    if (this.#inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve;
-      });
-    }
+    await this.#calls.over();
     // The last number of a file without a name frees all its blocks, and that takes its time.
     if (fstatSync(this.#fd).nlink > 0) closeSync(this.#fd);
-    else await this.#called<void>((done) => close(this.#fd, done));
-  }
-
-  async #called<Result>(call: (done: (error: Error | null, result?: Result) => void) => void): Promise<Result> {
-    this.#inFlight += 1;
-    try {
-      return await new Promise((resolve, reject) => {
-        call((error, result) => (error === null ? resolve(result as Result) : reject(error)));
-      });
-    } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#drained?.();
-    }
+    else await this.#calls.make((done) => close(this.#fd, done));
   }
 
   #descriptor(call: string, position: number): number {

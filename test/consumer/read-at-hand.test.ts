@@ -8,7 +8,7 @@ import type { Turn } from "../../src/base/turn.ts";
 import { RecordReading, readRecord } from "../../src/consumer/read-record.ts";
 import { orders } from "./bed.ts";
 import { FakeBroker } from "./fake-broker.ts";
-import { joined, storedBatch } from "./stored-batch.ts";
+import { joined, storedBatch, storedBatchOf } from "./stored-batch.ts";
 
 /** A broker of which everything that it is asked is noted, and its log at hand, which holds these batches. */
 async function world(batches: readonly Bytes[]) {
@@ -19,6 +19,8 @@ async function world(batches: readonly Bytes[]) {
     canRead: true,
     batches: [...batches],
     abortedTransactions: [] as FetchedPartition["abortedTransactions"],
+    /** Where each was read to. */
+    buffers: [] as ArrayBuffer[],
   };
   const answer = (offset: number): FetchedPartition => {
     const watermarks = { logStartOffset: 0, lastStableOffset: 1000, highWatermark: 1000, logEndOffset: 1000 };
@@ -27,9 +29,14 @@ async function world(batches: readonly Bytes[]) {
   };
   const atHand: AtHand = {
     standing: () => state.standing,
-    read: ({ offset, maxBytes }) => {
+    read: ({ offset, maxBytes }, memory) => {
       notes.push(`read ${offset} ${maxBytes}`);
-      return state.canRead ? answer(offset) : null;
+      if (!state.canRead || memory === undefined) return null;
+      const found = answer(offset);
+      const batches = memory(found.batches.length);
+      batches.set(found.batches);
+      state.buffers.push(batches.buffer);
+      return { ...found, batches };
     },
   };
   const broker = {
@@ -65,6 +72,18 @@ async function world(batches: readonly Bytes[]) {
 }
 
 describe("readRecord with a log at hand", () => {
+  it("has a batch read to the memory of another that was too large to be kept", async () => {
+    const large = [0, 10, 20].map((baseOffset) => storedBatchOf(1_049_000, 10, baseOffset));
+    const { state, read } = await world([]);
+    for (const [index, batch] of large.entries()) {
+      state.batches = [batch];
+      // The last of its records is the long one.
+      expect(await read(index * 10 + 9)).toBe(index * 10 + 9);
+    }
+    expect(state.buffers).toHaveLength(3);
+    expect(new Set(state.buffers).size).toBe(1);
+  });
+
   it("reads a batch once for all its records and for the small ones behind it, and asks the broker for nothing", async () => {
     const { notes, read } = await world([storedBatch(0, [3, 3]), storedBatch(2, [3]), storedBatch(3, [3, 3])]);
     const found = [];

@@ -7,8 +7,8 @@ import { openEngine, produce } from "../simulation/engine-rig.ts";
 
 const AT = { topic: "orders", partition: 0 };
 
-describe("a piece of a batch", () => {
-  it("is given once this process has checked all of the batch, and of that batch alone", async () => {
+describe("a batch at hand", () => {
+  it("is read to the memory that is given for it, a piece of it once this process has checked all of the batch, and of that batch alone", async () => {
     const storage = memory();
     const first = await openEngine(storage);
     await first.engine.createTopic({ topic: "orders", partitions: 1, config: { maxMessageBytes: 4096, segmentBytes: 8192 } });
@@ -33,6 +33,15 @@ describe("a piece of a batch", () => {
     const batch = read?.batches ?? new Uint8Array(0);
     const byteLength = batchByteLengthAt(batch, 0);
     expect(batch.length).toBe(byteLength);
+    const memories: Uint8Array[] = [];
+    const answer = engine.atHand?.read({ ...AT, offset: 150, maxBytes: 1 }, (wantedByteLength) => {
+      // Not fresh: what stood there before must not show.
+      const given = new Uint8Array(wantedByteLength).fill(0xff);
+      memories.push(given);
+      return given;
+    });
+    expect([memories.length, answer?.batches === memories[0]]).toEqual([1, true]);
+    expect(answer?.batches).toEqual(batch);
     const wanted = { ...AT, baseOffset: 100, byteLength, checksum: readInt32(batch, CRC_AT), from: 70, place: null };
     const into = new Uint8Array(100);
     for (const other of [wanted, { ...wanted, place: null }]) {

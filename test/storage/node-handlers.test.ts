@@ -311,6 +311,21 @@ describe("files on disk", () => {
     }
   });
 
+  it("gives the number of a file that is written back when its flush has come back, and not before", async () => {
+    const path = join(directory, "f");
+    writeFileSync(path, new Uint8Array(10));
+    const handle = await openHandle(path, "r+");
+    const closed = vi.spyOn(handle, "close");
+    const file = new NodeFile("f", handle, false);
+    const flushes = [file.sync(), file.sync()];
+    const closing = file.close();
+    // What came of a flush is told in a later turn of the loop.
+    for (let passed = 0; passed < 20; passed += 1) await null;
+    expect(closed).not.toHaveBeenCalled();
+    await Promise.all([...flushes, closing, file.close()]);
+    expect(closed).toHaveBeenCalledTimes(1);
+  });
+
   it("gives the number of a file that is only read back when the last call with it has come back, and not before", async () => {
     const path = join(directory, "f");
     writeFileSync(path, new Uint8Array(10));

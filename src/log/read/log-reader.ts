@@ -1,4 +1,5 @@
 /** The reading side of a partition: finds the segment, warms cold bytes without blocking, and names damage by its place. */
+import type { MemoryFor } from "../../api/broker.ts";
 import type { Bytes, Watermarks } from "../../api/bytes.ts";
 import { CorruptionError, OffsetError } from "../../base/errors.ts";
 import { HEADER_BYTE_LENGTH, MAX_TIMESTAMP_AT, readInt64, viewOf } from "../batch/batch-header.ts";
@@ -61,7 +62,7 @@ export class LogReader {
   }
 
   /** null: not at once; something is cold, closed or doubtful, and `read` looks at it in peace. */
-  readSync(offset: number, maxBytes: number): Bytes | null {
+  readSync(offset: number, maxBytes: number, memory?: MemoryFor): Bytes | null {
     const { segments, unreadableFrom } = this.#log;
     if (unreadableFrom !== null && offset >= unreadableFrom) return null;
     if (offset >= this.#visible().offset) {
@@ -81,7 +82,7 @@ export class LogReader {
     try {
       const position = locate(segment, files, offset, limit);
       if (position < 0 || (position < segment.warmFrom && !segment.verified.covers(position, position + 1))) return null;
-      const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks);
+      const bytes = readFrom(segment, files, position, offset, maxBytes, limit, this.#checks, memory);
       return bytes === "unanchored" ? null : bytes;
     } catch (error) {
       if (error instanceof Damage) return null;

@@ -1,4 +1,5 @@
 /** Reads whole batches out of one segment, synchronously, into memory of their own, and never gives a byte out that was not checked. */
+import type { MemoryFor } from "../../api/broker.ts";
 import type { Bytes } from "../../api/bytes.ts";
 import type { StorageFile } from "../../api/storage-driver.ts";
 import type { Core } from "../../core/core.ts";
@@ -85,9 +86,10 @@ export function readFrom(
   maxBytes: number,
   limit: ReadLimit,
   checks: ReadChecks,
+  memory: MemoryFor = fresh,
 ): Bytes | "unanchored" {
   try {
-    return readBatches(segment, files, position, offset, maxBytes, limit, checks);
+    return readBatches(segment, files, position, offset, maxBytes, limit, checks, memory);
   } finally {
     scratchFile = null;
   }
@@ -149,6 +151,10 @@ function findChecked(segment: Segment, files: SegmentFiles, batch: CheckedBatch,
   }
 }
 
+function fresh(byteLength: number): Bytes {
+  return new Uint8Array(byteLength);
+}
+
 function readBatches(
   segment: Segment,
   files: SegmentFiles,
@@ -157,11 +163,12 @@ function readBatches(
   maxBytes: number,
   limit: ReadLimit,
   checks: ReadChecks,
+  memory: MemoryFor,
 ): Bytes | "unanchored" {
   const available = limit.position - position;
   const wantedByteLength = Math.min(available, Math.max(maxBytes, HEADER_BYTE_LENGTH));
   // Room for the first batch at least, where its header is to be had; the fence gives fewer bytes only where the file ends.
-  const bytes: Bytes = new Uint8Array(wholeByteLength(files.log, position, wantedByteLength, limit.position));
+  const bytes = memory(wholeByteLength(files.log, position, wantedByteLength, limit.position));
   const byteLength = readThrough(files.log, bytes, position);
   const view = viewOf(bytes);
   const firstByteLength = byteLength < HEADER_BYTE_LENGTH ? Number.NaN : batchByteLengthAt(view, 0);
