@@ -30,7 +30,7 @@ interface CopiedEnds {
 /** The target must be empty: a backup never writes over anything. */
 export async function copyTo(house: House, driver: StorageDriver): Promise<BackupReport> {
   // Through the fence, so that a target that cannot be written is refused by name.
-  const target = fenced(driver);
+  const target = fenced(driver, { syncGate: house.syncGate });
   const inTheWay = await target.list("");
   if (inTheWay.length > 0) {
     const found = inTheWay.slice(0, 3).map((entry) => entry.name);

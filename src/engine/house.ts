@@ -6,6 +6,7 @@ import { isLeftByUs } from "../log/books/clean-shutdown.ts";
 import type { LogContext } from "../log/context/log-context.ts";
 import { partitionDirectoryName } from "../log/files/file-names.ts";
 import type { PartitionSpec } from "../log/partition-log.ts";
+import type { Gate } from "../storage/gate.ts";
 import type { Catalog } from "../topic/catalog.ts";
 import { resolveConfig } from "../topic/topic-config.ts";
 import type { Checkpoints } from "./checkpoints.ts";
@@ -34,6 +35,8 @@ export interface House {
   readonly topics: TopicRegistry;
   readonly checkpoints: Checkpoints;
   readonly events: Events;
+  /** The door that flushes go through; undefined: the process's own. */
+  readonly syncGate: Gate | undefined;
   readonly defaults: Readonly<Partial<TopicConfig>>;
   /** Whether the last one to close this directory, Odradek or a broker, did so in order. */
   readonly cleanShutdown: boolean;

@@ -11,6 +11,7 @@ import { loadCore } from "../core/load-core.ts";
 import { cleanShutdownContents, readCleanShutdown, removeCleanShutdown } from "../log/books/clean-shutdown.ts";
 import type { LogContext } from "../log/context/log-context.ts";
 import { fenced } from "../storage/fenced.ts";
+import type { Gate } from "../storage/gate.ts";
 import { Catalog } from "../topic/catalog.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { finishDeletions } from "./deletion.ts";
@@ -30,6 +31,8 @@ export interface EngineWiring {
   readonly codecs: NativeCodecs;
   /** One that is there already, for those who start thousands of engines one after another; a new one unless given. */
   readonly core?: Core | undefined;
+  /** The door that flushes go through; the process's own unless given. A simulation has its own: what else flushes must not change its order. */
+  readonly syncGate?: Gate | undefined;
   /** Those that the rest of this log is heard by already; the options' listeners are then its own. */
   readonly events?: Events | undefined;
 }
@@ -53,7 +56,7 @@ export interface EngineOptions {
 export async function startEngine(wiring: EngineWiring, driver: StorageDriver, options: EngineOptions): Promise<Engine> {
   const events = wiring.events ?? new Events(wiring.clock, { onEvent: options.onEvent, logger: options.logger, publish: wiring.publish });
   const core = wiring.core ?? (await loadCore({ wasm: options.wasm }));
-  const storage = fenced(driver, { readOnly: options.readOnly });
+  const storage = fenced(driver, { readOnly: options.readOnly, syncGate: wiring.syncGate });
   const topics = new TopicRegistry();
   let lock: StorageLock | null = null;
   try {
@@ -84,6 +87,7 @@ export async function startEngine(wiring: EngineWiring, driver: StorageDriver, o
       topics,
       checkpoints: await Checkpoints.load(storage, events, options.readOnly),
       events,
+      syncGate: wiring.syncGate,
       defaults: options.topicDefaults,
       cleanShutdown,
       cleanShutdownContents: markerContents,

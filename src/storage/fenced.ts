@@ -18,7 +18,7 @@ export interface FenceOptions {
   /** Refuses every change with `READ_ONLY`, before the driver is asked. */
   readonly readOnly?: boolean;
   /** The door that flushes go through; the process's own unless given. */
-  readonly syncGate?: Gate;
+  readonly syncGate?: Gate | undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Core } from "../../src/core/core.ts";
 import { loadCore } from "../../src/core/load-core.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { startEngine } from "../../src/engine/start-engine.ts";
+import { Gate } from "../../src/storage/gate.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
 
@@ -37,6 +38,9 @@ export interface Life {
 }
 
 /** `dedupeBufferByteLength`: of the cleaner's offset map; small ones take several passes. */
+/** As the process has them; a gate of its own, since a flush of another test's log would change the order of an engine's calls. */
+const SYNCS_IN_FLIGHT = 3;
+
 export interface RigOptions {
   readonly startMs?: number;
   readonly dedupeBufferByteLength?: number;
@@ -48,7 +52,15 @@ export async function openEngine(storage: StorageDriver, seed: number | string =
   const events: OdradekEvent[] = [];
   // Its calls never nest: one serves all engines of a process, and thousands open in a second.
   sharedCore ??= loadCore();
-  const wiring = { clock, random: new SeededRandom(seed), publish: undefined, holder, codecs, core: await sharedCore };
+  const wiring = {
+    clock,
+    random: new SeededRandom(seed),
+    publish: undefined,
+    holder,
+    codecs,
+    core: await sharedCore,
+    syncGate: new Gate(SYNCS_IN_FLIGHT),
+  };
   const engine = await startEngine(wiring, storage, {
     readOnly: rig.readOnly ?? false,
     lock: "auto",
