@@ -19,7 +19,7 @@ export default defineConfig({
       { extends: true, test: { name: "alone", include: alone, exclude, isolate: true } },
       { extends: true, test: { name: "together", include, exclude: [...exclude, ...alone], isolate: false } },
     ],
-    setupFiles: ["test/same-seed.ts", "test/equal-bytes.ts"],
+    setupFiles: ["test/same-seed.ts", "test/equal-bytes.ts", "test/cleaned-up.ts"],
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

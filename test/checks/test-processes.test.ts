@@ -1,7 +1,8 @@
 /** Which test files have a process to themselves. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { filesUnder } from "../../scripts/files.mjs";
 import { LONG, longestFirst } from "../../scripts/longest-first.mjs";
 import { projectRoot } from "../../scripts/run.mjs";
 import { changesTheProcess, filesAlone } from "../../scripts/test-processes.mjs";
@@ -39,6 +40,16 @@ describe("a test file runs alone", () => {
     expect(filesAlone().filter((file) => !existsSync(join(projectRoot, file)))).toEqual([]);
     expect(filesAlone().length).toBeLessThan(60);
   });
+});
+
+// They did so, and left a hundred directories behind them, and logs open whose flushes took other tests' places.
+it("no module of the tests sets up a hook as it is loaded: it would be that of the first file that loads it", () => {
+  const setupFiles = ["test/cleaned-up.ts"];
+  const modules = filesUnder(projectRoot, "test", [".ts"]).filter((file) => !file.endsWith(".test.ts") && !setupFiles.includes(file));
+  const hook = /^(?:before|after)(?:Each|All)\(/m;
+  expect(hook.test("const a = 1;\nafterEach(close);\n")).toBe(true);
+  expect(modules.length).toBeGreaterThan(100);
+  expect(modules.filter((file) => hook.test(readFileSync(join(projectRoot, file), "utf8")))).toEqual([]);
 });
 
 it("and files that share a process follow one another, behind all that run alone", () => {

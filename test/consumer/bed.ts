@@ -1,10 +1,10 @@
 /** A broker and consumers on it, closed when the test is over. */
-import { afterEach } from "vitest";
 import type { Options, TopicPartition } from "../../src/api/bytes.ts";
 import type { Consumer, ConsumerOptions } from "../../src/api/consumer.ts";
 import { type Clock, systemClock, systemRandom } from "../../src/base/clock.ts";
 import { utf8 } from "../../src/base/serdes/utf8.ts";
 import { createConsumer } from "../../src/consumer/consumer.ts";
+import { afterEveryTest } from "../cleanups.ts";
 import { FakeBroker } from "./fake-broker.ts";
 
 export interface Bed {
@@ -16,7 +16,7 @@ export interface Bed {
 
 const OPEN: Set<{ close(): Promise<void> }> = new Set();
 
-afterEach(async () => {
+afterEveryTest(async () => {
   const consumers = [...OPEN];
   OPEN.clear();
   await Promise.all(consumers.map((consumer) => consumer.close().catch(() => {})));

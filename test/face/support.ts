@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
 import type { Odradek, OdradekEvent, OpenOptions, StorageDriver } from "../../src/api/index.ts";
 import { attachPortOn } from "../../src/attach-port.ts";
 import { type Clock, systemClock, systemRandom } from "../../src/base/clock.ts";
@@ -14,6 +13,7 @@ import { openOn } from "../../src/open.ts";
 import type { Platform } from "../../src/platform.ts";
 import { servePortOn } from "../../src/serve-port.ts";
 import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
+import { afterEveryTest } from "../cleanups.ts";
 
 /** The system's clock, but the wall may be moved as an operator moves it. Timers go by the monotonic side and do not care. */
 export class MovedClock implements Clock {
@@ -35,7 +35,7 @@ export class MovedClock implements Clock {
 const opened = new Set<Odradek>();
 const directories = new Set<string>();
 
-afterEach(async () => {
+afterEveryTest(async () => {
   for (const log of opened) await log.close().catch(() => {});
   opened.clear();
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });

@@ -16,18 +16,21 @@ export let bundle: Awaited<ReturnType<typeof bundleOpener>>;
 export let directory = "";
 let openers: Opener[] = [];
 
-beforeAll(async () => {
-  bundle = await bundleOpener();
-});
-afterAll(() => bundle.remove());
-beforeEach(() => {
-  directory = realpathSync(mkdtempSync(join(tmpdir(), "odradek-lock-")));
-});
-afterEach(async () => {
-  await Promise.all(openers.map((opener) => opener.kill()));
-  openers = [];
-  rmSync(directory, { recursive: true });
-});
+/** To be called by each file that uses what is exported here. */
+export function useLockBed(): void {
+  beforeAll(async () => {
+    bundle = await bundleOpener();
+  });
+  afterAll(() => bundle.remove());
+  beforeEach(() => {
+    directory = realpathSync(mkdtempSync(join(tmpdir(), "odradek-lock-")));
+  });
+  afterEach(async () => {
+    await Promise.all(openers.map((opener) => opener.kill()));
+    openers = [];
+    rmSync(directory, { recursive: true });
+  });
+}
 
 export const optionsOf = (mechanism: Mechanism, more: Partial<DirectoryLockOptions> = {}): DirectoryLockOptions => ({
   mechanism,

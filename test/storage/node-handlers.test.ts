@@ -12,8 +12,10 @@ import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
 import { NodeFile } from "../../src/storage/node-file.ts";
 import { lockDirectory } from "../../src/storage/node-lock.ts";
 import { networkFileSystemAt } from "../../src/storage/node-network-file-system.ts";
-import { directory, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
+import { directory, optionsOf, refusal, takeAndRelease, useLockBed } from "./lock-bed.ts";
 import { answerWith, forgetRefusals, refuse } from "./system-faults.ts";
+
+useLockBed();
 
 vi.mock("node:fs", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));
 vi.mock("node:fs/promises", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));

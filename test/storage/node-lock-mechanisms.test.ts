@@ -9,7 +9,9 @@ import { nodeHolder } from "../../src/storage/node.ts";
 import { pidInLockTable } from "../../src/storage/node-broker-lock.ts";
 import { lockDirectory } from "../../src/storage/node-lock.ts";
 import { fileSystemTypeOf } from "../../src/storage/node-network-file-system.ts";
-import { directory, lockOrder, opener, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
+import { directory, lockOrder, opener, optionsOf, refusal, takeAndRelease, useLockBed } from "./lock-bed.ts";
+
+useLockBed();
 
 describe("flock", () => {
   it("is refused in a sentence where the program is missing", async () => {

@@ -13,8 +13,10 @@ import { lockDirectory } from "../../src/storage/node-lock.ts";
 import type { LockAttempt } from "../../src/storage/node-lock-file.ts";
 import { networkFileSystemAt } from "../../src/storage/node-network-file-system.ts";
 import { lockBySocket } from "../../src/storage/node-socket-lock.ts";
-import { directory, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
+import { directory, optionsOf, refusal, takeAndRelease, useLockBed } from "./lock-bed.ts";
 import { answerWith, forgetRefusals, justBefore, refuse } from "./system-faults.ts";
+
+useLockBed();
 
 vi.mock("node:fs", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));
 vi.mock("node:child_process", async (original) => (await import("./system-faults.ts")).refusing(await original<object>()));

@@ -9,8 +9,10 @@ import { UsageError } from "../../src/base/errors.ts";
 import { nodeHolder, nodeStorage } from "../../src/storage/node.ts";
 import { lockDirectory } from "../../src/storage/node-lock.ts";
 import { SeededRandom } from "../../src/testing/seeded-random.ts";
-import { bundle, directory, lockOrder, type Mechanism, opener, optionsOf, refusal, takeAndRelease } from "./lock-bed.ts";
+import { bundle, directory, lockOrder, type Mechanism, opener, optionsOf, refusal, takeAndRelease, useLockBed } from "./lock-bed.ts";
 import type { Answer } from "./lock-processes.ts";
+
+useLockBed();
 
 const MECHANISMS: readonly Mechanism[] = ["auto", "socket"];
 const RACE_ROUNDS: Readonly<Record<Mechanism, number>> = { auto: 100, socket: 40 };
