@@ -90,7 +90,14 @@ describe("coverage", () => {
       "test/handlers.test.ts": TEST,
       "package.json": `{ "type": "module" }`,
     };
-    for (const part of ["vitest.config.ts", "test/same-seed.ts", "test/equal-bytes.ts", "scripts"])
+    for (const part of [
+      "vitest.config.ts",
+      "test/same-seed.ts",
+      "test/equal-bytes.ts",
+      "test/cleaned-up.ts",
+      "test/cleanups.ts",
+      "scripts",
+    ])
       cpSync(join(projectRoot, part), join(root, part), { recursive: true });
     for (const [file, text] of Object.entries(files)) {
       mkdirSync(dirname(join(root, file)), { recursive: true });

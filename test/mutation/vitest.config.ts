@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: (process.env.ODRADEK_MUTATION_TESTS ?? "").split(" "),
     exclude: ["**/node_modules/**"],
-    setupFiles: ["test/same-seed.ts", "test/equal-bytes.ts"],
+    setupFiles: ["test/same-seed.ts", "test/equal-bytes.ts", "test/cleaned-up.ts"],
     pool: "threads",
     isolate: false,
     maxWorkers: 1,
